@@ -1,0 +1,42 @@
+"""`futago`: one command for the operator, the controller, the node, the VRRP engine and the lab."""
+
+from typing import Annotated
+
+import typer
+
+from futago import __version__
+from futago.cli import controller, lab, node, vrrp
+
+app = typer.Typer(
+    name="futago",
+    help="Highly available virtual routers on Open vSwitch, behind the Networking API v2.0.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+)
+controller.register(app)
+node.register(app)
+vrrp.register(app)
+lab.register(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Highly available virtual routers on Open vSwitch."""
+
+
+def main() -> None:
+    """The entry point of the `futago` command."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The commands: thin, one file for each group of verbs."""

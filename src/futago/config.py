@@ -1,0 +1,157 @@
+"""Every setting, declared with its meaning, unit and default.
+
+A file is TOML; a key that is not declared here stops the start, with its name. Settings that Neutron has keep their
+Neutron names and meanings.
+"""
+
+import socket
+import tomllib
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from futago.contract.codec import decode_hook
+from futago.values import IPv4Address, IPv4Network, Millis
+
+C = TypeVar("C", bound=msgspec.Struct)
+
+CONTROLLER_FILE: Final = Path("/etc/futago/controller.toml")
+NODE_FILE: Final = Path("/etc/futago/node.toml")
+VRRPD_SOCKET: Final = Path("/run/futago/vrrpd.sock")
+"""Where the agent and the operator talk to the VRRP engine of a host."""
+VRRPD_STATE: Final = Path("/run/futago/vrrpd.json")
+"""The engine's last configuration and roles; under /run, so that a reboot forgets them (and the addresses with them)."""
+
+
+class BadConfig(ValueError):
+    """A configuration file cannot be used; the text names the file, the key and the cure."""
+
+
+class Profile(StrEnum):
+    """How routers elect: one word for version, authentication, interval and priorities."""
+
+    DEFAULT = "default"
+    """VRRPv3, adverts each 300 ms, a preferred node for each router."""
+    SEED = "seed"
+    """As Neutron's keepalived with `ha_vrrp_auth_type = PASS`: VRRPv2, every 2 s, priority 50 everywhere."""
+
+
+class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of `futago controller`."""
+
+    listen_address: str = "0.0.0.0"  # noqa: S104 - an API is there to be reached
+    """The address on which the API, identity and the nodes' interface are served."""
+    listen_port: int = 9696
+    public_url: str = ""
+    """The URL under which clients reach this controller, for the service catalog; "" is http://<host name>:<port>."""
+    state_path: Path = Path("/var/lib/futago/controller")
+    """The database, the keys, the first credentials."""
+    database_url: str = ""
+    """An SQLAlchemy URL; "" is SQLite in `state_path`."""
+    region: str = "RegionOne"
+    token_lifetime_seconds: int = 4 * 3600
+
+    l3_ha: bool = True
+    """Routers are highly available unless a request says otherwise."""
+    router_distributed: bool = False
+    """Accepted for Neutron's sake; only false is supported."""
+    l3_ha_net_cidr: IPv4Network = IPv4Network("169.254.192.0/18")
+    """Where the replicas' own addresses on the HA networks come from."""
+    max_l3_agents_per_router: int = 3
+    """On how many nodes a router is placed at most; 0 is all."""
+    min_l3_agents_per_router: int = 2
+    """With fewer living nodes, creating an HA router is refused."""
+    dhcp_agents_per_network: int = 2
+    profile: Profile = Profile.DEFAULT
+    """Sets the four `ha_vrrp_…` values below where they are not given."""
+    ha_vrrp_version: int | None = None
+    """2 or 3."""
+    ha_vrrp_auth_type: str | None = None
+    """"PASS" (VRRPv2 only) or ""."""
+    ha_vrrp_auth_password: str | None = None
+    """For PASS; the field on the wire has 8 characters, a longer one is cut with a warning."""
+    ha_vrrp_advert_int_ms: Millis | None = None
+    """Milliseconds between advertisements; a multiple of 1000 for VRRPv2."""
+
+    type_drivers: tuple[str, ...] = ("flat", "vxlan")
+    tenant_network_types: tuple[str, ...] = ("vxlan",)
+    """The types tried, in this order, when a request names none."""
+    flat_networks: tuple[str, ...] = ("*",)
+    """Physical networks that flat networks may use; "*" is any."""
+    vni_ranges: tuple[str, ...] = ("1000:2000",)
+    """VNIs for VXLAN project networks, as first:last."""
+    global_physnet_mtu: int = 1500
+    """The MTU of the physical networks and of the tunnels' underlay."""
+    dhcp_lease_duration: int = 86400
+    """Seconds."""
+    dns_domain: str = "openstacklocal"
+    agent_down_time: int = 10
+    """Seconds without a report after which a node counts as dead."""
+
+
+class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The settings of `futago node`."""
+
+    controller_urls: tuple[str, ...]
+    """Where controllers are, tried in this order."""
+    name: str = msgspec.field(default_factory=socket.gethostname)
+    """The host name under which the node shows in the API (Neutron's `host`)."""
+    roles: tuple[str, ...] = ()
+    """Of "l3" and "dhcp"; a compute node has none."""
+    state_path: Path = Path("/var/lib/futago/node")
+    """The node's credential and its last specs."""
+    local_ip: IPv4Address | None = None
+    """Where this node's tunnels end; None: no tunnels."""
+    tunnel_types: tuple[str, ...] = ("vxlan",)
+    bridge_mappings: dict[str, str] = {}
+    """Physical network → the bridge that leads to it, which must exist."""
+    integration_bridge: str = "br-int"
+    tunnel_bridge: str = "br-tun"
+    ovsdb_connection: str = "unix:/run/openvswitch/db.sock"
+    datapath_type: str = "auto"
+    """"system", "netdev", or "auto": system where the kernel has it."""
+    vrrpd_socket: Path = VRRPD_SOCKET
+    heartbeat_seconds: float = 2.0
+    """How often a report is sent though nothing has changed."""
+    resync_seconds: float = 30.0
+    """How often the whole host is compared with the wanted state anyway."""
+
+
+def load(path: Path, kind: type[C], overrides: dict[str, Any] | None = None) -> C:
+    """Read a configuration of `kind` from `path`, with `overrides` on top.
+
+    Raises:
+        BadConfig: the file is missing, is not TOML, or has an unknown or ill-typed key.
+
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except FileNotFoundError as error:
+        raise BadConfig(f"{path} does not exist; see `futago {_program(kind)} --help` for an example") from error
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadConfig(f"{path}: {error}") from error
+    return parse(data | (overrides or {}), kind, str(path))
+
+
+def parse(data: dict[str, Any], kind: type[C], origin: str) -> C:
+    """Make a configuration of `kind` from plain values; `origin` names where they come from in errors.
+
+    Raises:
+        BadConfig: an unknown or ill-typed key.
+
+    """
+    try:
+        return msgspec.convert(data, kind, dec_hook=_decode_hook)
+    except (msgspec.ValidationError, ValueError) as error:
+        known = ", ".join(sorted(kind.__struct_fields__))
+        raise BadConfig(f"{origin}: {error}. Known keys: {known}") from error
+
+
+def _decode_hook(kind: type, value: Any) -> Any:
+    return Path(value) if kind is Path else decode_hook(kind, value)
+
+
+def _program(kind: type) -> str:
+    return kind.__name__.removesuffix("Config").lower()

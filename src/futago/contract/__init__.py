@@ -1,0 +1,1 @@
+"""The only code that controller and node share: specs down, reports up, and their wire form."""

@@ -1,0 +1,51 @@
+"""What came true on a node: facts about it at start, then a report at every change and at every heartbeat."""
+
+import msgspec
+
+from futago.values import IPv4Address, Role
+
+
+class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node says of itself when its agent starts (`PUT /nodes/{node}`)."""
+
+    roles: tuple[str, ...]
+    """Of "l3", "dhcp", "metadata"; switching is always there."""
+    tunnel_address: IPv4Address | None
+    """Where its tunnels end (`local_ip`); None: it takes part in no tunnel network."""
+    tunnel_types: tuple[str, ...]
+    bridge_mappings: dict[str, str]
+    """Physical network → bridge."""
+    datapath_type: str
+    """"system" or "netdev"."""
+    version: str
+    """Futago's."""
+
+
+class RouterRole(msgspec.Struct, frozen=True, kw_only=True):
+    """What vrrpd says of a router's replica on this node."""
+
+    router_id: str
+    role: Role
+    since: float
+    """When it took this role, in seconds since the Unix epoch, by the node's clock."""
+    cause: str
+    """Why, in a few words: "timer", "higher priority heard", "adopted"…"""
+
+
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that the node could not make true; it goes on trying."""
+
+    key: str
+    """The spec that it belongs to, or "host"."""
+    message: str
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of a node (`POST /nodes/{node}/report`): whole each time, so a lost one costs nothing."""
+
+    revision: int
+    """Every spec up to it is applied, or stands in `failures`."""
+    roles: tuple[RouterRole, ...]
+    ports_up: tuple[str, ...]
+    """The ids of all ports wired on this node: instances', routers' and DHCP's."""
+    failures: tuple[Failure, ...]

@@ -1,0 +1,198 @@
+"""What one node must make true, in network terms: one spec for each object, keyed, comparable, complete in itself.
+
+Specs are made by `controller.plan` and read by `node.features`. They are values: frozen, sorted where order has no
+meaning, so that equal things are equal and a digest of one is stable.
+"""
+
+import msgspec
+
+from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
+
+Key = str
+"""Names a spec within a node: its kind, a slash and the object's id, as `router/7a46dba8-…`."""
+
+
+class PeerSpec(msgspec.Struct, frozen=True, kw_only=True, tag="peer"):
+    """Another node to which tunnels go."""
+
+    node: str
+    tunnel_address: IPv4Address
+
+    @property
+    def key(self) -> Key:
+        return f"peer/{self.node}"
+
+
+class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, tag="network"):
+    """A network that has members on this node."""
+
+    network_id: str
+    network_type: NetworkType
+    physical_network: str | None
+    """Flat and VLAN: the label that the node's `bridge_mappings` turns into a bridge."""
+    segmentation_id: int | None
+    """VXLAN: the VNI; GRE: the key; VLAN: the tag; flat: None."""
+    mtu: int
+    members: tuple[str, ...]
+    """The names of the other nodes that have members of it, sorted: floods go there and nowhere else."""
+
+    @property
+    def key(self) -> Key:
+        return f"network/{self.network_id}"
+
+
+class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
+    """A port of an instance that is bound to this node; its interface carries `iface-id=<port_id>`."""
+
+    port_id: str
+    network_id: str
+    mac: Mac
+    addresses: tuple[IPv4Address, ...]
+    admin_state_up: bool
+
+    @property
+    def key(self) -> Key:
+        return f"port/{self.port_id}"
+
+
+class DhcpRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """A classless static route for DHCP clients (RFC 3442)."""
+
+    destination: IPv4Network
+    next_hop: IPv4Address
+
+
+class DhcpSubnet(msgspec.Struct, frozen=True, kw_only=True):
+    """What DHCP clients of one subnet are told."""
+
+    subnet_id: str
+    cidr: IPv4Network
+    gateway: IPv4Address | None
+    dns_servers: tuple[IPv4Address, ...]
+    """Empty: the DHCP server names itself."""
+    routes: tuple[DhcpRoute, ...]
+
+
+class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
+    """One static lease."""
+
+    mac: Mac
+    address: IPv4Address
+    hostname: str
+
+
+class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
+    """The DHCP server of a network on this node, with a port of its own."""
+
+    network_id: str
+    port_id: str
+    mac: Mac
+    mtu: int
+    addresses: tuple[IPv4Interface, ...]
+    domain: str
+    lease_seconds: int
+    subnets: tuple[DhcpSubnet, ...]
+    hosts: tuple[DhcpHost, ...]
+
+    @property
+    def key(self) -> Key:
+        return f"dhcp/{self.network_id}"
+
+
+class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a router's replica on this node takes part in the election."""
+
+    port_id: str
+    network_id: str
+    mac: Mac
+    mtu: int
+    address: IPv4Interface
+    """This replica's own address on the HA network, in 169.254.192.0/18 by default."""
+    vrid: int
+    priority: int
+    version: int
+    """The VRRP version on the wire, 2 or 3."""
+    advert_interval: Millis
+    preempt: bool
+    password: str
+    """VRRPv2 simple text password; "" is none."""
+    advertised: IPv4Address
+    """The address that stands in the advertisements: 169.254.0.<vrid>."""
+
+
+class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
+    """A leg of a router: `qr-` to a project network, `qg-` to the external one. The same MAC on every replica."""
+
+    port_id: str
+    network_id: str
+    mac: Mac
+    mtu: int
+    addresses: tuple[IPv4Interface, ...]
+
+
+class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):
+    """The external leg and what is done on it."""
+
+    port: RouterPort
+    next_hop: IPv4Address | None
+    """The external subnet's gateway: the default route goes there."""
+    enable_snat: bool
+
+
+class FloatingIpSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """One address outside stands for one inside."""
+
+    floating_ip_id: str
+    outside: IPv4Address
+    inside: IPv4Address
+
+
+class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
+    """An extra route of a router."""
+
+    destination: IPv4Network
+    next_hop: IPv4Address
+
+
+class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
+    """One replica of a router."""
+
+    router_id: str
+    admin_state_up: bool
+    ha: HaSpec | None
+    """None: the router has one replica only and no election; its addresses are simply there."""
+    interfaces: tuple[RouterPort, ...]
+    gateway: GatewaySpec | None
+    floating_ips: tuple[FloatingIpSpec, ...]
+    routes: tuple[StaticRoute, ...]
+
+    @property
+    def key(self) -> Key:
+        return f"router/{self.router_id}"
+
+
+Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec
+
+
+class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):
+    """The controller's answer to "what is newer than revision R?"."""
+
+    revision: int
+    """What the node has reached once it has applied these."""
+    complete: bool
+    """True: `put` is everything; whatever else the node has is gone."""
+    put: tuple[Spec, ...]
+    remove: tuple[Key, ...]
+
+
+class NodeSpecs(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything one node must make true, at one revision. The node keeps it on disk."""
+
+    revision: int = 0
+    specs: dict[Key, Spec] = {}
+
+    def after(self, changes: SpecChanges) -> "NodeSpecs":
+        """These specs with `changes` applied."""
+        kept = {} if changes.complete else {k: v for k, v in self.specs.items() if k not in changes.remove}
+        kept.update({spec.key: spec for spec in changes.put})
+        return NodeSpecs(revision=changes.revision, specs=kept)

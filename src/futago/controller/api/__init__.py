@@ -1,0 +1,1 @@
+"""HTTP: generic CRUD over field tables. It knows nothing about networking."""

@@ -1,0 +1,1 @@
+"""A Keystone-v3-compatible identity service, embedded."""

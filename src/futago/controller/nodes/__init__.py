@@ -1,0 +1,1 @@
+"""Southbound: specs newer than a revision go out by long poll, reports come in and become status."""

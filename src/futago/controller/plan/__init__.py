@@ -1,0 +1,1 @@
+"""Pure: rows in, specs out. No SQL, no clock."""

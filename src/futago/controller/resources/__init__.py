@@ -1,0 +1,1 @@
+"""One resource, whole, in one file: its fields and its rules."""

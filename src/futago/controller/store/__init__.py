@@ -1,0 +1,1 @@
+"""Tables and migrations; one write is one transaction is one revision."""

@@ -1,0 +1,1 @@
+"""Many hosts on one machine, in namespaces: demo, drills, tests, benchmarks."""

@@ -1,0 +1,1 @@
+"""Pure: specs in, host state out. No I/O."""

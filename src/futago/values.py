@@ -1,0 +1,63 @@
+"""The small types that everything else is made of: units and identities live in types, not in heads."""
+
+from enum import StrEnum
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Final, NewType
+
+Mac = NewType("Mac", str)
+"""A MAC address in lower case with colons, as `fa:16:3e:25:05:d7`."""
+
+Millis = NewType("Millis", int)
+"""A duration, or a reading of the monotonic clock, in milliseconds."""
+
+Revision = NewType("Revision", int)
+"""The number of a write to the store: 0 before the first, growing by one with each."""
+
+Vlan = NewType("Vlan", int)
+"""A VLAN id, 1 to 4094."""
+
+MAX_VRID: Final = 254
+"""Virtual router ids run from 1 to 255 (RFC 9568, 5.2.3); 255 is left out, as Neutron does."""
+
+
+class NetworkType(StrEnum):
+    """How a network's frames travel between hosts (Neutron's `provider:network_type`)."""
+
+    FLAT = "flat"
+    VLAN = "vlan"
+    GRE = "gre"
+    VXLAN = "vxlan"
+
+
+class Role(StrEnum):
+    """The state of a virtual router on one node (RFC 9568, 6.4)."""
+
+    INITIALIZE = "initialize"
+    BACKUP = "backup"
+    ACTIVE = "active"
+
+
+def millis_from_centiseconds(centiseconds: int) -> Millis:
+    """VRRPv3 counts its interval in hundredths of a second (RFC 9568, 5.2.7)."""
+    return Millis(centiseconds * 10)
+
+
+def mac_bytes(mac: Mac) -> bytes:
+    """The six bytes of a MAC address, as they stand in a frame."""
+    return bytes.fromhex(mac.replace(":", ""))
+
+
+__all__ = [
+    "MAX_VRID",
+    "IPv4Address",
+    "IPv4Interface",
+    "IPv4Network",
+    "Mac",
+    "Millis",
+    "NetworkType",
+    "Revision",
+    "Role",
+    "Vlan",
+    "mac_bytes",
+    "millis_from_centiseconds",
+]
