@@ -22,7 +22,7 @@ NODE_FILE: Final = Path("/etc/futago/node.toml")
 VRRPD_SOCKET: Final = Path("/run/futago/vrrpd.sock")
 """Where the agent and the operator talk to the VRRP engine of a host."""
 VRRPD_STATE: Final = Path("/run/futago/vrrpd.json")
-"""The engine's last configuration and roles; under /run, so that a reboot forgets them (and the addresses with them)."""
+"""The engine's last configuration and roles; under /run, so that a reboot forgets them, and the addresses, too."""
 
 
 class BadConfig(ValueError):
@@ -96,6 +96,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     controller_urls: tuple[str, ...]
     """Where controllers are, tried in this order."""
+    join_token_file: Path = Path("/etc/futago/join-token")
+    """The controller's join token: with it a node gets its own credential the first time, and needs it no more."""
     name: str = msgspec.field(default_factory=socket.gethostname)
     """The host name under which the node shows in the API (Neutron's `host`)."""
     roles: tuple[str, ...] = ()

@@ -1,0 +1,288 @@
+"""The rows: one frozen struct for each table, typed as the code wants them.
+
+A column that is a list or a mapping is JSON in the database; an address is text. Ids are UUIDs as text. `standard`
+columns (name, description, timestamps, revision_number, tags) are those that Neutron gives to every resource.
+"""
+
+from typing import Any
+
+import msgspec
+
+from futago.contract.report import NodeFacts
+from futago.values import IPv4Address, IPv4Network, Mac, NetworkType, Role
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the table that `tables.TABLES` names for its class."""
+
+
+class StandardRow(Row, frozen=True, kw_only=True):
+    """What every resource of the API has."""
+
+    id: str
+    project_id: str
+    name: str = ""
+    description: str = ""
+    created_at: str = ""
+    """UTC, as `2026-11-23T00:31:20Z`; set by the store."""
+    updated_at: str = ""
+    revision_number: int = 0
+    """Counts this row's own changes; set by the store."""
+    tags: tuple[str, ...] = ()
+
+
+class Network(StandardRow, frozen=True, kw_only=True):
+    """A layer 2 network and its one segment."""
+
+    admin_state_up: bool = True
+    shared: bool = False
+    external: bool = False
+    is_default: bool = False
+    network_type: NetworkType
+    physical_network: str | None = None
+    segmentation_id: int | None = None
+    mtu: int
+    port_security_enabled: bool = True
+    dns_domain: str = ""
+    availability_zone_hints: tuple[str, ...] = ()
+
+
+class Segment(Row, frozen=True, kw_only=True):
+    """Holds a segment for its network: its primary key is what keeps two networks off one segment."""
+
+    network_type: NetworkType
+    physical_network: str
+    """"" where the type has none."""
+    segmentation_id: int
+    """0 where the type has none."""
+    network_id: str
+
+
+class Pool(msgspec.Struct, frozen=True):
+    """A range of addresses, both ends included."""
+
+    start: IPv4Address
+    end: IPv4Address
+
+
+class HostRoute(msgspec.Struct, frozen=True):
+    """A route as the API writes it."""
+
+    destination: IPv4Network
+    nexthop: IPv4Address
+
+
+class Subnet(StandardRow, frozen=True, kw_only=True):
+    """An address range of a network."""
+
+    network_id: str
+    ip_version: int = 4
+    cidr: IPv4Network
+    gateway_ip: IPv4Address | None = None
+    enable_dhcp: bool = True
+    allocation_pools: tuple[Pool, ...] = ()
+    dns_nameservers: tuple[IPv4Address, ...] = ()
+    host_routes: tuple[HostRoute, ...] = ()
+    service_types: tuple[str, ...] = ()
+
+
+class Port(StandardRow, frozen=True, kw_only=True):
+    """A connection point of a network; its addresses are `FixedIp` rows."""
+
+    network_id: str
+    mac_address: Mac
+    admin_state_up: bool = True
+    device_id: str = ""
+    device_owner: str = ""
+    host_id: str = ""
+    """Where it is bound: the name of a node, or ""."""
+    vnic_type: str = "normal"
+    profile: dict[str, Any] = {}
+    security_group_ids: tuple[str, ...] = ()
+    allowed_address_pairs: tuple[dict[str, str], ...] = ()
+    extra_dhcp_opts: tuple[dict[str, Any], ...] = ()
+    port_security_enabled: bool = True
+    dns_name: str = ""
+    propagate_uplink_status: bool = True
+    up: bool = False
+    """A node has reported it wired: the API's status ACTIVE."""
+
+
+class FixedIp(Row, frozen=True, kw_only=True):
+    """An address of a port: its primary key is what keeps two ports off one address."""
+
+    subnet_id: str
+    ip_address: IPv4Address
+    network_id: str
+    port_id: str
+    position: int = 0
+    """Its place in the port's `fixed_ips`."""
+
+
+class Router(StandardRow, frozen=True, kw_only=True):
+    """A virtual router; its legs are ports whose `device_id` is its id."""
+
+    admin_state_up: bool = True
+    ha: bool = True
+    ha_network_id: str | None = None
+    vrid: int | None = None
+    gateway_port_id: str | None = None
+    gateway_network_id: str | None = None
+    enable_snat: bool = True
+    routes: tuple[HostRoute, ...] = ()
+    availability_zone_hints: tuple[str, ...] = ()
+
+
+class Replica(Row, frozen=True, kw_only=True):
+    """A router's copy on one node, and the role that the node's vrrpd reports for it."""
+
+    router_id: str
+    node: str
+    ha_port_id: str | None = None
+    priority: int
+    role: Role = Role.INITIALIZE
+    role_since: float = 0.0
+    """Seconds since the Unix epoch."""
+
+
+class HaNetwork(Row, frozen=True, kw_only=True):
+    """A project's network for advertisements; a further one follows when its 254 VRIDs are used up."""
+
+    project_id: str
+    ordinal: int
+    """0, 1, 2…: together with the project the primary key, so that it is made once."""
+    network_id: str
+    subnet_id: str
+
+
+class FloatingIp(StandardRow, frozen=True, kw_only=True):
+    """An external address that stands for a port's."""
+
+    floating_network_id: str
+    floating_ip_address: IPv4Address
+    floating_port_id: str
+    """The port that holds the external address (device_owner `network:floatingip`)."""
+    port_id: str | None = None
+    fixed_ip_address: IPv4Address | None = None
+    router_id: str | None = None
+    dns_name: str = ""
+    dns_domain: str = ""
+
+
+class SecurityGroup(StandardRow, frozen=True, kw_only=True):
+    """A named set of rules."""
+
+    stateful: bool = True
+
+
+class SecurityGroupRule(StandardRow, frozen=True, kw_only=True):
+    """One thing that a security group lets through."""
+
+    security_group_id: str
+    direction: str
+    ethertype: str = "IPv4"
+    protocol: str | None = None
+    port_range_min: int | None = None
+    port_range_max: int | None = None
+    remote_ip_prefix: str | None = None
+    remote_group_id: str | None = None
+    belongs_to_default_sg: bool = False
+
+
+class DefaultSecurityGroup(Row, frozen=True, kw_only=True):
+    """Which group is a project's default: its primary key is what makes it one."""
+
+    project_id: str
+    security_group_id: str
+
+
+class DhcpReplica(Row, frozen=True, kw_only=True):
+    """A network's DHCP server on one node."""
+
+    network_id: str
+    node: str
+    port_id: str
+
+
+class Node(Row, frozen=True, kw_only=True):
+    """A host that has joined."""
+
+    name: str
+    credential_hash: str
+    """SHA-256 of the bearer credential, in hexadecimal."""
+    agent_ids: dict[str, str]
+    """Agent type → the id under which the API shows it."""
+    admin_state_up: dict[str, bool] = {}
+    """Agent type → false where an operator has disabled it."""
+    facts: NodeFacts | None = None
+    created_at: str
+    started_at: str = ""
+    heartbeat_at: float = 0.0
+    """Seconds since the Unix epoch."""
+    revision: int = 0
+    """What it has reached."""
+    failures: tuple[dict[str, str], ...] = ()
+
+
+class Quota(Row, frozen=True, kw_only=True):
+    """A project's own limit for one resource."""
+
+    project_id: str
+    resource: str
+    limit: int
+
+
+class Project(Row, frozen=True, kw_only=True):
+    """Identity: who owns things."""
+
+    id: str
+    domain_id: str
+    name: str
+    description: str = ""
+    enabled: bool = True
+
+
+class User(Row, frozen=True, kw_only=True):
+    """Identity: who asks for a token."""
+
+    id: str
+    domain_id: str
+    name: str
+    password_hash: str
+    enabled: bool = True
+    default_project_id: str | None = None
+    email: str = ""
+    description: str = ""
+
+
+class Domain(Row, frozen=True, kw_only=True):
+    """Identity: a name space of projects and users."""
+
+    id: str
+    name: str
+    description: str = ""
+    enabled: bool = True
+
+
+class RoleRow(Row, frozen=True, kw_only=True):
+    """Identity: what a user may be in a project."""
+
+    id: str
+    name: str
+
+
+class Assignment(Row, frozen=True, kw_only=True):
+    """Identity: a user has a role in a project."""
+
+    user_id: str
+    project_id: str
+    role_id: str
+
+
+class Revocation(Row, frozen=True, kw_only=True):
+    """Identity: a token that is no longer good, or all of a user's before a time."""
+
+    audit_id: str
+    """The token's; or `user/<id>`."""
+    before: float
+    """Seconds since the Unix epoch: tokens issued before it are refused."""

@@ -1,0 +1,315 @@
+"""The tables, as the database has them. A change here goes with a migration in `migrations/`."""
+
+from typing import Final
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from futago.controller.store import rows
+
+metadata = MetaData()
+
+_ID: Final = String(64)
+_NAME: Final = String(255)
+
+
+def _standard() -> list[Column[object]]:
+    return [
+        Column("id", _ID, primary_key=True),
+        Column("project_id", _NAME, nullable=False, index=True),
+        Column("name", _NAME, nullable=False),
+        Column("description", _NAME, nullable=False),
+        Column("created_at", String(32), nullable=False),
+        Column("updated_at", String(32), nullable=False),
+        Column("revision_number", Integer, nullable=False),
+        Column("tags", JSON, nullable=False),
+    ]
+
+
+def _reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[object]:
+    return Column(name, _ID, ForeignKey(to), nullable=nullable, primary_key=primary_key, index=not primary_key)
+
+
+clock = Table("clock", metadata, Column("revision", Integer, nullable=False))
+"""One row: the number of the last write."""
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("revision", Integer, primary_key=True),
+    Column("key", _NAME, primary_key=True),
+)
+"""What each write touched, as the keys that `plan.affected` names."""
+
+networks = Table(
+    "networks",
+    metadata,
+    *_standard(),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("external", Boolean, nullable=False),
+    Column("is_default", Boolean, nullable=False),
+    Column("network_type", String(16), nullable=False),
+    Column("physical_network", _NAME),
+    Column("segmentation_id", Integer),
+    Column("mtu", Integer, nullable=False),
+    Column("port_security_enabled", Boolean, nullable=False),
+    Column("dns_domain", _NAME, nullable=False),
+    Column("availability_zone_hints", JSON, nullable=False),
+)
+
+segments = Table(
+    "segments",
+    metadata,
+    Column("network_type", String(16), primary_key=True),
+    Column("physical_network", _NAME, primary_key=True),
+    Column("segmentation_id", Integer, primary_key=True, autoincrement=False),
+    _reference("network_id", "networks.id"),
+)
+
+subnets = Table(
+    "subnets",
+    metadata,
+    *_standard(),
+    _reference("network_id", "networks.id"),
+    Column("ip_version", Integer, nullable=False),
+    Column("cidr", String(64), nullable=False),
+    Column("gateway_ip", String(64)),
+    Column("enable_dhcp", Boolean, nullable=False),
+    Column("allocation_pools", JSON, nullable=False),
+    Column("dns_nameservers", JSON, nullable=False),
+    Column("host_routes", JSON, nullable=False),
+    Column("service_types", JSON, nullable=False),
+)
+
+ports = Table(
+    "ports",
+    metadata,
+    *_standard(),
+    _reference("network_id", "networks.id"),
+    Column("mac_address", String(32), nullable=False),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("device_id", _NAME, nullable=False, index=True),
+    Column("device_owner", _NAME, nullable=False),
+    Column("host_id", _NAME, nullable=False, index=True),
+    Column("vnic_type", String(64), nullable=False),
+    Column("profile", JSON, nullable=False),
+    Column("security_group_ids", JSON, nullable=False),
+    Column("allowed_address_pairs", JSON, nullable=False),
+    Column("extra_dhcp_opts", JSON, nullable=False),
+    Column("port_security_enabled", Boolean, nullable=False),
+    Column("dns_name", _NAME, nullable=False),
+    Column("propagate_uplink_status", Boolean, nullable=False),
+    Column("up", Boolean, nullable=False),
+    UniqueConstraint("network_id", "mac_address"),
+)
+
+fixed_ips = Table(
+    "fixed_ips",
+    metadata,
+    _reference("subnet_id", "subnets.id", primary_key=True),
+    Column("ip_address", String(64), primary_key=True),
+    _reference("network_id", "networks.id"),
+    _reference("port_id", "ports.id"),
+    Column("position", Integer, nullable=False),
+)
+
+routers = Table(
+    "routers",
+    metadata,
+    *_standard(),
+    Column("admin_state_up", Boolean, nullable=False),
+    Column("ha", Boolean, nullable=False),
+    _reference("ha_network_id", "networks.id", nullable=True),
+    Column("vrid", Integer),
+    _reference("gateway_port_id", "ports.id", nullable=True),
+    _reference("gateway_network_id", "networks.id", nullable=True),
+    Column("enable_snat", Boolean, nullable=False),
+    Column("routes", JSON, nullable=False),
+    Column("availability_zone_hints", JSON, nullable=False),
+    UniqueConstraint("ha_network_id", "vrid"),
+)
+
+replicas = Table(
+    "replicas",
+    metadata,
+    _reference("router_id", "routers.id", primary_key=True),
+    Column("node", _NAME, primary_key=True),
+    _reference("ha_port_id", "ports.id", nullable=True),
+    Column("priority", Integer, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("role_since", Float, nullable=False),
+    Index("replicas_by_node", "node"),
+)
+
+ha_networks = Table(
+    "ha_networks",
+    metadata,
+    Column("project_id", _NAME, primary_key=True),
+    Column("ordinal", Integer, primary_key=True, autoincrement=False),
+    _reference("network_id", "networks.id"),
+    _reference("subnet_id", "subnets.id"),
+)
+
+floating_ips = Table(
+    "floating_ips",
+    metadata,
+    *_standard(),
+    _reference("floating_network_id", "networks.id"),
+    Column("floating_ip_address", String(64), nullable=False),
+    _reference("floating_port_id", "ports.id"),
+    _reference("port_id", "ports.id", nullable=True),
+    Column("fixed_ip_address", String(64)),
+    _reference("router_id", "routers.id", nullable=True),
+    Column("dns_name", _NAME, nullable=False),
+    Column("dns_domain", _NAME, nullable=False),
+    UniqueConstraint("port_id", "fixed_ip_address"),
+)
+
+security_groups = Table("security_groups", metadata, *_standard(), Column("stateful", Boolean, nullable=False))
+
+security_group_rules = Table(
+    "security_group_rules",
+    metadata,
+    *_standard(),
+    _reference("security_group_id", "security_groups.id"),
+    Column("direction", String(16), nullable=False),
+    Column("ethertype", String(16), nullable=False),
+    Column("protocol", String(40)),
+    Column("port_range_min", Integer),
+    Column("port_range_max", Integer),
+    Column("remote_ip_prefix", _NAME),
+    Column("remote_group_id", _ID),
+    Column("belongs_to_default_sg", Boolean, nullable=False),
+)
+
+default_security_groups = Table(
+    "default_security_groups",
+    metadata,
+    Column("project_id", _NAME, primary_key=True),
+    _reference("security_group_id", "security_groups.id"),
+)
+
+dhcp_replicas = Table(
+    "dhcp_replicas",
+    metadata,
+    _reference("network_id", "networks.id", primary_key=True),
+    Column("node", _NAME, primary_key=True),
+    _reference("port_id", "ports.id"),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("name", _NAME, primary_key=True),
+    Column("credential_hash", String(128), nullable=False),
+    Column("agent_ids", JSON, nullable=False),
+    Column("admin_state_up", JSON, nullable=False),
+    Column("facts", JSON),
+    Column("created_at", String(32), nullable=False),
+    Column("started_at", String(32), nullable=False),
+    Column("heartbeat_at", Float, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("failures", JSON, nullable=False),
+)
+
+quotas = Table(
+    "quotas",
+    metadata,
+    Column("project_id", _NAME, primary_key=True),
+    Column("resource", String(64), primary_key=True),
+    Column("limit", Integer, nullable=False),
+)
+
+domains = Table(
+    "domains",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+    Column("description", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+)
+
+projects = Table(
+    "projects",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _reference("domain_id", "domains.id"),
+    Column("name", _NAME, nullable=False),
+    Column("description", Text, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    UniqueConstraint("domain_id", "name"),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    _reference("domain_id", "domains.id"),
+    Column("name", _NAME, nullable=False),
+    Column("password_hash", _NAME, nullable=False),
+    Column("enabled", Boolean, nullable=False),
+    Column("default_project_id", _ID),
+    Column("email", _NAME, nullable=False),
+    Column("description", Text, nullable=False),
+    UniqueConstraint("domain_id", "name"),
+)
+
+roles = Table(
+    "roles",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("name", _NAME, nullable=False, unique=True),
+)
+
+assignments = Table(
+    "assignments",
+    metadata,
+    _reference("user_id", "users.id", primary_key=True),
+    _reference("project_id", "projects.id", primary_key=True),
+    _reference("role_id", "roles.id", primary_key=True),
+)
+
+revocations = Table(
+    "revocations",
+    metadata,
+    Column("audit_id", _NAME, primary_key=True),
+    Column("before", Float, nullable=False),
+)
+
+TABLES: Final[dict[type[rows.Row], Table]] = {
+    rows.Network: networks,
+    rows.Segment: segments,
+    rows.Subnet: subnets,
+    rows.Port: ports,
+    rows.FixedIp: fixed_ips,
+    rows.Router: routers,
+    rows.Replica: replicas,
+    rows.HaNetwork: ha_networks,
+    rows.FloatingIp: floating_ips,
+    rows.SecurityGroup: security_groups,
+    rows.SecurityGroupRule: security_group_rules,
+    rows.DefaultSecurityGroup: default_security_groups,
+    rows.DhcpReplica: dhcp_replicas,
+    rows.Node: nodes,
+    rows.Quota: quotas,
+    rows.Domain: domains,
+    rows.Project: projects,
+    rows.User: users,
+    rows.RoleRow: roles,
+    rows.Assignment: assignments,
+    rows.Revocation: revocations,
+}
+"""Where the rows of each class live."""

@@ -1,0 +1,44 @@
+"""Which specs a row bears on, as keys of the change log: so that a write costs what it concerns, not the cloud.
+
+network/<id>   the network's members and DHCP servers
+segment/<id>   the network itself or a subnet: also every router that has a leg in it
+port/<id>      an instance's port
+router/<id>    a router and its replicas
+peers          the mesh of tunnels
+"""
+
+from typing import Final
+
+from futago.controller.store import rows
+
+PEERS: Final = "peers"
+
+ROUTER_OWNERS: Final = frozenset(
+    {
+        "network:router_interface",
+        "network:ha_router_replicated_interface",
+        "network:router_gateway",
+        "network:router_ha_interface",
+    }
+)
+"""The `device_owner` of ports whose `device_id` is a router."""
+
+
+def touched(row: rows.Row) -> tuple[str, ...]:
+    """The keys of the change log for a change of `row`."""
+    match row:
+        case rows.Network(id=network_id) | rows.Subnet(network_id=network_id):
+            keys: tuple[str, ...] = (f"segment/{network_id}",)
+        case rows.Port() if row.device_owner in ROUTER_OWNERS:
+            keys = (f"network/{row.network_id}", f"router/{row.device_id}")
+        case rows.Port(id=port_id) | rows.FixedIp(port_id=port_id):
+            keys = (f"network/{row.network_id}", f"port/{port_id}")
+        case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
+            keys = (f"router/{router_id}",)
+        case rows.DhcpReplica():
+            keys = (f"network/{row.network_id}",)
+        case rows.Node():
+            keys = (PEERS,)
+        case _:
+            keys = ()
+    return keys
