@@ -1,0 +1,386 @@
+"""What a request can do wrong, in Neutron's types, words and statuses.
+
+Each error carries what it is about, as the keyword arguments that its sentence names; the class name is the `type`
+that clients see. Raising one inside a write undoes the write.
+"""
+
+from typing import ClassVar
+
+
+class ApiError(Exception):
+    """A request is refused; nothing has changed."""
+
+    status: ClassVar[int] = 400
+    sentence: ClassVar[str] = "{message}"
+
+    def __init__(self, **about: object) -> None:
+        super().__init__(self.sentence.format(**about))
+        self.about = about
+
+    @property
+    def kind(self) -> str:
+        """Neutron's name of the error (`NeutronError.type`)."""
+        return type(self).__name__
+
+
+class _NotFound(ApiError):
+    status = 404
+
+
+class _Conflict(ApiError):
+    status = 409
+
+
+# The request itself
+
+
+class HTTPBadRequest(ApiError):
+    """The body is not what the resource takes."""
+
+
+class HTTPNotFound(_NotFound):
+    sentence = "The resource could not be found."
+
+
+class InvalidInput(ApiError):
+    sentence = "Invalid input for operation: {reason}."
+
+
+class BadRequest(ApiError):
+    sentence = "Bad {resource} request: {reason}."
+
+
+class PolicyNotAuthorized(ApiError):
+    status = 403
+    sentence = "{rules} is disallowed by policy"
+
+
+class HTTPNotImplemented(ApiError):
+    status = 501
+
+
+class RevisionMismatch(ApiError):
+    """`If-Match` names another revision than the resource has."""
+
+    status = 412
+    sentence = "Constrained to {expected}, but current revision is {actual}"
+
+    @property
+    def kind(self) -> str:
+        return "RevisionNumberConstraintFailed"
+
+
+class OverQuota(_Conflict):
+    sentence = "Quota exceeded for resources: {overs}."
+
+
+class SubnetPoolNotFound(_NotFound):
+    sentence = "Subnet pool {subnetpool_id} could not be found."
+
+
+class TagNotFound(_NotFound):
+    sentence = "Tag {tag} could not be found."
+
+
+# Networks
+
+
+class NetworkNotFound(_NotFound):
+    sentence = "Network {network_id} could not be found."
+
+
+class NetworkInUse(_Conflict):
+    sentence = (
+        "Unable to complete operation on network {network_id}. "
+        "There are one or more ports still in use on the network, id for these ports is: {port_ids}."
+    )
+
+
+class ExternalNetworkInUse(_Conflict):
+    sentence = (
+        "External network {network_id} cannot be updated to be made non-external, since it has existing gateway ports."
+    )
+
+
+class InvalidSharedSetting(_Conflict):
+    sentence = "Unable to reconfigure sharing settings for network {network_id}. Multiple projects are using it."
+
+
+class FlatNetworkInUse(_Conflict):
+    sentence = "Unable to create the flat network. Physical network {physical_network} is in use."
+
+
+class TunnelIdInUse(_Conflict):
+    sentence = "Unable to create the network. The tunnel ID {tunnel_id} is in use."
+
+
+class NoNetworkAvailable(ApiError):
+    status = 503
+    sentence = "Unable to create the network. No project network is available for allocation."
+
+
+# Subnets
+
+
+class SubnetNotFound(_NotFound):
+    sentence = "Subnet {subnet_id} could not be found."
+
+
+class SubnetInUse(_Conflict):
+    sentence = "Unable to complete operation on subnet {subnet_id}: {reason}."
+
+
+class InvalidAllocationPool(ApiError):
+    sentence = "The allocation pool {pool} is not valid."
+
+
+class OutOfBoundsAllocationPool(ApiError):
+    sentence = "The allocation pool {pool} spans beyond the subnet cidr {cidr}."
+
+
+class OverlappingAllocationPools(_Conflict):
+    sentence = "Found overlapping allocation pools: {first} {second} for subnet {cidr}."
+
+
+class GatewayConflictWithAllocationPools(_Conflict):
+    sentence = "Gateway ip {ip_address} conflicts with allocation pool {pool}."
+
+
+class GatewayIpInUse(_Conflict):
+    sentence = "Current gateway ip {ip_address} already in use by port {port_id}. Unable to update."
+
+
+class DNSNameServersExhausted(ApiError):
+    sentence = "Unable to complete operation for {subnet_id}. The number of DNS nameservers exceeds the limit {limit}."
+
+
+class HostRoutesExhausted(ApiError):
+    sentence = "Unable to complete operation for {subnet_id}. The number of host routes exceeds the limit {limit}."
+
+
+# Ports
+
+
+class PortNotFound(_NotFound):
+    sentence = "Port {port_id} could not be found."
+
+
+class ServicePortInUse(_Conflict):
+    sentence = "Port {port_id} cannot be deleted directly via the port API: {reason}."
+
+
+class PortInUse(_Conflict):
+    sentence = (
+        "Unable to complete operation on port {port_id} for network {network_id}. "
+        "Port already has an attached device {device_id}."
+    )
+
+
+class MacAddressInUse(_Conflict):
+    sentence = "Unable to complete operation for network {network_id}. The mac address {mac_address} is in use."
+
+
+class IpAddressInUse(_Conflict):
+    sentence = "Unable to complete operation for network {network_id}. The IP address {ip_address} is in use."
+
+
+class IpAddressAlreadyAllocated(_Conflict):
+    sentence = "IP address {ip_address} already allocated in subnet {subnet_id}"
+
+
+class IpAddressGenerationFailure(_Conflict):
+    sentence = "No more IP addresses available on network {network_id}."
+
+
+class ExternalIpAddressExhausted(ApiError):
+    sentence = "Unable to find any IP address on external network {network_id}."
+
+
+class InvalidIpForNetwork(ApiError):
+    sentence = "IP address {ip_address} is not a valid IP for any of the subnets on the specified network."
+
+
+class InvalidIpForSubnet(ApiError):
+    sentence = "IP address {ip_address} is not a valid IP for the specified subnet."
+
+
+class UnsupportedPortDeviceOwner(_Conflict):
+    sentence = "Operation {operation} is not supported for device_owner {device_owner} on port {port_id}."
+
+
+class AddressPairAndPortSecurityRequired(_Conflict):
+    sentence = "Port Security must be enabled in order to have allowed address pairs on a port."
+
+
+class PortSecurityAndIPRequiredForSecurityGroups(ApiError):
+    sentence = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+# Routers
+
+
+class RouterNotFound(_NotFound):
+    sentence = "Router {router_id} could not be found"
+
+
+class RouterInUse(_Conflict):
+    sentence = "Router {router_id} still has ports"
+
+
+class RouterInterfaceNotFound(_NotFound):
+    sentence = "Router {router_id} does not have an interface with id {port_id}"
+
+
+class RouterInterfaceNotFoundForSubnet(_NotFound):
+    sentence = "Router {router_id} has no interface on subnet {subnet_id}"
+
+
+class SubnetMismatchForPort(ApiError):
+    sentence = "Subnet on port {port_id} does not match the requested subnet {subnet_id}."
+
+
+class RouterInterfaceInUseByFloatingIP(_Conflict):
+    sentence = (
+        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, "
+        "as it is required by one or more floating IPs."
+    )
+
+
+class RouterInterfaceInUseByRoute(_Conflict):
+    sentence = (
+        "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, "
+        "as it is required by one or more routes."
+    )
+
+
+class RouterExternalGatewayInUseByFloatingIp(_Conflict):
+    sentence = (
+        "Gateway cannot be updated for router {router_id}, since a gateway to external network {network_id} "
+        "is required by one or more floating IPs."
+    )
+
+
+class InvalidRoutes(ApiError):
+    sentence = "Invalid format for routes: {routes}, {reason}"
+
+
+class RoutesExhausted(ApiError):
+    sentence = "Unable to complete operation for {router_id}. The number of routes exceeds the maximum {limit}."
+
+
+class NotEnoughAgents(_Conflict):
+    """There are fewer living nodes that carry routers than an HA router needs."""
+
+    sentence = "Not enough l3 agents available to ensure HA. Minimum required {required}, available {available}."
+
+    @property
+    def kind(self) -> str:
+        return "HANotEnoughAvailableAgents"
+
+
+class NoVRIDAvailable(_Conflict):
+    sentence = "No more Virtual Router Identifier (VRID) available when creating router {router_id}."
+
+
+# Floating IPs
+
+
+class FloatingIPNotFound(_NotFound):
+    sentence = "Floating IP {floatingip_id} could not be found"
+
+
+class ExternalGatewayForFloatingIPNotFound(_NotFound):
+    sentence = (
+        "External network {external_network_id} is not reachable from subnet {subnet_id}.  "
+        "Therefore, cannot associate Port {port_id} with a Floating IP."
+    )
+
+
+class FloatingIPPortAlreadyAssociated(_Conflict):
+    sentence = (
+        "Cannot associate floating IP {floating_ip_address} ({floatingip_id}) with port {port_id} "
+        "using fixed IP {fixed_ip}, as that fixed IP already has a floating IP on external network {network_id}."
+    )
+
+
+# Security groups
+
+
+class SecurityGroupNotFound(_NotFound):
+    sentence = "Security group {security_group_id} does not exist"
+
+
+class SecurityGroupInUse(_Conflict):
+    sentence = "Security Group {security_group_id} {reason}."
+
+
+class SecurityGroupDefaultAlreadyExists(_Conflict):
+    sentence = "Default security group already exists."
+
+
+class SecurityGroupCannotRemoveDefault(_Conflict):
+    sentence = "Insufficient rights for removing default security group."
+
+
+class SecurityGroupCannotUpdateDefault(_Conflict):
+    sentence = "Updating default security group not allowed."
+
+
+class SecurityGroupRuleNotFound(_NotFound):
+    sentence = "Security group rule {rule_id} does not exist"
+
+
+class SecurityGroupRuleExists(_Conflict):
+    sentence = "Security group rule already exists. Rule id is {rule_id}."
+
+
+class SecurityGroupInvalidPortRange(ApiError):
+    sentence = "For TCP/UDP protocols, port_range_min must be <= port_range_max"
+
+
+class SecurityGroupInvalidPortValue(ApiError):
+    sentence = "Invalid value for port {port}"
+
+
+class SecurityGroupMissingIcmpType(ApiError):
+    sentence = "ICMP code (port-range-max) {code} is provided but ICMP type (port-range-min) is missing."
+
+
+class SecurityGroupInvalidIcmpValue(ApiError):
+    sentence = "Invalid value for ICMP {field} ({attribute}) {value}. It must be 0 to 255."
+
+
+class SecurityGroupInvalidProtocolForPort(ApiError):
+    sentence = (
+        "Invalid protocol {protocol} for port range, only supported for {supported} or the protocol numbers thereof."
+    )
+
+
+class SecurityGroupRuleInvalidProtocol(ApiError):
+    sentence = (
+        "Security group rule protocol {protocol} not supported. "
+        "Only protocol values {values} and integer representations [0 to 255] are supported."
+    )
+
+
+class SecurityGroupRuleInvalidEtherType(ApiError):
+    sentence = "Security group rule for ethertype '{ethertype}' not supported. Allowed values are {values}."
+
+
+class SecurityGroupRemoteGroupAndRemoteIpPrefix(ApiError):
+    sentence = "Only remote_ip_prefix or remote_group_id may be provided."
+
+
+class SecurityGroupRuleParameterConflict(ApiError):
+    sentence = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
+
+
+# Agents
+
+
+class AgentNotFound(_NotFound):
+    sentence = "Agent {agent_id} could not be found."
+
+
+class QuotaResourceUnknown(_NotFound):
+    sentence = "Unknown quota resources {unknown}."
