@@ -1,0 +1,270 @@
+"""The control socket: what the agent and the operator say to the engine, and what it answers.
+
+A unix stream socket, mode 0600; one JSON object a line, both ways. A connection carries any number of requests, each
+answered by one line in order; after `watch` it carries nothing but statuses, one line for every change.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self, TypeVar
+
+import msgspec
+
+from futago.config import VRRPD_SOCKET
+from futago.contract.codec import BadMessage, decode_hook, encode
+from futago.values import IPv4Address, Role
+from futago.vrrp.config import VirtualRouterConfig
+
+MAX_LINE: Final = 64 * 1024 * 1024
+"""Bytes in one line; a thousand routers with a hundred addresses each take about ten million."""
+
+
+class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the engine knows of one virtual router."""
+
+    name: str
+    role: Role
+    since: float
+    """When it took this role, in seconds since the Unix epoch."""
+    cause: str
+    """Why it has this role: "active fell silent", "adopted", "higher priority heard"…"""
+    transitions: int = 0
+    """How often the role has changed since the router was configured."""
+    peer: IPv4Address | None = None
+    """The source of the last advertisement heard from another router."""
+    adverts_sent: int = 0
+    adverts_received: int = 0
+    dropped: dict[str, int] = {}
+    """Received packets that were not used, by reason."""
+    error: str | None = None
+    """What does not work on this host at present; the engine goes on trying."""
+
+
+class Configure(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="configure"):
+    """These are all the routers of this host, from now on. Answered by `Done`."""
+
+    routers: tuple[VirtualRouterConfig, ...]
+
+
+class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="status"):
+    """Answered by `Statuses`."""
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="watch"):
+    """Answered by `Statuses`, then by `Changed` at every change."""
+
+
+class Resign(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="resign"):
+    """Let another router become active. Answered by `Done` or `Refused`."""
+
+    name: str
+
+
+class Release(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="release"):
+    """Withdraw every address, tell the peers, forget all routers. Answered by `Done`."""
+
+
+Request = Configure | Status | Watch | Resign | Release
+
+
+class Done(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="done"):
+    """The request was carried out, except for the routers named here, each with the reason."""
+
+    errors: dict[str, str] = {}
+
+
+class Statuses(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="statuses"):
+    """All routers, sorted by name."""
+
+    routers: tuple[RouterStatus, ...]
+
+
+class Changed(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="changed"):
+    """One router's role or error has changed. A removed router comes last with role `initialize`."""
+
+    router: RouterStatus
+
+
+class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="refused"):
+    """The request cannot be carried out."""
+
+    message: str
+
+
+Reply = Done | Statuses | Changed | Refused
+
+R = TypeVar("R", bound=Reply)
+_requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
+_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
+
+
+class VrrpdGone(ConnectionError):
+    """The engine does not answer on its socket: it is not running, or has just stopped."""
+
+
+class RequestRefused(RuntimeError):
+    """The engine understood the request and will not carry it out; the text says why."""
+
+
+def to_line(message: Request | Reply) -> bytes:
+    """One message as it stands on the wire."""
+    return encode(message) + b"\n"
+
+
+def read_request(line: bytes) -> Request:
+    """Read one line of a client.
+
+    Raises:
+        BadMessage: not a request.
+
+    """
+    try:
+        return _requests.decode(line)
+    except (msgspec.DecodeError, ValueError) as error:
+        raise BadMessage(f"not a request: {error}") from error
+
+
+class VrrpdClient:
+    """Talks to the engine. Reconnects at the next call after it was away."""
+
+    def __init__(self, path: Path = VRRPD_SOCKET) -> None:
+        self._path = path
+        self._lock = asyncio.Lock()
+        self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Connect now, rather than at the first call.
+
+        Raises:
+            VrrpdGone: nobody listens.
+
+        """
+        async with self._lock:
+            await self._connected()
+
+    async def close(self) -> None:
+        streams, self._streams = self._streams, None
+        if streams:
+            await _close(streams[1])
+
+    async def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
+        """Make these the routers of this host; the answer has the ones that do not work now, with the reason.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+            RequestRefused: the list as a whole cannot be used.
+
+        """
+        return (await self._ask(Configure(routers=tuple(routers)), Done)).errors
+
+    async def status(self) -> tuple[RouterStatus, ...]:
+        """All routers, sorted by name.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+
+        """
+        return (await self._ask(Status(), Statuses)).routers
+
+    async def resign(self, name: str) -> None:
+        """Let another router become active.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+            RequestRefused: no such router, or it is not active.
+
+        """
+        await self._ask(Resign(name=name), Done)
+
+    async def release(self) -> None:
+        """Withdraw every address, tell the peers, forget all routers.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+
+        """
+        await self._ask(Release(), Done)
+
+    async def watch(self) -> AsyncIterator[RouterStatus]:
+        """Yield every router's status, then each one that changes, at once; on a connection of its own.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped. (Connect again: the first statuses make up for the gap.)
+
+        """
+        reader, writer = await _open(self._path)
+        try:
+            await _send(writer, Watch())
+            while True:
+                reply = await _receive(reader)
+                if isinstance(reply, Statuses):
+                    for status in reply.routers:
+                        yield status
+                elif isinstance(reply, Changed):
+                    yield reply.router
+        finally:
+            await _close(writer)
+
+    async def _ask(self, request: Request, kind: type[R]) -> R:
+        async with self._lock:
+            reader, writer = await self._connected()
+            try:
+                await _send(writer, request)
+                reply = await _receive(reader)
+            except BaseException:
+                # The answer of a request that was given up must not be taken for the answer of the next.
+                self._streams = None
+                writer.close()
+                raise
+        if isinstance(reply, kind):
+            return reply
+        raise RequestRefused(reply.message if isinstance(reply, Refused) else f"unexpected answer: {reply}")
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        if self._streams is None or self._streams[0].at_eof():
+            self._streams = await _open(self._path)
+        return self._streams
+
+
+async def _open(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    try:
+        return await asyncio.open_unix_connection(path, limit=MAX_LINE)
+    except OSError as error:
+        raise VrrpdGone(f"no VRRP engine answers on {path} ({error.strerror}): is `futago vrrpd` running?") from error
+
+
+async def _send(writer: asyncio.StreamWriter, request: Request) -> None:
+    try:
+        writer.write(to_line(request))
+        await writer.drain()
+    except OSError as error:
+        raise VrrpdGone("the VRRP engine has stopped") from error
+
+
+async def _receive(reader: asyncio.StreamReader) -> Reply:
+    try:
+        line = await reader.readuntil()
+    except (OSError, asyncio.IncompleteReadError) as error:
+        raise VrrpdGone("the VRRP engine has stopped") from error
+    reply = _replies.decode(line)
+    if isinstance(reply, Refused):
+        raise RequestRefused(reply.message)
+    return reply
+
+
+async def _close(writer: asyncio.StreamWriter) -> None:
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
