@@ -1,1 +1,1 @@
-"""Many hosts on one machine, in namespaces: demo, drills, tests, benchmarks."""
+"""Many hosts on one machine, each a set of namespaces: for the demo, drills, tests and benchmarks."""

@@ -1,0 +1,297 @@
+"""A lab as one object: power hosts on and off, cut cables, run commands, find who is active."""
+
+import contextlib
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from futago.config import Profile
+from futago.lab import api, boot, errors, fabric, instances, namespaces, programs, state, topology
+from futago.lab.errors import LabError
+from futago.lab.state import Instance, LabState, Process
+from futago.lab.topology import FABRIC, HostPlan, Kind
+
+T = TypeVar("T")
+
+
+class Lab:
+    """A running lab, found by its name; the state on disk is the truth, so several programs may use it at once."""
+
+    def __init__(self, name: str = "default") -> None:
+        found = state.read(name)
+        if found is None:
+            raise LabError(f"there is no lab {name}; `futago lab up` builds one")
+        self.name = name
+        self.plans = {plan.name: plan for plan in topology.standard()}
+        self._state = found
+        self._lock = threading.Lock()
+        self._api: api.Api | None = None
+
+    @property
+    def profile(self) -> Profile:
+        return self._state.profile
+
+    @property
+    def powered(self) -> tuple[str, ...]:
+        """The hosts that are on, without the fabric."""
+        return tuple(name for name in self.plans if name in self._state.hosts and state.alive(self._state.hosts[name]))
+
+    @property
+    def instances(self) -> dict[str, Instance]:
+        return dict(self._state.instances)
+
+    def plan(self, host: str) -> HostPlan:
+        try:
+            return self.plans[host]
+        except KeyError:
+            raise LabError(f"there is no host {host}; the hosts are {', '.join(self.plans)}") from None
+
+    def process(self, host: str) -> Process:
+        """The first process of a host.
+
+        Raises:
+            LabError: it is powered off, or there is no such host.
+
+        """
+        if host != FABRIC:
+            self.plan(host)
+        process = self._state.hosts.get(host)
+        if process is None or not state.alive(process):
+            raise LabError(f"{host} is powered off; `futago lab power-on {host}` powers it on")
+        return process
+
+    def directory(self, host: str) -> Path:
+        """Where the host's `disk` and `log` are."""
+        return state.directory(self.name) / "hosts" / host
+
+    def exec(
+        self, host: str, argv: Sequence[str], *, netns: str = "", timeout: float = 60, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command on a host (in one of its network namespaces) to its end."""
+        return namespaces.run(self.process(host), argv, netns=netns, timeout=timeout, check=check)
+
+    def spawn(self, host: str, argv: Sequence[str], *, netns: str = "") -> subprocess.Popen[str]:
+        """Start a command on a host; `namespaces.end` it."""
+        return namespaces.spawn(self.process(host), argv, netns=netns, stderr=subprocess.STDOUT)
+
+    def api(self) -> api.Api:
+        """The API, as the administrator, reached from the controller's own namespace."""
+        if self._api is None:
+            credentials = self.directory("controller") / "disk" / programs.CREDENTIALS
+            self._api = api.Api(self.process("controller"), api.read_password(credentials))
+        return self._api
+
+    def power_off(self, host: str) -> None:
+        """As a power cut: the cables go dead, then every process is killed; the disk stays."""
+        plan, process = self.plan(host), self.process(host)
+        self.cut(host, *(nic.network for nic in plan.nics))
+        namespaces.kill(process)
+        self._update(lambda hosts: hosts.pop(host, None))
+        fabric.unplug(self.process(FABRIC), plan)
+
+    def power_on(self, host: str) -> None:
+        """New namespaces and an empty `/run`, the same disk; then everything starts as at boot."""
+        if host in self.powered:
+            raise LabError(f"{host} is on already")
+        if host == "controller":
+            self._api = None
+        self.start_host(host)
+        self.start_programs(host)
+        for instance in self._state.instances.values():
+            if instance.host == host:
+                instances.start(self, instance)
+
+    def cut(self, host: str, *networks: str) -> None:
+        """Pull the cables between a host and these networks."""
+        self._set_links(host, networks, up=False)
+
+    def restore(self, host: str, *networks: str) -> None:
+        """Plug the cables in again."""
+        self._set_links(host, networks, up=True)
+
+    def restart(self, host: str, program: str) -> None:
+        """As `systemctl restart`: SIGTERM, wait, start; one that does not run is started."""
+        plan, process = self.plan(host), self.process(host)
+        programs.check(plan, program)
+        if namespaces.daemon_alive(process, program):
+            programs.stop(plan, process, program, signal.SIGTERM)
+        programs.start(plan, process, program, self.directory(host) / "log")
+
+    def kill(self, host: str, program: str) -> None:
+        """As a crash: SIGKILL; it stays down until it is restarted."""
+        programs.stop(self.plan(host), self.process(host), program, signal.SIGKILL)
+
+    def instance(self, name: str, host: str, network: str, **fields: object) -> Instance:
+        """Start an instance on a compute host with a port on `network` (a name); returns once it has its address."""
+        made = instances.create(self, name, host, network, **fields)
+        with self._lock:
+            self._save(instances=self._state.instances | {name: made})
+        instances.start(self, made)
+        return made
+
+    def agents_of(self, router_id: str) -> dict[str, str]:
+        """The `ha_state` by host, as the API tells it."""
+        return {item["host"]: item["ha_state"] for item in self.api().list(f"routers/{router_id}/l3-agents")}
+
+    def active_of(self, router_id: str) -> str:
+        """The host on which a router is active.
+
+        Raises:
+            LabError: there is not exactly one.
+
+        """
+        states = self.agents_of(router_id)
+        active = [host for host, ha_state in states.items() if ha_state == "active"]
+        if len(active) != 1:
+            raise LabError(f"{len(active)} nodes are active for router {router_id}: {states}")
+        return active[0]
+
+    def holders(self, router_id: str, address: str) -> tuple[str, ...]:
+        """The network nodes that hold `address` in the router's namespace: what is so, whatever the API says."""
+        nodes = [host for host in self.powered if self.plans[host].kind is Kind.NETWORK]
+        return tuple(host for host in nodes if self._has_address(host, f"qrouter-{router_id}", address))
+
+    def start_host(self, host: str) -> None:
+        """Power a host on as far as its Open vSwitch; Futago's programs are not started."""
+        process = namespaces.start(self.name, host)
+        self._update(lambda hosts: hosts.update({host: process}))
+        if host == FABRIC:
+            fabric.build(process)
+            return
+        plan = self.plan(host)
+        fabric.plug(self.process(FABRIC), plan, process)
+        boot.boot(plan, process, self.directory(host) / "log")
+
+    def start_programs(self, host: str) -> None:
+        """Configure (the first time) and start Futago's programs of a host."""
+        plan, disk = self.plan(host), self.directory(host) / "disk"
+        programs.configure(plan, disk, self.profile)
+        if "node" in plan.programs:
+            programs.give_join_token(self.directory("controller") / "disk", disk)
+        for program in plan.programs:
+            programs.start(plan, self.process(host), program, self.directory(host) / "log")
+
+    def _has_address(self, host: str, netns: str, address: str) -> bool:
+        argv = ["ip", "-oneline", "-4", "addr", "show"]
+        return f" {address}/" in self.exec(host, argv, netns=netns, check=False).stdout
+
+    def _set_links(self, host: str, networks: Sequence[str], *, up: bool) -> None:
+        plan = self.plan(host)
+        for network in networks:
+            if plan.nic(network) is None:
+                known = ", ".join(nic.network for nic in plan.nics)
+                raise LabError(f"{host} has no cable to {network}; it has: {known}")
+        fabric.set_links(self.process(FABRIC), plan, networks, up=up)
+
+    def _update(self, change: Callable[[dict[str, Process]], object]) -> None:
+        with self._lock:
+            hosts = dict(self._state.hosts)
+            change(hosts)
+            self._save(hosts=hosts)
+
+    def _save(self, *, hosts: dict[str, Process] | None = None, instances: dict[str, Instance] | None = None) -> None:
+        old = self._state
+        self._state = LabState(
+            name=old.name,
+            profile=old.profile,
+            hosts=old.hosts if hosts is None else hosts,
+            instances=old.instances if instances is None else instances,
+            made_directories=old.made_directories,
+        )
+        state.write(self._state)
+
+
+def is_up(name: str) -> bool:
+    """Whether every host of a lab is on."""
+    found = state.read(name)
+    wanted = {FABRIC, *(plan.name for plan in topology.standard())}
+    return found is not None and wanted <= {host for host, process in found.hosts.items() if state.alive(process)}
+
+
+def up(name: str = "default", profile: Profile = Profile.DEFAULT, *, futago: bool = True) -> Lab:
+    """Build a lab, or find the one that is up; what a crash left of an earlier one is swept first.
+
+    With `futago` false, only the hosts and their Open vSwitch are started.
+
+    Raises:
+        LabError: a program is missing, or something did not start; nothing is left then.
+
+    """
+    if is_up(name):
+        return Lab(name)
+    errors.require_programs()
+    down(name)
+    try:
+        return _build(name, profile, futago=futago)
+    except BaseException:
+        down(name)
+        raise
+
+
+def down(name: str = "default") -> bool:
+    """Take a lab away, whole or in pieces; False if there was nothing."""
+    found = state.read(name)
+    recorded = list(found.hosts.values()) if found else []
+    processes = {process.pid: process for process in [*recorded, *namespaces.find(name).values()]}
+    there = bool(processes) or state.directory(name).exists()
+    _parallel(namespaces.kill, processes.values())
+    shutil.rmtree(state.directory(name), ignore_errors=True)
+    made = found.made_directories if found else ()
+    if not state.names():
+        for path in (*reversed(made), str(state.BASE)):
+            with contextlib.suppress(OSError):
+                Path(path).rmdir()
+    return there
+
+
+def _build(name: str, profile: Profile, *, futago: bool) -> Lab:
+    shared = state.directory(name) / "shared"
+    shared.mkdir(parents=True)
+    state.write(LabState(name=name, profile=profile, made_directories=_make_mount_points()))
+    instances.write_shared(shared)
+    lab = Lab(name)
+    lab.start_host(FABRIC)
+    lab.start_host("controller")
+    if futago:
+        lab.start_programs("controller")
+    others = [host for host in lab.plans if host != "controller"]
+    _parallel(lab.start_host, others)
+    if futago:
+        token = lab.directory("controller") / "disk" / programs.CREDENTIALS / "join-token"
+        api.wait_for("the controller has written its join token", token.exists, seconds=60)
+        _parallel(lab.start_programs, others)
+        wait_for_agents(lab, [host for host in others if "node" in lab.plans[host].programs])
+    return lab
+
+
+def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None:
+    """Wait until every agent of these hosts is alive in the API."""
+    wanted = set(hosts)
+
+    def look() -> bool:
+        agents = lab.api().list("agents")
+        dead = {agent["host"] for agent in agents if not agent["alive"]}
+        return wanted <= {agent["host"] for agent in agents} - dead
+
+    api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds)
+
+
+def _make_mount_points() -> tuple[str, ...]:
+    made = []
+    for target in namespaces.DISK.values():
+        missing = [path for path in (*reversed(target.parents), target) if not path.exists()]
+        for path in missing:
+            path.mkdir(exist_ok=True)
+            made.append(str(path))
+    return tuple(made)
+
+
+def _parallel(call: Callable[[T], object], items: Iterable[T]) -> None:
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        for done in [pool.submit(call, item) for item in items]:
+            done.result()

@@ -1,0 +1,91 @@
+"""What a lab remembers on disk, so that another process can find it again.
+
+`/run/futago-lab/<name>/` has `state.json`, `shared/` (seen as `/run/lab` on every host) and, for each host,
+`hosts/<host>/disk` (what survives a power cut) and `hosts/<host>/log`.
+"""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from futago.config import Profile
+from futago.values import Mac
+
+BASE: Final = Path("/run/futago-lab")
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True):
+    """A process, named so that a later one with the same number is not taken for it."""
+
+    pid: int
+    started: int
+    """Its start time in clock ticks since boot (proc(5), stat, field 22)."""
+
+
+class Instance(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands for a virtual machine: a namespace on a compute node with a DHCP client and an sshd in it."""
+
+    name: str
+    host: str
+    port_id: str
+    mac: Mac
+    mtu: int
+    address: str
+
+    @property
+    def netns(self) -> str:
+        return f"vm-{self.name}"
+
+
+class LabState(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole lab."""
+
+    name: str
+    profile: Profile
+    hosts: dict[str, Process] = {}
+    """The first process of each host that is powered on."""
+    instances: dict[str, Instance] = {}
+    made_directories: tuple[str, ...] = ()
+    """Mount points that the machine did not have; the last lab to go takes them away."""
+
+
+def directory(name: str) -> Path:
+    return BASE / name
+
+
+def names() -> tuple[str, ...]:
+    """The labs that have left something on disk."""
+    return tuple(sorted(path.name for path in BASE.iterdir())) if BASE.is_dir() else ()
+
+
+def read(name: str) -> LabState | None:
+    """The state of lab `name`, or None if there is none (or a crash left half of one)."""
+    try:
+        return msgspec.json.decode((directory(name) / "state.json").read_bytes(), type=LabState)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def write(state: LabState) -> None:
+    """Replace the state file as a whole."""
+    path = directory(state.name) / "state.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_bytes(msgspec.json.format(msgspec.json.encode(state)))
+    os.replace(new, path)  # noqa: PTH105 - the atomic call by its own name
+
+
+def start_time(pid: int) -> int | None:
+    """When process `pid` started, in clock ticks since boot; None if there is none (or only its zombie)."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    fields = stat.rpartition(")")[2].split()
+    return None if fields[0] in {"Z", "X"} else int(fields[19])
+
+
+def alive(process: Process) -> bool:
+    return start_time(process.pid) == process.started
