@@ -1,0 +1,83 @@
+"""Who has to know what: the specs of every node, each with the revision at which it last changed.
+
+The feed is a cache of `plan` over the store. It is built whole when the first node asks; afterwards a write costs
+the objects that it touched. What it forgets (a restart) costs a node one complete answer, never correctness.
+
+    write ──▶ change log ──▶ plan_keys ──▶ plan_one ──▶ entries of the nodes concerned ──▶ their long polls
+"""
+
+import threading
+
+import msgspec
+
+from futago.config import ControllerConfig
+from futago.contract.specs import Key, Spec, SpecChanges
+from futago.controller.nodes import gather
+from futago.controller.store.database import Database
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """A spec of one node, or its absence, since a revision."""
+
+    revision: int
+    spec: Spec | None
+
+
+class Feed:
+    """The specs of all nodes, at one revision."""
+
+    def __init__(self, database: Database, config: ControllerConfig) -> None:
+        self._database = database
+        self._settings = gather.settings(config)
+        self._lock = threading.Lock()
+        self._floor: int | None = None
+        """The revision at which the cache was built: what changed before it, it cannot tell."""
+        self._revision = 0
+        self._plans: dict[str, gather.Plans] = {}
+        self._entries: dict[str, dict[Key, Entry]] = {}
+
+    def changes(self, node: str, since: int) -> SpecChanges:
+        """What `node`, which has reached `since`, does not know yet; everything if that cannot be told."""
+        with self._lock:
+            self._refresh()
+            entries = self._entries.get(node, {})
+            complete = self._floor is None or not self._floor <= since <= self._revision or since == 0
+            fresh = {key: entry for key, entry in entries.items() if complete or entry.revision > since}
+            return SpecChanges(
+                revision=self._revision,
+                complete=complete,
+                put=tuple(entry.spec for entry in fresh.values() if entry.spec is not None),
+                remove=() if complete else tuple(key for key, entry in fresh.items() if entry.spec is None),
+            )
+
+    def _refresh(self) -> None:
+        with self._database.read() as view:
+            revision = view.revision()
+            if self._floor is not None and revision == self._revision:
+                return
+            if self._floor is None:
+                keys = gather.all_keys(view)
+                self._floor = revision
+            else:
+                keys = gather.plan_keys(view, view.changed_keys(self._revision))
+            for key in sorted(keys):
+                self._plan(key, gather.plan_one(view, key, self._settings), revision)
+            self._revision = revision
+
+    def _plan(self, key: str, plans: gather.Plans, revision: int) -> None:
+        before = self._plans.pop(key, {})
+        if plans:
+            self._plans[key] = plans
+        for node in before.keys() | plans.keys():
+            self._update(node, before.get(node, ()), plans.get(node, ()), revision)
+
+    def _update(self, node: str, before: tuple[Spec, ...], after: tuple[Spec, ...], revision: int) -> None:
+        entries = self._entries.setdefault(node, {})
+        wanted = {spec.key: spec for spec in after}
+        for spec in before:
+            if spec.key not in wanted:
+                entries[spec.key] = Entry(revision, None)
+        for key, spec in wanted.items():
+            known = entries.get(key)
+            if known is None or known.spec != spec:
+                entries[key] = Entry(revision, spec)

@@ -1,0 +1,122 @@
+"""Gathers the rows around one object for planning: a bounded number of statements each."""
+
+from futago.config import ControllerConfig
+from futago.contract.specs import Spec
+from futago.controller.plan.network import plan_network
+from futago.controller.plan.peers import plan_peers
+from futago.controller.plan.port import plan_port
+from futago.controller.plan.router import plan_router
+from futago.controller.plan.views import NetworkView, RouterView, Settings
+from futago.controller.store.database import View
+from futago.controller.store.rows import (
+    DhcpReplica,
+    FixedIp,
+    FloatingIp,
+    Network,
+    Node,
+    Port,
+    Replica,
+    Router,
+    Subnet,
+)
+from futago.controller.store.touched import PEERS, ROUTER_OWNERS
+from futago.controller.vrrp_settings import vrrp_settings
+
+Plans = dict[str, tuple[Spec, ...]]
+"""Node → specs."""
+
+
+def settings(config: ControllerConfig) -> Settings:
+    """What of the configuration shows in specs."""
+    vrrp = vrrp_settings(config)
+    return Settings(
+        vrrp_version=vrrp.version,
+        advert_interval=vrrp.advert_interval,
+        password=vrrp.password,
+        dns_domain=config.dns_domain,
+        lease_seconds=config.dhcp_lease_duration,
+    )
+
+
+def all_keys(view: View) -> frozenset[str]:
+    """The plan key of everything there is."""
+    networks = (f"network/{network.id}" for network in view.find(Network))
+    routers = (f"router/{router.id}" for router in view.find(Router))
+    ports = (f"port/{port.id}" for port in view.find(Port) if port.host_id)
+    return frozenset((PEERS, *networks, *routers, *ports))
+
+
+def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
+    """What has to be planned again when these keys of the change log were touched."""
+    keys = {key for key in changed if not key.startswith("segment/")}
+    for network_id in _ids(changed, "segment"):
+        keys.add(f"network/{network_id}")
+        legs = view.find(Port, network_id=network_id, device_owner=ROUTER_OWNERS)
+        keys.update(f"router/{leg.device_id}" for leg in legs)
+    router_ids = _ids(frozenset(keys), "router")
+    legs = view.find(Port, device_id=router_ids, device_owner=ROUTER_OWNERS) if router_ids else []
+    return frozenset(keys | {f"network/{leg.network_id}" for leg in legs})
+
+
+def plan_one(view: View, key: str, wanted: Settings) -> Plans:
+    """The specs that come of one plan key; none when the object is gone."""
+    kind, _, object_id = key.partition("/")
+    match kind:
+        case "network":
+            plans = _network(view, object_id, wanted)
+        case "router":
+            plans = _router(view, object_id, wanted)
+        case "port":
+            port = view.get(Port, id=object_id)
+            plans = plan_port(port, view.find(FixedIp, port_id=object_id)) if port else {}
+        case _:
+            plans = plan_peers(view.find(Node))
+    return plans
+
+
+def _network(view: View, network_id: str, wanted: Settings) -> Plans:
+    network = view.get(Network, id=network_id)
+    if network is None:
+        return {}
+    ports = view.find(Port, network_id=network_id)
+    router_ids = {port.device_id for port in ports if port.device_owner in ROUTER_OWNERS}
+    router_nodes: dict[str, tuple[str, ...]] = {}
+    for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
+        router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
+    return plan_network(
+        NetworkView(
+            network=network,
+            subnets=tuple(view.find(Subnet, network_id=network_id)),
+            ports=tuple(ports),
+            fixed_ips=tuple(view.find(FixedIp, network_id=network_id)),
+            dhcp_replicas=tuple(view.find(DhcpReplica, network_id=network_id)),
+            router_nodes=router_nodes,
+        ),
+        wanted,
+    )
+
+
+def _router(view: View, router_id: str, wanted: Settings) -> Plans:
+    router = view.get(Router, id=router_id)
+    if router is None:
+        return {}
+    ports = view.find(Port, device_id=router_id, device_owner=ROUTER_OWNERS)
+    network_ids = {port.network_id for port in ports}
+    fixed_ips = view.find(FixedIp, port_id=[port.id for port in ports])
+    subnet_ids = {fixed_ip.subnet_id for fixed_ip in fixed_ips}
+    return plan_router(
+        RouterView(
+            router=router,
+            ports=tuple(ports),
+            fixed_ips=tuple(fixed_ips),
+            networks={network.id: network for network in view.find(Network, id=network_ids)},
+            subnets={subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)},
+            replicas=tuple(view.find(Replica, router_id=router_id)),
+            floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
+        ),
+        wanted,
+    )
+
+
+def _ids(keys: frozenset[str], kind: str) -> list[str]:
+    return sorted(key.partition("/")[2] for key in keys if key.startswith(f"{kind}/"))

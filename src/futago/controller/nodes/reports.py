@@ -1,0 +1,63 @@
+"""Reports become status: heartbeats, roles, and which ports are up.
+
+Nothing here changes a plan, so nothing takes a revision; and what is as it was is not written again.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from futago.contract.report import Report
+from futago.controller.store.database import Database, View
+from futago.controller.store.rows import Node, Port, Replica, Row
+from futago.controller.store.touched import ROUTER_OWNERS
+from futago.values import Role
+
+_HEARTBEAT_WORTH_WRITING: Final = 2.0
+"""Seconds: a report that brings nothing new is noted no more often than this."""
+
+
+def take(database: Database, name: str, report: Report) -> None:
+    """Note what the report of node `name` says."""
+    with database.read() as view:
+        if not list(_changes(view, name, report)):
+            return
+    with database.note() as txn:
+        for old, new in _changes(txn, name, report):
+            txn.replace(old, new)
+
+
+def _changes(view: View, name: str, report: Report) -> Iterator[tuple[Row, Row]]:
+    node = view.get(Node, name=name)
+    assert node is not None, "an authentic node is known"
+    failures = tuple(msgspec.to_builtins(failure) for failure in report.failures)
+    fresh = replace(node, revision=report.revision, failures=failures)
+    if fresh != node or time.time() - node.heartbeat_at > _HEARTBEAT_WORTH_WRITING:
+        yield node, replace(fresh, heartbeat_at=time.time())
+    replicas = view.find(Replica, node=name)
+    yield from _roles(replicas, report)
+    yield from _ports(view, name, replicas, report)
+
+
+def _roles(replicas: list[Replica], report: Report) -> Iterator[tuple[Replica, Replica]]:
+    reported = {role.router_id: role for role in report.roles}
+    for replica in replicas:
+        said = reported.get(replica.router_id)
+        role, since = (said.role, said.since) if said else (Role.INITIALIZE, replica.role_since)
+        if (role, since) != (replica.role, replica.role_since):
+            yield replica, replace(replica, role=role, role_since=since)
+
+
+def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> Iterator[tuple[Port, Port]]:
+    """A bound port is as its node says; a router's leg is as the node says on which the router is active."""
+    up = frozenset(report.ports_up)
+    active = [said.router_id for said in report.roles if said.role is Role.ACTIVE]
+    alone = [replica.router_id for replica in replicas if replica.ha_port_id is None]
+    bound = view.find(Port, host_id=name)
+    legs = view.find(Port, device_id=[*active, *alone], device_owner=ROUTER_OWNERS, host_id="")
+    for port in (*bound, *legs):
+        if port.up is not (port.id in up):
+            yield port, replace(port, up=port.id in up)

@@ -1,0 +1,126 @@
+"""The nodes' side of the controller, over plain HTTP; everything but joining wants the node's own credential.
+
+POST /nodes/{node}/join                        join token → 201 {"credential": …}
+PUT  /nodes/{node}              NodeFacts      → 204
+GET  /nodes/{node}/specs?since=R&wait=SECONDS  → SpecChanges, as soon as there are any
+POST /nodes/{node}/report       Report         → 204
+"""
+
+import asyncio
+import hmac
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from futago.config import ControllerConfig
+from futago.contract.codec import VERSION, VERSION_HEADER, BadMessage, decode, encode
+from futago.contract.report import NodeFacts, Report
+from futago.controller.nodes import membership, reports
+from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.wake import Wake
+from futago.controller.store.database import Database
+
+_LONGEST_WAIT_SECONDS: Final = 60.0
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+class Southbound:
+    """Serves the nodes."""
+
+    def __init__(self, database: Database, config: ControllerConfig, join_token: str) -> None:
+        self._database = database
+        self._config = config
+        self._join_token = join_token
+        self._feed = Feed(database, config)
+        self._wake = Wake()
+        database.on_write(self._wake.from_any_thread)
+
+    async def join(self, request: Request) -> Response:
+        """Give a node that knows the join token a credential."""
+        if not hmac.compare_digest(_bearer(request).encode(), self._join_token.encode()):
+            return _refusal(401, "The join token is not this controller's; copy it from its state directory.")
+        credential = await asyncio.to_thread(membership.join, self._database, request.path_params["node"])
+        return JSONResponse({"credential": credential}, status_code=201)
+
+    async def introduce(self, request: Request) -> Response:
+        """Note what a node says of itself."""
+        facts = decode(await request.body(), NodeFacts)
+        await asyncio.to_thread(membership.introduce, self._database, self._config, request.path_params["node"], facts)
+        return Response(status_code=204)
+
+    async def specs(self, request: Request) -> Response:
+        """Answer as soon as there is something newer than `since`, or after `wait` seconds."""
+        node, since, wait = request.path_params["node"], _number(request, "since"), _number(request, "wait")
+        deadline = asyncio.get_running_loop().time() + min(wait, _LONGEST_WAIT_SECONDS)
+        while True:
+            woken = self._wake.arm()
+            changes = await asyncio.to_thread(self._feed.changes, node, int(since))
+            left = deadline - asyncio.get_running_loop().time()
+            if changes.complete or changes.put or changes.remove or left <= 0:
+                return Response(encode(changes), media_type="application/json")
+            await self._wake.wait(woken, left)
+
+    async def report(self, request: Request) -> Response:
+        """Turn a report into status."""
+        report = decode(await request.body(), Report)
+        await asyncio.to_thread(reports.take, self._database, request.path_params["node"], report)
+        return Response(status_code=204)
+
+    def for_members(self, endpoint: Endpoint) -> Endpoint:
+        """`endpoint`, for nodes that show their credential."""
+
+        async def checked(request: Request) -> Response:
+            if not await asyncio.to_thread(self._authentic, request.path_params["node"], _bearer(request)):
+                return _refusal(401, "This node has not joined, or its credential was replaced; join again.")
+            return await endpoint(request)
+
+        return checked
+
+    def _authentic(self, node: str, credential: str) -> bool:
+        with self._database.read() as view:
+            return membership.authentic(view, node, credential)
+
+
+def build_nodes(database: Database, config: ControllerConfig, join_token: str) -> list[BaseRoute]:
+    """The routes below /nodes."""
+    south = Southbound(database, config, join_token)
+    routes = [
+        Route("/{node}/join", _speaking_our_version(south.join), methods=["POST"]),
+        Route("/{node}", _speaking_our_version(south.for_members(south.introduce)), methods=["PUT"]),
+        Route("/{node}/specs", _speaking_our_version(south.for_members(south.specs)), methods=["GET"]),
+        Route("/{node}/report", _speaking_our_version(south.for_members(south.report)), methods=["POST"]),
+    ]
+    return [Mount("/nodes", routes=routes)]
+
+
+def _speaking_our_version(endpoint: Endpoint) -> Endpoint:
+    async def checked(request: Request) -> Response:
+        theirs = request.headers.get(VERSION_HEADER, VERSION)
+        if theirs != VERSION:
+            return _refusal(409, f"The node speaks version {theirs} of the contract, this controller {VERSION}.")
+        try:
+            return await endpoint(request)
+        except BadMessage as error:
+            return _refusal(400, str(error))
+
+    return checked
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, credential = request.headers.get("Authorization", "").partition(" ")
+    return credential if scheme.lower() == "bearer" else ""
+
+
+def _number(request: Request, name: str) -> float:
+    text = request.query_params.get(name, "0")
+    try:
+        return float(text)
+    except ValueError as error:
+        raise BadMessage(f"{name} is {text!r}, not a number") from error
+
+
+def _refusal(status: int, message: str) -> Response:
+    return JSONResponse({"error": {"code": status, "message": message}}, status_code=status)

@@ -1,0 +1,86 @@
+"""A network: who has members of it, and who serves DHCP in it."""
+
+from collections.abc import Iterator
+
+from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
+from futago.controller.plan.views import NetworkView, Settings
+from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
+from futago.values import IPv4Interface
+
+
+def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
+    """Node → its specs of this network: one for the network itself, one for a DHCP server that it carries."""
+    members = frozenset(_member_nodes(view))
+    plans: dict[str, tuple[Spec, ...]] = {node: (_network(view, members - {node}),) for node in members}
+    for replica in view.dhcp_replicas:
+        plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
+    return plans
+
+
+def _member_nodes(view: NetworkView) -> Iterator[str]:
+    for port in view.ports:
+        if port.host_id:
+            yield port.host_id
+        yield from view.router_nodes.get(port.device_id, ())
+
+
+def _network(view: NetworkView, others: frozenset[str]) -> NetworkSpec:
+    network = view.network
+    return NetworkSpec(
+        network_id=network.id,
+        network_type=network.network_type,
+        physical_network=network.physical_network,
+        segmentation_id=network.segmentation_id,
+        mtu=network.mtu,
+        members=tuple(sorted(others)),
+    )
+
+
+def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSpec:
+    port = next(port for port in view.ports if port.id == replica.port_id)
+    subnets = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp}
+    served = sorted(subnets.values(), key=lambda subnet: subnet.id)
+    own = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id and fixed_ip.subnet_id in subnets]
+    return DhcpSpec(
+        network_id=view.network.id,
+        port_id=port.id,
+        mac=port.mac_address,
+        mtu=view.network.mtu,
+        addresses=tuple(_with_prefix(fixed_ip, subnets[fixed_ip.subnet_id]) for fixed_ip in _in_order(own)),
+        domain=settings.dns_domain,
+        lease_seconds=settings.lease_seconds,
+        subnets=tuple(_subnet(subnet) for subnet in served),
+        hosts=_hosts(view, subnets),
+    )
+
+
+def _subnet(subnet: Subnet) -> DhcpSubnet:
+    return DhcpSubnet(
+        subnet_id=subnet.id,
+        cidr=subnet.cidr,
+        gateway=subnet.gateway_ip,
+        dns_servers=subnet.dns_nameservers,
+        routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),
+    )
+
+
+def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...]:
+    """A lease for every address but the DHCP servers' own, in the order of addresses."""
+    ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != "network:dhcp"}
+    leased = [ip for ip in view.fixed_ips if ip.port_id in ports and ip.subnet_id in subnets]
+    return tuple(
+        DhcpHost(
+            mac=ports[ip.port_id].mac_address,
+            address=ip.ip_address,
+            hostname=ports[ip.port_id].dns_name or f"host-{str(ip.ip_address).replace('.', '-')}",
+        )
+        for ip in sorted(leased, key=lambda ip: ip.ip_address)
+    )
+
+
+def _in_order(fixed_ips: list[FixedIp]) -> list[FixedIp]:
+    return sorted(fixed_ips, key=lambda fixed_ip: fixed_ip.position)
+
+
+def _with_prefix(fixed_ip: FixedIp, subnet: Subnet) -> IPv4Interface:
+    return IPv4Interface(f"{fixed_ip.ip_address}/{subnet.cidr.prefixlen}")

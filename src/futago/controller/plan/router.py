@@ -1,0 +1,94 @@
+"""A router: the same on every node that carries it, but for the replica's own port and priority."""
+
+from typing import Final
+
+from futago.contract.specs import FloatingIpSpec, GatewaySpec, HaSpec, RouterPort, RouterSpec, Spec, StaticRoute
+from futago.controller.plan.views import RouterView, Settings
+from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
+from futago.values import IPv4Address, IPv4Interface
+
+INTERFACE_OWNERS: Final = frozenset({"network:router_interface", "network:ha_router_replicated_interface"})
+_ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
+
+
+def plan_router(view: RouterView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
+    """Node → the router's replica there.
+
+    An HA router without its HA port goes nowhere: without an election every node would answer for its addresses.
+    """
+    elections = {replica.node: _ha(view, replica, settings) for replica in view.replicas}
+    return {node: (_replica(view, ha),) for node, ha in elections.items() if ha is not None or not view.router.ha}
+
+
+def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
+    interfaces = [port for port in view.ports if port.device_owner in INTERFACE_OWNERS]
+    return RouterSpec(
+        router_id=view.router.id,
+        admin_state_up=view.router.admin_state_up,
+        ha=ha,
+        interfaces=tuple(_leg(view, port) for port in sorted(interfaces, key=lambda port: port.id)),
+        gateway=_gateway(view),
+        floating_ips=tuple(_floating_ip(f) for f in sorted(view.floating_ips, key=lambda f: f.floating_ip_address)),
+        routes=tuple(StaticRoute(destination=r.destination, next_hop=r.nexthop) for r in view.router.routes),
+    )
+
+
+def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None:
+    port = _port(view, replica.ha_port_id)
+    vrid = view.router.vrid
+    if port is None or vrid is None:
+        return None
+    leg = _leg(view, port)
+    return HaSpec(
+        port_id=port.id,
+        network_id=port.network_id,
+        mac=port.mac_address,
+        mtu=leg.mtu,
+        address=leg.addresses[0],
+        vrid=vrid,
+        priority=replica.priority,
+        version=settings.vrrp_version,
+        advert_interval=settings.advert_interval,
+        preempt=False,
+        password=settings.password,
+        advertised=_ADVERTISED_BASE + vrid,
+    )
+
+
+def _gateway(view: RouterView) -> GatewaySpec | None:
+    port = _port(view, view.router.gateway_port_id)
+    if port is None:
+        return None
+    gateways = (view.subnets[ip.subnet_id].gateway_ip for ip in _fixed_ips(view, port))
+    return GatewaySpec(
+        port=_leg(view, port),
+        next_hop=next((address for address in gateways if address is not None), None),
+        enable_snat=view.router.enable_snat,
+    )
+
+
+def _leg(view: RouterView, port: Port) -> RouterPort:
+    return RouterPort(
+        port_id=port.id,
+        network_id=port.network_id,
+        mac=port.mac_address,
+        mtu=view.networks[port.network_id].mtu,
+        addresses=tuple(
+            IPv4Interface(f"{ip.ip_address}/{view.subnets[ip.subnet_id].cidr.prefixlen}")
+            for ip in _fixed_ips(view, port)
+        ),
+    )
+
+
+def _floating_ip(row: FloatingIp) -> FloatingIpSpec:
+    assert row.fixed_ip_address is not None, "a floating IP with a router has an address inside"
+    return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=row.fixed_ip_address)
+
+
+def _port(view: RouterView, port_id: str | None) -> Port | None:
+    return next((port for port in view.ports if port.id == port_id), None)
+
+
+def _fixed_ips(view: RouterView, port: Port) -> list[FixedIp]:
+    own = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id]
+    return sorted(own, key=lambda fixed_ip: fixed_ip.position)

@@ -1,0 +1,42 @@
+"""What planning looks at: the rows around one object, gathered by the caller at one revision."""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from futago.controller.store.rows import DhcpReplica, FixedIp, FloatingIp, Network, Port, Replica, Router, Subnet
+from futago.values import Millis
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the configuration shows in specs."""
+
+    vrrp_version: int
+    advert_interval: Millis
+    password: str
+    dns_domain: str
+    lease_seconds: int
+
+
+class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
+    """A network with everything that lives in it."""
+
+    network: Network
+    subnets: tuple[Subnet, ...]
+    ports: tuple[Port, ...]
+    fixed_ips: tuple[FixedIp, ...]
+    dhcp_replicas: tuple[DhcpReplica, ...]
+    router_nodes: Mapping[str, tuple[str, ...]]
+    """Router id → the nodes that carry it, for the routers that have a leg here."""
+
+
+class RouterView(msgspec.Struct, frozen=True, kw_only=True):
+    """A router with its legs, replicas and floating IPs."""
+
+    router: Router
+    ports: tuple[Port, ...]
+    fixed_ips: tuple[FixedIp, ...]
+    networks: Mapping[str, Network]
+    subnets: Mapping[str, Subnet]
+    replicas: tuple[Replica, ...]
+    floating_ips: tuple[FloatingIp, ...]

@@ -1,0 +1,77 @@
+"""A network's DHCP servers: the nodes that carry them, and a port for each."""
+
+import uuid
+from typing import Final
+
+from futago.config import ControllerConfig
+from futago.controller import schedule
+from futago.controller.resources.ha import living_nodes
+from futago.controller.resources.service_ports import add_port, give_address, remove_port
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import DhcpReplica, FixedIp, Network, Port, Subnet
+
+_OWNER: Final = "network:dhcp"
+
+
+def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
+    """See that the network has its DHCP servers, and each of them an address in every subnet with DHCP."""
+    subnets = txn.find(Subnet, network_id=network_id, enable_dhcp=True)
+    if not subnets:
+        return
+    placed = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
+    missing = config.dhcp_agents_per_network - len(placed)
+    if missing > 0:
+        nodes = [node for node in living_nodes(txn, config, "DHCP agent", "dhcp") if node not in placed]
+        carried: dict[str, int] = {}
+        for replica in txn.find(DhcpReplica):
+            carried[replica.node] = carried.get(replica.node, 0) + 1
+        for node in schedule.choose(schedule.candidates(nodes, carried, {}), missing):
+            add_replica(txn, network_id, node)
+    for replica in txn.find(DhcpReplica, network_id=network_id):
+        _give_addresses(txn, replica, subnets)
+
+
+def fill(txn: Transaction, config: ControllerConfig) -> None:
+    """Give networks that have too few DHCP servers further ones; a node has just come."""
+    for network_id in sorted({subnet.network_id for subnet in txn.find(Subnet, enable_dhcp=True)}):
+        place(txn, config, network_id)
+
+
+def add_replica(txn: Transaction, network_id: str, node: str) -> DhcpReplica:
+    """Put a DHCP server of the network on `node`."""
+    network = txn.get(Network, id=network_id)
+    assert network is not None, "the caller has looked the network up"
+    device_id = f"dhcp{uuid.uuid5(uuid.NAMESPACE_DNS, node)}-{network_id}"
+    port = add_port(
+        txn,
+        network=network,
+        project_id=network.project_id,
+        device_owner=_OWNER,
+        device_id=device_id,
+        host_id=node,
+    )
+    return txn.add(DhcpReplica(network_id=network_id, node=node, port_id=port.id))
+
+
+def withdraw(txn: Transaction, network_id: str) -> None:
+    """Take the network's DHCP servers off all nodes."""
+    for replica in txn.find(DhcpReplica, network_id=network_id):
+        remove_replica(txn, replica)
+
+
+def remove_replica(txn: Transaction, replica: DhcpReplica) -> None:
+    """Take a network's DHCP server off a node."""
+    txn.remove(replica)
+    port = txn.get(Port, id=replica.port_id)
+    if port is not None:
+        remove_port(txn, port)
+
+
+def _give_addresses(txn: Transaction, replica: DhcpReplica, subnets: list[Subnet]) -> None:
+    port = txn.get(Port, id=replica.port_id)
+    assert port is not None, "a DHCP server has its port"
+    held = txn.find(FixedIp, port_id=port.id)
+    served = {fixed_ip.subnet_id for fixed_ip in held}
+    fresh = [subnet for subnet in subnets if subnet.id not in served]
+    for position, subnet in enumerate(fresh, start=len(held)):
+        give_address(txn, port, (subnet, None), position)

@@ -1,0 +1,189 @@
+"""A router's replicas: its HA network, VRID, the nodes that carry it, and a port for each of them.
+
+Everything happens in the caller's transaction, so eight routers created at once give one HA network and eight VRIDs.
+"""
+
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from futago.config import ControllerConfig, Profile
+from futago.controller import allocate, schedule
+from futago.controller.resources import errors
+from futago.controller.resources.service_ports import add_port, remove_port
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
+from futago.values import NetworkType
+
+_OWNER: Final = "network:router_ha_interface"
+_VXLAN_OVERHEAD: Final = 50
+
+
+def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
+    """Give `router` its HA network and VRID and put it on nodes; returns the row as it now stands.
+
+    Raises:
+        errors.NotEnoughAgents: too few living nodes for an HA router.
+
+    """
+    if router.ha and router.vrid is None:
+        ha_network, vrid = _ha_network(txn, config, router.project_id)
+        router = txn.replace(router, replace(router, ha_network_id=ha_network.network_id, vrid=vrid))
+    wanted = config.max_l3_agents_per_router if router.ha else 1
+    nodes = living_nodes(txn, config, "L3 agent", "l3")
+    if router.ha:
+        _check_enough(txn, config, nodes)
+    for node in _chosen(txn, router, nodes, wanted):
+        add_replica(txn, config, router, node)
+    return router
+
+
+def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
+    """Put routers that have fewer replicas than they should on `node`, which has just come."""
+    for router in txn.find(Router):
+        placed = txn.find(Replica, router_id=router.id)
+        wanted = config.max_l3_agents_per_router if router.ha else 1
+        carried = any(replica.node == node for replica in placed)
+        if not carried and (wanted == 0 or len(placed) < wanted):
+            add_replica(txn, config, router, node)
+
+
+def add_replica(txn: Transaction, config: ControllerConfig, router: Router, node: str) -> Replica:
+    """Put `router` on `node` too, after the replicas that it has."""
+    rank = txn.count(Replica, router_id=router.id)
+    replica = Replica(
+        router_id=router.id,
+        node=node,
+        ha_port_id=_add_ha_port(txn, router, node).id if router.ha else None,
+        priority=schedule.priority(rank, equal=config.profile is Profile.SEED),
+    )
+    return txn.add(replica)
+
+
+def remove_replica(txn: Transaction, replica: Replica) -> None:
+    """Take a router off a node."""
+    txn.remove(replica)
+    if replica.ha_port_id is not None:
+        port = txn.get(Port, id=replica.ha_port_id)
+        if port is not None:
+            remove_port(txn, port)
+
+
+def withdraw(txn: Transaction, router: Router) -> None:
+    """Take `router` off all nodes; the last of a project's routers takes its HA networks along."""
+    for replica in txn.find(Replica, router_id=router.id):
+        remove_replica(txn, replica)
+    if router.ha_network_id is None:
+        return
+    txn.replace(router, replace(router, ha_network_id=None, vrid=None))
+    if txn.count(Router, ha_network_id=router.ha_network_id) == 0:
+        _remove_ha_network(txn, router.ha_network_id)
+
+
+def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str, role: str) -> list[str]:
+    """The names of the nodes that have `role`, report, and are not disabled."""
+    oldest = time.time() - config.agent_down_time
+    return [
+        node.name
+        for node in txn.find(Node)
+        if node.facts is not None
+        and role in node.facts.roles
+        and node.heartbeat_at >= oldest
+        and node.admin_state_up.get(agent_type, True)
+    ]
+
+
+def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[str]) -> None:
+    """A cloud without any network node yet may create routers: they are placed when nodes come."""
+    known = any(node.facts is not None and "l3" in node.facts.roles for node in txn.find(Node))
+    if known and len(nodes) < config.min_l3_agents_per_router:
+        raise errors.NotEnoughAgents(required=config.min_l3_agents_per_router, available=len(nodes))
+
+
+def _chosen(txn: Transaction, router: Router, nodes: Sequence[str], wanted: int) -> tuple[str, ...]:
+    carried: dict[str, int] = {}
+    best: dict[str, Replica] = {}
+    for replica in txn.find(Replica):
+        carried[replica.node] = carried.get(replica.node, 0) + 1
+        leader = best.setdefault(replica.router_id, replica)
+        if replica.priority > leader.priority:
+            best[replica.router_id] = replica
+    preferred_of: dict[str, int] = {}
+    for replica in best.values():
+        preferred_of[replica.node] = preferred_of.get(replica.node, 0) + 1
+    placed = {replica.node for replica in txn.find(Replica, router_id=router.id)}
+    free = [node for node in nodes if node not in placed]
+    return schedule.choose(schedule.candidates(free, carried, preferred_of), wanted)
+
+
+def _add_ha_port(txn: Transaction, router: Router, node: str) -> Port:
+    ha_network = txn.get(HaNetwork, network_id=router.ha_network_id)
+    assert ha_network is not None, "an HA router has its HA network before its replicas"
+    network = txn.get(Network, id=ha_network.network_id)
+    subnet = txn.get(Subnet, id=ha_network.subnet_id)
+    assert network is not None
+    assert subnet is not None
+    return add_port(
+        txn,
+        network=network,
+        project_id="",
+        device_owner=_OWNER,
+        device_id=router.id,
+        host_id=node,
+        name=f"HA port project {router.project_id}",
+        addresses=[(subnet, None)],
+    )
+
+
+def _ha_network(txn: Transaction, config: ControllerConfig, project_id: str) -> tuple[HaNetwork, int]:
+    """The project's first HA network with a VRID to spare, and that VRID; a new network when there is none."""
+    existing = sorted(txn.find(HaNetwork, project_id=project_id), key=lambda ha_network: ha_network.ordinal)
+    for ha_network in existing:
+        taken = {router.vrid for router in txn.find(Router, ha_network_id=ha_network.network_id)}
+        vrid = allocate.vrid({number for number in taken if number is not None})
+        if vrid is not None:
+            return ha_network, vrid
+    ordinal = existing[-1].ordinal + 1 if existing else 0
+    return _add_ha_network(txn, config, project_id, ordinal), 1
+
+
+def _add_ha_network(txn: Transaction, config: ControllerConfig, project_id: str, ordinal: int) -> HaNetwork:
+    taken = {segment.segmentation_id for segment in txn.find(Segment, network_type=NetworkType.VXLAN)}
+    vni = allocate.segmentation_id(config.vni_ranges, taken)
+    if vni is None:
+        raise errors.NoNetworkAvailable
+    network = txn.add(
+        Network(
+            id=str(uuid.uuid4()),
+            project_id="",
+            name=f"HA network project {project_id}",
+            network_type=NetworkType.VXLAN,
+            segmentation_id=vni,
+            mtu=config.global_physnet_mtu - _VXLAN_OVERHEAD,
+        )
+    )
+    txn.add(Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=vni, network_id=network.id))
+    subnet = txn.add(
+        Subnet(
+            id=str(uuid.uuid4()),
+            project_id="",
+            name=f"HA subnet project {project_id}",
+            network_id=network.id,
+            cidr=config.l3_ha_net_cidr,
+            enable_dhcp=False,
+            allocation_pools=allocate.default_pools(config.l3_ha_net_cidr, None),
+        )
+    )
+    return txn.add(HaNetwork(project_id=project_id, ordinal=ordinal, network_id=network.id, subnet_id=subnet.id))
+
+
+def _remove_ha_network(txn: Transaction, network_id: str) -> None:
+    for kind in (HaNetwork, Segment, Subnet):
+        for row in txn.find(kind, network_id=network_id):
+            txn.remove(row)
+    network = txn.get(Network, id=network_id)
+    if network is not None:
+        txn.remove(network)

@@ -1,0 +1,95 @@
+"""Ports and their addresses: what every port goes through, those of users and those that the service makes itself."""
+
+import secrets
+import uuid
+from collections.abc import Sequence
+from typing import Final
+
+from futago.controller import allocate
+from futago.controller.resources import errors
+from futago.controller.store.database import Conflict, Transaction
+from futago.controller.store.rows import FixedIp, Network, Port, Subnet
+from futago.values import IPv4Address, Mac
+
+_MAC_TRIES: Final = 16
+
+Wish = tuple[Subnet, IPv4Address | None]
+"""A subnet, and the address wanted in it; None is any."""
+
+
+def add_port(
+    txn: Transaction,
+    *,
+    network: Network,
+    project_id: str,
+    device_owner: str,
+    device_id: str,
+    host_id: str = "",
+    name: str = "",
+    addresses: Sequence[Wish] = (),
+    security_group_ids: tuple[str, ...] = (),
+    mac: Mac | None = None,
+) -> Port:
+    """Make a port with its addresses.
+
+    Raises:
+        errors.IpAddressInUse: a wanted address is taken.
+        errors.IpAddressGenerationFailure: a subnet has no free address.
+        errors.MacAddressInUse: the wanted MAC is taken in this network.
+
+    """
+    port = Port(
+        id=str(uuid.uuid4()),
+        project_id=project_id,
+        name=name,
+        network_id=network.id,
+        mac_address=mac or _free_mac(txn, network.id),
+        device_owner=device_owner,
+        device_id=device_id,
+        host_id=host_id,
+        security_group_ids=security_group_ids,
+    )
+    try:
+        port = txn.add(port)
+    except Conflict as error:
+        raise errors.MacAddressInUse(mac=port.mac_address, network_id=network.id) from error
+    for position, wish in enumerate(addresses):
+        give_address(txn, port, wish, position)
+    return port
+
+
+def give_address(txn: Transaction, port: Port, wish: Wish, position: int) -> FixedIp:
+    """Give `port` one address; raises as `add_port` does."""
+    subnet, wanted = wish
+    address = wanted or _free_address(txn, subnet)
+    fixed_ip = FixedIp(
+        subnet_id=subnet.id, ip_address=address, network_id=port.network_id, port_id=port.id, position=position
+    )
+    try:
+        return txn.add(fixed_ip)
+    except Conflict as error:
+        raise errors.IpAddressInUse(ip_address=address, network_id=port.network_id) from error
+
+
+def remove_port(txn: Transaction, port: Port) -> None:
+    """Delete `port` and its addresses."""
+    for fixed_ip in txn.find(FixedIp, port_id=port.id):
+        txn.remove(fixed_ip)
+    txn.remove(port)
+
+
+def _free_address(txn: Transaction, subnet: Subnet) -> IPv4Address:
+    taken = {fixed_ip.ip_address for fixed_ip in txn.find(FixedIp, subnet_id=subnet.id)}
+    if subnet.gateway_ip:
+        taken.add(subnet.gateway_ip)
+    address = allocate.first_free(subnet.allocation_pools, taken)
+    if address is None:
+        raise errors.IpAddressGenerationFailure(network_id=subnet.network_id)
+    return address
+
+
+def _free_mac(txn: Transaction, network_id: str) -> Mac:
+    """A MAC that the network does not have; with 16 million of them a few tries do."""
+    drawn = [allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)]
+    taken = {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=drawn)}
+    return next(mac for mac in drawn if mac not in taken)

@@ -1,0 +1,169 @@
+"""From rows to specs: who gets what, and what a write costs."""
+
+from pathlib import Path
+
+import pytest
+
+from futago.contract.specs import DhcpSpec, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
+from futago.controller.nodes.feed import Feed
+from futago.controller.resources import errors
+from futago.controller.store.rows import Network, Replica, Router
+from futago.values import IPv4Address, IPv4Interface
+from unit.controller.cloud import Cloud
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Cloud:
+    """Two network nodes and a compute node, all in the tunnel mesh."""
+    cloud = Cloud(tmp_path)
+    cloud.node("net1", "l3", "dhcp", tunnel="172.31.0.11")
+    cloud.node("net2", "l3", "dhcp", tunnel="172.31.0.12")
+    cloud.node("compute1", tunnel="172.31.0.21")
+    return cloud
+
+
+def everything(cloud: Cloud, node: str) -> NodeSpecs:
+    return NodeSpecs().after(Feed(cloud.database, cloud.config).changes(node, 0))
+
+
+def routed(cloud: Cloud) -> Router:
+    """The seed's walkthrough: router80 between vxlan-net80 and ext-net80, with one instance and its floating IP."""
+    ext, net = cloud.network("ext-net80", external=True), cloud.network("vxlan-net80", vni=1000)
+    ext_subnet = cloud.subnet(ext, "10.0.80.0/24", enable_dhcp=False)
+    subnet = cloud.subnet(net, "192.168.80.0/24")
+    router = cloud.router("router80")
+    cloud.leg(router, net, subnet)
+    cloud.gateway(router, ext, ext_subnet)
+    port = cloud.instance(net, subnet, "compute1")
+    cloud.floating_ip(ext, ext_subnet, router, port, "192.168.80.50")
+    return router
+
+
+def test_a_router_stands_on_both_nodes_with_addresses_of_its_own_and_everything_else_alike(cloud: Cloud) -> None:
+    routed(cloud)
+    first, second = (everything(cloud, node).specs["router/router80"] for node in ("net1", "net2"))
+    assert isinstance(first, RouterSpec)
+    assert isinstance(second, RouterSpec)
+    assert first.ha is not None
+    assert second.ha is not None
+    assert [first.ha.address, second.ha.address] == [
+        IPv4Interface("169.254.192.1/18"),
+        IPv4Interface("169.254.192.2/18"),
+    ]
+    assert (first.ha.vrid, first.ha.advertised) == (1, IPv4Address("169.254.0.1"))
+    assert (first.interfaces, first.gateway, first.floating_ips) == (
+        second.interfaces,
+        second.gateway,
+        second.floating_ips,
+    )
+    assert first.gateway is not None
+    assert first.gateway.next_hop == IPv4Address("10.0.80.1")
+
+
+def test_one_node_is_preferred_and_the_seed_prefers_none(cloud: Cloud, tmp_path: Path) -> None:
+    cloud.router("a")
+    cloud.router("b")
+    with cloud.database.read() as view:
+        chosen = {(r.router_id, r.node): r.priority for r in view.find(Replica)}
+    assert chosen == {("a", "net1"): 100, ("a", "net2"): 90, ("b", "net2"): 100, ("b", "net1"): 90}
+
+
+def test_the_instance_goes_to_its_host_and_dhcp_to_two_nodes(cloud: Cloud) -> None:
+    routed(cloud)
+    kinds = {
+        node: sorted({type(s).__name__ for s in everything(cloud, node).specs.values()})
+        for node in ("net1", "net2", "compute1")
+    }
+    assert kinds == {
+        "net1": ["DhcpSpec", "NetworkSpec", "PeerSpec", "RouterSpec"],
+        "net2": ["DhcpSpec", "NetworkSpec", "PeerSpec", "RouterSpec"],
+        "compute1": ["NetworkSpec", "PeerSpec", "PortSpec"],
+    }
+
+
+def test_dhcp_leases_an_address_to_every_port_but_the_servers(cloud: Cloud) -> None:
+    routed(cloud)
+    spec = everything(cloud, "net1").specs["dhcp/vxlan-net80"]
+    assert isinstance(spec, DhcpSpec)
+    leased = [str(host.address) for host in spec.hosts]
+    assert leased == ["192.168.80.1", "192.168.80.4"]
+    assert [str(address) for address in spec.addresses] == ["192.168.80.2/24"]
+
+
+def test_floods_go_to_the_nodes_that_have_members_and_to_no_other(cloud: Cloud) -> None:
+    cloud.node("compute2", tunnel="172.31.0.22")
+    routed(cloud)
+    spec = everything(cloud, "compute1").specs["network/vxlan-net80"]
+    assert isinstance(spec, NetworkSpec)
+    assert spec.members == ("net1", "net2")
+    assert "network/vxlan-net80" not in everything(cloud, "compute2").specs
+
+
+def test_every_node_knows_the_tunnel_ends_of_the_others(cloud: Cloud) -> None:
+    peers = [spec for spec in everything(cloud, "net1").specs.values() if isinstance(spec, PeerSpec)]
+    assert {peer.node for peer in peers} == {"net2", "compute1"}
+
+
+def test_a_write_reaches_only_the_nodes_that_it_concerns(cloud: Cloud) -> None:
+    routed(cloud)
+    feed = Feed(cloud.database, cloud.config)
+    before = {node: feed.changes(node, 0).revision for node in ("net1", "compute1")}
+    other = cloud.network("other", vni=1999)
+    cloud.instance(other, cloud.subnet(other, "10.1.0.0/24", enable_dhcp=False), "compute1")
+    to_net1, to_compute1 = (feed.changes(node, before[node]) for node in ("net1", "compute1"))
+    assert (to_net1.put, to_net1.remove) == ((), ())
+    assert {type(spec) for spec in to_compute1.put} == {NetworkSpec, PortSpec}
+
+
+def test_what_a_node_applies_step_by_step_is_what_it_would_get_whole(cloud: Cloud) -> None:
+    feed = Feed(cloud.database, cloud.config)
+    state = NodeSpecs().after(feed.changes("net1", 0))
+    routed(cloud)
+    state = state.after(feed.changes("net1", state.revision))
+    with cloud.database.write() as txn:
+        for replica in txn.find(Replica, node="net1"):
+            txn.remove(replica)
+    state = state.after(feed.changes("net1", state.revision))
+    assert state == everything(cloud, "net1")
+    assert "router/router80" not in state.specs
+
+
+def test_a_controller_that_cannot_tell_the_difference_answers_with_everything(cloud: Cloud) -> None:
+    routed(cloud)
+    answer: SpecChanges = Feed(cloud.database, cloud.config).changes("net1", 1)
+    assert answer.complete
+    assert answer.revision > 1
+
+
+def test_too_few_living_nodes_refuse_an_ha_router_and_none_at_all_does_not(cloud: Cloud, tmp_path: Path) -> None:
+    with cloud.later(3600), pytest.raises(errors.NotEnoughAgents, match="required 2, available 0"):
+        cloud.router("refused")
+    (tmp_path / "empty").mkdir()
+    assert Cloud(tmp_path / "empty").router("early").vrid == 1
+
+
+def test_a_router_made_before_its_nodes_is_placed_when_they_come(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path)
+    cloud.router("early")
+    cloud.node("net1", "l3")
+    cloud.node("net2", "l3")
+    with cloud.database.read() as view:
+        assert [(r.node, r.priority) for r in view.find(Replica)] == [("net1", 100), ("net2", 90)]
+
+
+def test_the_255th_router_of_a_project_gets_a_second_ha_network(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path)
+    routers = [cloud.router(f"r{number}") for number in range(255)]
+    assert [router.vrid for router in routers[:254]] == list(range(1, 255))
+    assert routers[254].vrid == 1
+    assert len({router.ha_network_id for router in routers}) == 2
+
+
+def test_the_last_router_of_a_project_takes_its_ha_network_along(cloud: Cloud) -> None:
+    from futago.controller.resources import ha
+
+    router = cloud.router("r")
+    with cloud.database.write() as txn:
+        ha.withdraw(txn, router)
+    with cloud.database.read() as view:
+        assert view.find(Network) == []
