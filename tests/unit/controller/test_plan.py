@@ -136,7 +136,7 @@ def test_a_controller_that_cannot_tell_the_difference_answers_with_everything(cl
 
 
 def test_too_few_living_nodes_refuse_an_ha_router_and_none_at_all_does_not(cloud: Cloud, tmp_path: Path) -> None:
-    with cloud.later(3600), pytest.raises(errors.NotEnoughAgents, match="required 2, available 0"):
+    with cloud.later(3600), pytest.raises(errors.HaNotEnoughAvailableAgents, match="required 2, available 0"):
         cloud.router("refused")
     (tmp_path / "empty").mkdir()
     assert Cloud(tmp_path / "empty").router("early").vrid == 1

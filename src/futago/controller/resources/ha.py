@@ -26,7 +26,7 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
     """Give `router` its HA network and VRID and put it on nodes; returns the row as it now stands.
 
     Raises:
-        errors.NotEnoughAgents: too few living nodes for an HA router.
+        errors.HaNotEnoughAvailableAgents: too few living nodes for an HA router.
 
     """
     if router.ha and router.vrid is None:
@@ -100,7 +100,7 @@ def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[st
     """A cloud without any network node yet may create routers: they are placed when nodes come."""
     known = any(node.facts is not None and "l3" in node.facts.roles for node in txn.find(Node))
     if known and len(nodes) < config.min_l3_agents_per_router:
-        raise errors.NotEnoughAgents(required=config.min_l3_agents_per_router, available=len(nodes))
+        raise errors.HaNotEnoughAvailableAgents(min_agents=config.min_l3_agents_per_router, num_agents=len(nodes))
 
 
 def _chosen(txn: Transaction, router: Router, nodes: Sequence[str], wanted: int) -> tuple[str, ...]:

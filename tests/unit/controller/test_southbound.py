@@ -1,0 +1,123 @@
+"""The nodes' side of the controller, over its HTTP: joining, long polls, and reports that become status."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+
+from futago.contract.codec import decode, encode
+from futago.contract.report import Failure, NodeFacts, Report, RouterRole
+from futago.contract.specs import SpecChanges
+from futago.controller.nodes.southbound import build_nodes
+from futago.controller.store.rows import Node, Port, Replica
+from futago.values import Role
+from unit.controller.cloud import Cloud
+
+FACTS = NodeFacts(
+    roles=("l3",), tunnel_address=None, tunnel_types=(), bridge_mappings={}, datapath_type="netdev", version="0"
+)
+
+
+@pytest.fixture
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    cloud = Cloud(tmp_path)
+    yield cloud
+    cloud.database.close()
+
+
+def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
+    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token"))
+    headers = {"Authorization": f"Bearer {credential}"}
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
+
+
+def test_a_node_joins_with_the_token_and_speaks_with_its_own_credential(cloud: Cloud) -> None:
+    async def talk() -> list[int]:
+        async with client(cloud, "the-token") as joining, client(cloud, "guess") as stranger:
+            joined = await joining.post("/nodes/net1/join")
+            async with client(cloud, joined.json()["credential"]) as member:
+                return [
+                    joined.status_code,
+                    (await stranger.post("/nodes/net1/join")).status_code,
+                    (await stranger.get("/nodes/net1/specs")).status_code,
+                    (await member.put("/nodes/net1", content=encode(FACTS))).status_code,
+                    (await member.get("/nodes/net1/specs")).status_code,
+                    (await member.get("/nodes/net2/specs")).status_code,
+                ]
+
+    assert asyncio.run(talk()) == [201, 401, 401, 204, 200, 401]
+
+
+def test_a_long_poll_ends_as_soon_as_something_is_written(cloud: Cloud) -> None:
+    async def talk() -> tuple[SpecChanges, float]:
+        credential = await asyncio.to_thread(cloud.node, "net1", "l3")
+        await asyncio.to_thread(cloud.node, "net2", "l3")
+        async with client(cloud, credential) as member:
+            first = decode((await member.get("/nodes/net1/specs")).content, SpecChanges)
+            poll = asyncio.create_task(member.get(f"/nodes/net1/specs?since={first.revision}&wait=30"))
+            started = time.monotonic()
+            await asyncio.to_thread(cloud.router, "router80")
+            answer = decode((await poll).content, SpecChanges)
+            return answer, time.monotonic() - started
+
+    answer, seconds = asyncio.run(talk())
+    assert "router/router80" in {spec.key for spec in answer.put}
+    assert seconds < 20
+
+
+def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> None:
+    credential = cloud.node("net1", "l3")
+    cloud.node("net2", "l3")
+    router = cloud.router("router80")
+    network = cloud.network("n", vni=1500)
+    leg = cloud.leg(router, network, cloud.subnet(network, "10.1.0.0/24", enable_dhcp=False))
+    report = Report(
+        revision=4,
+        roles=(RouterRole(router_id="router80", role=Role.ACTIVE, since=1.0, cause="timer"),),
+        ports_up=(leg.id,),
+        failures=(Failure(key="port/x", message="no such bridge"),),
+    )
+
+    async def talk() -> int:
+        async with client(cloud, credential) as member:
+            return (await member.post("/nodes/net1/report", content=encode(report))).status_code
+
+    assert asyncio.run(talk()) == 204
+    with cloud.database.read() as view:
+        replica, port, node = (
+            view.get(Replica, node="net1"),
+            view.get(Port, id=leg.id),
+            view.get(Node, name="net1"),
+        )
+    assert replica is not None
+    assert port is not None
+    assert node is not None
+    assert (replica.role, port.up, node.revision) == (Role.ACTIVE, True, 4)
+    assert node.failures == ({"key": "port/x", "message": "no such bridge"},)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"revision": "x"}', b"\xff\xfe"])
+def test_garbage_is_refused_with_a_reason(cloud: Cloud, body: bytes) -> None:
+    credential = cloud.node("net1", "l3")
+
+    async def talk() -> httpx.Response:
+        async with client(cloud, credential) as member:
+            return await member.post("/nodes/net1/report", content=body)
+
+    answer = asyncio.run(talk())
+    assert answer.status_code == 400
+    assert "not a Report" in answer.json()["error"]["message"]
+
+
+def test_another_version_of_the_contract_is_refused_with_both_numbers(cloud: Cloud) -> None:
+    async def talk() -> httpx.Response:
+        async with client(cloud, "the-token") as joining:
+            return await joining.post("/nodes/net1/join", headers={"Futago-Contract": "99"})
+
+    answer = asyncio.run(talk())
+    assert answer.status_code == 409
+    assert "99" in answer.json()["error"]["message"]
