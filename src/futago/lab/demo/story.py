@@ -1,0 +1,238 @@
+"""The demo's six steps. Each adds its checks; the exit status is 0 only if every one holds."""
+
+import re
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Final
+
+from futago.config import Profile
+from futago.lab import lab as labs
+from futago.lab import processes
+from futago.lab.api import wait_for
+from futago.lab.boot import ECHO_PORT
+from futago.lab.demo import checks, looks, walkthrough
+from futago.lab.demo.checks import Check
+from futago.lab.demo.display import Display
+from futago.lab.demo.failover import Failover
+from futago.lab.errors import LabError
+from futago.lab.lab import Lab
+from futago.lab.topology import Kind
+
+NAME: Final = "demo"
+
+AFTERWARDS: Final = f"""
+The lab is up. Look around:
+  futago lab status --name {NAME}
+  futago lab exec net1 --name {NAME} -- ip netns
+  futago lab power-off net1 --name {NAME}      (and power-on)
+  futago lab cut net1 underlay --name {NAME}   (and restore)
+Take it away:
+  futago lab down --name {NAME}
+"""
+
+
+class Story:
+    """What the steps hand on to each other."""
+
+    def __init__(self, lab: Lab, display: Display) -> None:
+        self.lab, self.display = lab, display
+        self.checks: list[Check] = []
+        self.router_id = ""
+        self.external_id = ""
+        self.floating_ip = ""
+
+    def walk(self) -> None:
+        """Step 1: networks, router; the first instance boots in between, so that it can time its gateway."""
+        lab, display, api = self.lab, self.display, self.lab.api()
+        self.external_id = walkthrough.external_network(api)["id"]
+        subnet = walkthrough.project_network(api)
+        display.say("networks ext-net80 (flat, external1) and vxlan-net80 (vxlan), each with its subnet")
+        display.now("vm1 boots and asks for its address")
+        vm1 = lab.instance("vm1", "compute1", walkthrough.PROJECT_NETWORK)
+        display.say(f"vm1 on compute1 has {vm1.address}, by DHCP")
+        self.router_id = walkthrough.router(api)["id"]
+        api.add_interface(self.router_id, subnet["id"])
+        began = time.monotonic()
+        delay = looks.gateway_delay(lab, "vm1", walkthrough.GATEWAY, began)
+        display.say(f"router80 has its interface; {walkthrough.GATEWAY} answers vm1 after {delay:.2f} s")
+        walkthrough.set_gateway(api, self.router_id, self.external_id)
+        limit = 2 if lab.profile is Profile.DEFAULT else 12
+        self.checks.append(checks.below("new router: interface-add until its gateway answers", limit, delay, "s"))
+
+    def boot_instances(self) -> None:
+        """Step 2: the second instance, the floating IP of the first, and what the world sees of both."""
+        lab, display = self.lab, self.display
+        vm2 = lab.instance("vm2", "compute2", walkthrough.PROJECT_NETWORK)
+        display.say(f"vm2 on compute2 has {vm2.address}, by DHCP")
+        vm1 = lab.instances["vm1"]
+        self.floating_ip = walkthrough.floating_ip(lab.api(), self.external_id, vm1.port_id)
+        display.say(f"vm1 has the floating IP {self.floating_ip}")
+        outside = walkthrough.outside_address(lab.api().get("routers", self.router_id))
+        for vm, address, what in (("vm1", self.floating_ip, "its floating IP"), ("vm2", outside, "the router (SNAT)")):
+            seen = source_seen_outside(lab, vm, address)
+            display.say(f"outside, {vm} is seen as {seen}, {what}")
+            self.checks.append(checks.equal(f"address of {vm} seen outside: {what}", address, seen))
+
+    def look(self) -> None:
+        """Step 3: the looks of the walkthrough, on both nodes."""
+        lab, display = self.lab, self.display
+        wait_for(
+            "one active and one standby",
+            lambda: sorted(lab.agents_of(self.router_id).values()) == ["active", "standby"],
+            seconds=30,
+            state=lambda: str(lab.agents_of(self.router_id)),
+        )
+        display.show(looks.agents(lab, self.router_id))
+        active = lab.active_of(self.router_id)
+        nodes = [host for host, plan in lab.plans.items() if plan.kind is Kind.NETWORK]
+        (standby,) = (host for host in nodes if host != active)
+        self.checks.append(checks.equal("replicas of router80", "active, standby", _states(lab, self.router_id)))
+        for host in nodes:
+            display.quote(f"{host}: ip netns", "\n".join(looks.namespaces_of(lab, host)))
+        same = looks.namespaces_of(lab, "net1") == looks.namespaces_of(lab, "net2")
+        self.checks.append(checks.equal("the same namespaces on both nodes", True, same))
+        for host in nodes:
+            role = "active" if host == active else "standby"
+            display.quote(f"{host} ({role}): ip addr in qrouter-…", looks.addresses(lab, host, self.router_id))
+        holders = ", ".join(lab.holders(self.router_id, walkthrough.GATEWAY))
+        self.checks.append(checks.equal(f"nodes that hold {walkthrough.GATEWAY}", active, holders))
+        self._hear_advertisement(standby)
+        self._weigh(nodes)
+
+    def lose_the_active(self, failover: Failover) -> None:
+        """Step 4: the power cut."""
+        lost = failover.power_off()
+        self.display.say(f"[bold red]{lost} has no power[/]: every process killed, its cables dead")
+        failover.wait_for_takeover(self.display.now)
+        gap, ssh_gap = failover.gap(), failover.ssh_gap()
+        self.display.say(
+            f"[bold green]{failover.survivor} is active[/]; the ssh session goes on in the same connection"
+        )
+        self.display.say(f"longest gap: ping [bold]{gap:.2f} s[/], ssh lines [bold]{ssh_gap:.2f} s[/]")
+        low, high = (4, 7.5) if self.lab.profile is Profile.SEED else (0, 1.5)
+        self.checks += [
+            checks.between("failover: longest gap (50 Hz ping)", low, high, gap, "s"),
+            checks.equal("the ssh session lives on in one TCP connection", 1, failover.connections()),
+            checks.equal("active after the power cut", failover.survivor, self.lab.active_of(self.router_id)),
+        ]
+
+    def bring_it_back(self, failover: Failover) -> None:
+        """Step 5: the node returns, and nobody notices."""
+        missing = failover.power_on(self.display.now)
+        states = _states(self.lab, self.router_id)
+        self.display.say(f"{failover.lost} is back and in sync; lost pings meanwhile: {missing}; replicas: {states}")
+        holders = ", ".join(self.lab.holders(self.router_id, walkthrough.GATEWAY))
+        self.checks += [
+            checks.equal("pings lost while the node returns", 0, missing),
+            checks.equal("replicas after its return", "active, standby", states),
+            checks.equal("nodes that hold the gateway's address then", failover.survivor, holders),
+            checks.equal("the ssh session is still the same connection", 1, failover.connections()),
+        ]
+
+    def _hear_advertisement(self, standby: str) -> None:
+        heard = looks.advertisement(self.lab, standby, self.router_id)
+        self.display.quote(f"{standby}: tcpdump", heard)
+        match = looks.ADVERTISEMENT.search(heard)
+        seen = re.sub(r"prio \d+", "prio …", match["what"]) if match else heard
+        expected = {
+            Profile.SEED: "VRRPv2, Advertisement, vrid 1, prio …, authtype simple, intvl 2s, length 20",
+            Profile.DEFAULT: "VRRPv3, Advertisement, vrid 1, prio …, intvl 30cs, length 12",
+        }[self.lab.profile]
+        self.checks.append(checks.equal("an advertisement, as tcpdump prints it", expected, seen))
+        if self.lab.profile is Profile.SEED:
+            self.checks.append(checks.equal("its priority", True, "prio 50," in heard))
+
+    def _weigh(self, nodes: list[str]) -> None:
+        networks = 1
+        for host in ("controller", *nodes):
+            running = processes.of_futago(self.lab.process(host))
+            memory = processes.pss_mib(running)
+            self.checks.append(checks.below(f"memory of Futago on {host} (PSS)", 150, memory, "MiB"))
+            if host != "controller":
+                limit = 5 + networks
+                self.checks.append(checks.at_most(f"processes of Futago on {host}", limit, len(running)))
+
+
+def run(profile: Profile, *, keep: bool) -> int:
+    """The whole demo; returns the exit status."""
+    display = Display()
+    began = time.monotonic()
+    with _interruptible():
+        try:
+            made = _tell(display, profile)
+        except KeyboardInterrupt:
+            display.console.print("interrupted; taking the lab away")
+            labs.down(NAME)
+            return 130
+        except LabError:
+            if not keep:
+                labs.down(NAME)
+            raise
+        except BaseException:
+            labs.down(NAME)
+            raise
+        if keep:
+            display.console.print(AFTERWARDS)
+        else:
+            labs.down(NAME)
+    display.console.print(f"{time.monotonic() - began:.0f} s in all")
+    return 0 if all(check.holds for check in made) else 1
+
+
+def source_seen_outside(lab: Lab, vm: str, expected: str, seconds: float = 20) -> str:
+    """The address from which the external host sees an instance's TCP connections."""
+    instance = lab.instances[vm]
+    argv = ["timeout", "2", "bash", "-c", f"cat < /dev/tcp/10.0.80.1/{ECHO_PORT}"]
+    seen: list[str] = [""]
+
+    def look() -> bool:
+        seen[0] = lab.exec(instance.host, argv, netns=instance.netns, check=False).stdout.strip()
+        return seen[0] == expected
+
+    wait_for(f"{vm} is seen outside as {expected}", look, seconds=seconds, state=lambda: f"; it is seen as {seen[0]!r}")
+    return seen[0]
+
+
+def _tell(display: Display, profile: Profile) -> list[Check]:
+    with display:
+        with display.step(1):
+            display.now("starting 6 hosts")
+            labs.down(NAME)
+            lab = labs.up(NAME, profile)
+            display.say(f"hosts: {', '.join(lab.powered)}; every agent is alive")
+            story = Story(lab, display)
+            story.walk()
+        with display.step(2):
+            story.boot_instances()
+        with display.step(3):
+            story.look()
+        with Failover(lab, story.router_id, story.floating_ip, walkthrough.GATEWAY) as failover:
+            with display.step(4):
+                story.lose_the_active(failover)
+            with display.step(5):
+                story.bring_it_back(failover)
+        with display.step(6):
+            display.show(checks.table(story.checks))
+    return story.checks
+
+
+def _states(lab: Lab, router_id: str) -> str:
+    return ", ".join(sorted(lab.agents_of(router_id).values()))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the demo as Ctrl-C does: with everything taken away."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

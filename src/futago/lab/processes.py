@@ -1,0 +1,58 @@
+"""What runs on a host of the lab, and how much memory it takes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from futago.lab import measure
+from futago.lab.state import Process
+
+_OPEN_VSWITCH: Final = frozenset({"ovsdb-server", "ovs-vswitchd"})
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """One process of a host."""
+
+    pid: int
+    name: str
+    argv: tuple[str, ...]
+    pss_kib: int
+
+    @property
+    def what(self) -> str:
+        """`futago node`, `dnsmasq`…: how an operator would call it."""
+        words = [word for word in self.argv if word in {"controller", "node", "vrrpd"}]
+        return f"futago {words[0]}" if words and "futago" in " ".join(self.argv) else self.name
+
+
+def of_futago(host: Process) -> list[Running]:
+    """Everything that Futago runs on a host: all of its processes but the first, Open vSwitch's and the instances'."""
+    found = [running for pid in _members(host) if (running := _look(pid)) is not None]
+    return [running for running in found if running.name not in _OPEN_VSWITCH]
+
+
+def pss_mib(running: list[Running]) -> float:
+    return sum(item.pss_kib for item in running) / 1024
+
+
+def _members(host: Process) -> list[int]:
+    wanted = str(Path(f"/proc/{host.pid}/ns/pid").readlink())
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+    return [pid for pid in pids if pid != host.pid and _pid_namespace(pid) == wanted]
+
+
+def _pid_namespace(pid: int) -> str:
+    try:
+        return str(Path(f"/proc/{pid}/ns/pid").readlink())
+    except OSError:
+        return ""
+
+
+def _look(pid: int) -> Running | None:
+    try:
+        argv = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        return Running(pid, name, tuple(argv), measure.pss_kib(Path(f"/proc/{pid}/smaps_rollup").read_text()))
+    except OSError:
+        return None
