@@ -1,0 +1,323 @@
+"""Runs the engine: the loop's clock and the routers' sockets on one side, the control socket on the other.
+
+      packets ──▶ ┌────────┐ ──orders──▶ attachments (adverts, addresses and routes, gratuitous ARP)
+      time    ──▶ │ Engine │
+      control ──▶ └────────┘ ──roles──▶  watchers, state file
+
+Everything happens in one thread, in the order in which it came; an order is carried out before the next event is
+looked at. A router whose interfaces are missing is tried again every few seconds and holds up no other.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from futago.contract.codec import BadMessage
+from futago.values import Millis, Role
+from futago.vrrp import state
+from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
+from futago.vrrp.control import RouterStatus
+from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
+from futago.vrrp.machine import Announce, Put, Remove, RoleChanged
+from futago.vrrp.sockets import Attachment
+from futago.vrrp.state import Saved, SavedRole
+
+CHECK_EVERY: Final = 2.0
+"""Seconds between two looks at whether the interfaces are still there, and at those that were not."""
+SAVE_AFTER: Final = 0.02
+"""Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
+
+log = structlog.get_logger()
+Watcher = Callable[[RouterStatus], None]
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is told of a router, besides what the engine knows."""
+
+    since: float
+    role: Role = Role.INITIALIZE
+    cause: str = "not started"
+    transitions: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+    """By what was being done."""
+
+
+class Daemon:
+    """The virtual routers of one host. Must be used from within a running event loop."""
+
+    def __init__(self, state_path: Path) -> None:
+        self._state_path = state_path
+        self._loop = asyncio.get_running_loop()
+        self._engine = Engine()
+        self._wanted: dict[str, VirtualRouterConfig] = {}
+        self._attached: dict[str, Attachment] = {}
+        self._records: dict[str, _Record] = {}
+        self._watchers: set[Watcher] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._saving: asyncio.TimerHandle | None = None
+        self._checking = self._loop.call_later(CHECK_EVERY, self._check_all)
+
+    def restore(self) -> None:
+        """Go on with what was written down; a router whose addresses are in place goes on as active."""
+        try:
+            saved = state.load(self._state_path)
+        except (BadMessage, OSError) as error:
+            log.warning("state not usable, waiting to be configured", path=str(self._state_path), error=str(error))
+            return
+        for router in saved.routers:
+            self._wanted[router.name] = router
+            remembered = saved.roles.get(router.name)
+            self._records[router.name] = _Record(remembered.since if remembered else time.time())
+            self._attach(router, remembered)
+        self._rearm()
+        log.info("state restored", routers=len(saved.routers), active=self._count_active())
+
+    def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
+        """Make these the routers of this host; the reasons for those that do not work now are returned.
+
+        A router that is refused keeps its former settings: a slip of the pen does not stop a working router.
+        """
+        refused = refuse(routers)
+        wanted = {r.name: r for r in routers if r.name not in refused}
+        wanted |= {name: old for name in refused if (old := self._wanted.get(name))}
+        gone = [name for name in self._records if name not in wanted and name not in refused]
+        self._wanted = wanted
+        for name in gone:
+            self._remove(name)
+        for name in {**wanted, **refused}:
+            self._records.setdefault(name, _Record(time.time()))
+            self._note(name, "configure", refused.get(name))
+        for router in wanted.values():
+            self._apply(router)
+        self._rearm()
+        self._save()
+        return {name: text for name in self._records if (text := self._error(name))}
+
+    def resign(self, name: str) -> bool:
+        """Let another router become active; False if this one is not."""
+        if self._engine.role(name) is not Role.ACTIVE:
+            return False
+        self._perform(self._engine.resign(name, self._now()))
+        self._rearm()
+        return True
+
+    def hold(self, duration: Millis) -> None:
+        """Ask the others to wait while this engine restarts, and write down the present state; do nothing after it."""
+        self._perform(self._engine.hold(duration, self._now()))
+        self._save()
+        for handle in (self._timer, self._saving, self._checking):
+            if handle:
+                handle.cancel()
+        for name in tuple(self._attached):
+            self._close(name)
+
+    def statuses(self) -> tuple[RouterStatus, ...]:
+        """All routers, sorted by name."""
+        return tuple(self._status(name) for name in sorted(self._records))
+
+    def watch(self, watcher: Watcher) -> None:
+        """Call `watcher` at every change from now on."""
+        self._watchers.add(watcher)
+
+    def unwatch(self, watcher: Watcher) -> None:
+        self._watchers.discard(watcher)
+
+    def _apply(self, router: VirtualRouterConfig) -> None:
+        if router.name not in self._engine:
+            self._attach(router, None)
+        elif not same_virtual_router(self._engine.config(router.name), router):
+            self._stop(router.name)
+            self._attach(router, None)
+        elif self._check(router) and self._engine.config(router.name) != router:
+            self._perform(self._engine.configure(router, self._now()))
+
+    def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
+        """Open the router's sockets and let it take part, as active if its addresses are there."""
+        try:
+            attachment = Attachment(router)
+        except OSError as error:
+            self._note(router.name, "attach", error.strerror or str(error))
+            return
+        self._note(router.name, "attach", None)
+        self._attached[router.name] = attachment
+        self._loop.add_reader(attachment.fileno(), self._readable, router.name)
+        self._sweep(router.namespace, attachment)
+        was_active = remembered is not None and remembered.role is Role.ACTIVE
+        adopt = attachment.found_any(router.addresses) if router.addresses else was_active
+        self._perform(self._engine.start(router, self._now(), adopt=adopt))
+        if remembered and remembered.role is self._engine.role(router.name):
+            self._records[router.name].since = remembered.since
+
+    def _sweep(self, namespace: str, attachment: Attachment) -> None:
+        """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
+        ours = {
+            (a.interface, a.address) for r in self._wanted.values() if r.namespace == namespace for a in r.addresses
+        }
+        strays = tuple(
+            VirtualAddress(interface=found.interface, address=found.address)
+            for found in attachment.found
+            if found.ours and (found.interface, found.address) not in ours
+        )
+        if strays:
+            log.info("stray addresses removed", namespace=namespace, addresses=[str(s.address) for s in strays])
+            attachment.remove(strays, ())
+
+    def _stop(self, name: str) -> None:
+        if name in self._engine:
+            self._perform(self._engine.stop(name, self._now()))
+        self._close(name)
+
+    def _remove(self, name: str) -> None:
+        self._stop(name)
+        record = self._records[name]
+        record.cause = "removed"
+        record.errors.clear()
+        self._push(name)
+        del self._records[name]
+
+    def _close(self, name: str) -> None:
+        attachment = self._attached.pop(name, None)
+        if attachment:
+            self._loop.remove_reader(attachment.fileno())
+            attachment.close()
+            errors = self._records[name].errors
+            self._records[name].errors = {doing: text for doing, text in errors.items() if doing == "configure"}
+
+    def _readable(self, name: str) -> None:
+        try:
+            packets = self._attached[name].receive()
+        except OSError as error:
+            self._note(name, "receive", error.strerror)
+            return
+        now = self._now()
+        for data in packets:
+            self._perform(self._engine.receive(name, data, now))
+        self._rearm()
+
+    def _tick(self) -> None:
+        self._perform(self._engine.timers(self._now()))
+        self._rearm()
+
+    def _rearm(self) -> None:
+        if self._timer:
+            self._timer.cancel()
+        deadline = self._engine.deadline()
+        # Half a millisecond late rather than early: an early call would find nothing due and come back.
+        self._timer = None if deadline is None else self._loop.call_at(deadline / 1000 + 0.0005, self._tick)
+
+    def _now(self) -> Millis:
+        return Millis(int(self._loop.time() * 1000))
+
+    def _perform(self, orders: Iterable[Order]) -> None:
+        for order in orders:
+            try:
+                self._carry_out(order)
+            except OSError as error:
+                self._note(order.router.name, type(order.action).__name__.lower(), error.strerror or str(error))
+
+    def _carry_out(self, order: Order) -> None:
+        name, attachment = order.router.name, self._attached[order.router.name]
+        match order.action:
+            case Transmit(data):
+                attachment.send(data)
+                self._note(name, "transmit", None)
+            case Put(addresses, routes):
+                self._note(name, "put", "; ".join(attachment.put(addresses, routes).problems) or None)
+            case Remove(addresses, routes):
+                self._note(name, "remove", "; ".join(attachment.remove(addresses, routes).problems) or None)
+            case Announce(addresses):
+                attachment.announce(addresses)
+                self._note(name, "announce", None)
+            case RoleChanged() as change:
+                self._role_changed(name, change)
+
+    def _role_changed(self, name: str, change: RoleChanged) -> None:
+        record = self._records[name]
+        record.role, record.cause, record.since = change.now, change.cause.value, time.time()
+        record.transitions += 1
+        log.info("vrrp role changed", router=name, was=change.was, now=change.now, because=change.cause.value)
+        self._push(name)
+        if self._saving is None:
+            self._saving = self._loop.call_later(SAVE_AFTER, self._save)
+
+    def _note(self, name: str, doing: str, problem: str | None) -> None:
+        """Keep what does not work, and say so when it starts and when it ends; in between is silence."""
+        errors = self._records[name].errors
+        if errors.get(doing) == problem:
+            return
+        if problem is None:
+            del errors[doing]
+            log.info("vrrp router works again", router=name, doing=doing)
+        else:
+            errors[doing] = problem
+            log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
+        self._push(name)
+
+    def _check_all(self) -> None:
+        for router in tuple(self._wanted.values()):
+            if router.name not in self._attached:
+                self._attach(router, None)
+            elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
+                self._repair(router)
+        self._rearm()
+        self._checking = self._loop.call_later(CHECK_EVERY, self._check_all)
+
+    def _check(self, router: VirtualRouterConfig) -> bool:
+        """A router whose interface is gone, new or down leaves, and joins anew if it can."""
+        try:
+            self._attached[router.name].check()
+        except OSError:
+            self._stop(router.name)
+            self._attach(router, None)
+            return False
+        return True
+
+    def _repair(self, router: VirtualRouterConfig) -> None:
+        """Somebody may have taken an active router's addresses, or made an interface of it anew."""
+        outcome = self._attached[router.name].restore(router.addresses, router.routes)
+        self._note(router.name, "put", "; ".join(outcome.problems) or None)
+        if outcome.changed:
+            log.warning("missing addresses or routes put back", router=router.name, number=outcome.changed)
+            self._perform([Order(router, Announce(router.addresses))])
+
+    def _save(self) -> None:
+        if self._saving:
+            self._saving.cancel()
+            self._saving = None
+        roles = {n: SavedRole(role=r.role, since=r.since) for n, r in self._records.items() if n in self._wanted}
+        try:
+            state.save(self._state_path, Saved(routers=tuple(self._wanted.values()), roles=roles))
+        except OSError as error:
+            log.warning("state not written", path=str(self._state_path), error=error.strerror)
+
+    def _push(self, name: str) -> None:
+        status = self._status(name)
+        for watcher in tuple(self._watchers):
+            watcher(status)
+
+    def _error(self, name: str) -> str | None:
+        return "; ".join(self._records[name].errors.values()) or None
+
+    def _count_active(self) -> int:
+        return sum(1 for record in self._records.values() if record.role is Role.ACTIVE)
+
+    def _status(self, name: str) -> RouterStatus:
+        record, counters = self._records[name], self._engine.counters(name)
+        return RouterStatus(
+            name=name,
+            role=record.role,
+            since=record.since,
+            cause=record.cause,
+            transitions=record.transitions,
+            peer=counters.peer,
+            adverts_sent=counters.sent,
+            adverts_received=counters.received,
+            dropped={reason.value: number for reason, number in counters.dropped.items()},
+            error=self._error(name),
+        )

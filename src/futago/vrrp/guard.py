@@ -1,0 +1,90 @@
+"""No address outlives its engine: what happens when an engine stops and no other one comes.
+
+The guard is a process that an engine leaves behind. It waits for as long as a restart may take; if nobody has taken
+the lock by then, it withdraws what the state file says was active here and tells the peers, who take over at once.
+"""
+
+import fcntl
+import os
+import time
+from pathlib import Path
+
+import structlog
+
+from futago.contract.codec import BadMessage
+from futago.values import Role
+from futago.vrrp import engine, packet, state
+from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.machine import SendAdvert
+from futago.vrrp.sockets import Attachment
+from futago.vrrp.state import Saved
+from futago.vrrp.worker import Settings
+
+log = structlog.get_logger()
+
+
+def take_lock(path: Path) -> int | None:
+    """The lock's file descriptor, or None if somebody has it. It is held until every copy of it is closed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def sign(lock: int) -> bytes:
+    """Write into the lock file who has it now; the guard of a former holder sees that there was a successor."""
+    signature = f"{os.getpid()} {time.monotonic_ns()}\n".encode()
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, signature, 0)
+    return signature
+
+
+def stand_guard(settings: Settings, signature: bytes) -> None:
+    """Wait for a successor; without one, withdraw. Runs in a process of its own that holds no lock."""
+    time.sleep(settings.hold_seconds)
+    lock = take_lock(settings.lock)
+    if lock is None:
+        return
+    try:
+        if os.pread(lock, 100, 0) == signature:
+            log.info("no engine came back, withdrawing", after_seconds=settings.hold_seconds)
+            withdraw(settings.state)
+    finally:
+        os.close(lock)
+
+
+def withdraw(path: Path) -> None:
+    """Remove the addresses and routes of every router that was active here, and let the peers take over at once."""
+    try:
+        saved = state.load(path)
+    except (BadMessage, OSError) as error:
+        log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
+        return
+    for router in saved.routers:
+        try:
+            _withdraw_one(router, active=saved.active(router.name))
+        except OSError as error:
+            log.warning("not withdrawn", router=router.name, error=error.strerror)
+    state.save(path, Saved(routers=saved.routers))
+
+
+def _withdraw_one(router: VirtualRouterConfig, *, active: bool) -> None:
+    attachment = Attachment(router)
+    try:
+        if not active and not attachment.found_any(router.addresses):
+            return
+        outcome = attachment.remove(router.addresses, router.routes)
+        # The stopping engine has stretched the interval by which the others judge us, and their skew with it (`Held`).
+        # So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
+        for priority in (router.priority, 0):
+            advert = engine.advert_of(router, SendAdvert(priority, router.advert_interval))
+            attachment.send(packet.encode(advert))
+        log.info("vrrp role changed", router=router.name, was=Role.ACTIVE, now=Role.INITIALIZE, because="withdrawn")
+        for problem in outcome.problems:
+            log.warning("not withdrawn", router=router.name, error=problem)
+    finally:
+        attachment.close()

@@ -1,0 +1,93 @@
+"""The engine's end of the control socket."""
+
+import asyncio
+import socket
+from typing import Final
+
+from futago.contract.codec import BadMessage
+from futago.vrrp.control import (
+    MAX_LINE,
+    Changed,
+    Configure,
+    Done,
+    Refused,
+    Release,
+    Reply,
+    Request,
+    Resign,
+    RouterStatus,
+    Status,
+    Statuses,
+    Watch,
+    read_request,
+    to_line,
+)
+from futago.vrrp.daemon import Daemon
+
+MAX_UNREAD: Final = 16 * 1024 * 1024
+"""Bytes that a watcher may leave unread before it is hung up on; it connects again and gets the present."""
+
+
+class ControlServer:
+    """Answers requests on a socket that somebody else has bound."""
+
+    def __init__(self, daemon: Daemon) -> None:
+        self._daemon = daemon
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.StreamWriter] = set()
+
+    async def start(self, listener: socket.socket) -> None:
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE)
+
+    def close(self) -> None:
+        """Hang up on everyone."""
+        if self._server:
+            self._server.close()
+        for writer in tuple(self._connections):
+            writer.close()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._connections.add(writer)
+        try:
+            while line := await reader.readline():
+                request = read_request(line)
+                if isinstance(request, Watch):
+                    await self._watch(reader, writer)
+                    return
+                writer.write(to_line(self._answer(request)))
+                await writer.drain()
+        except (BadMessage, ValueError) as error:  # ValueError: a line longer than the limit
+            writer.write(to_line(Refused(message=str(error))))
+        except OSError:
+            return  # the client went away in the middle; it knows
+        finally:
+            self._connections.discard(writer)
+            writer.close()
+
+    def _answer(self, request: Request) -> Reply:
+        match request:
+            case Configure(routers=routers):
+                return Done(errors=self._daemon.configure(routers))
+            case Release():
+                return Done(errors=self._daemon.configure(()))
+            case Resign(name=name):
+                if self._daemon.resign(name):
+                    return Done()
+                return Refused(message=f"router {name!r} is not active here")
+            case Status() | Watch():
+                return Statuses(routers=self._daemon.statuses())
+
+    async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        def tell(status: RouterStatus) -> None:
+            if writer.transport.get_write_buffer_size() > MAX_UNREAD:
+                writer.transport.abort()
+            elif not writer.is_closing():
+                writer.write(to_line(Changed(router=status)))
+
+        writer.write(to_line(Statuses(routers=self._daemon.statuses())))
+        self._daemon.watch(tell)
+        try:
+            if await reader.readline():
+                raise BadMessage("a watching connection takes no further requests")
+        finally:
+            self._daemon.unwatch(tell)

@@ -1,0 +1,278 @@
+"""Everything that touches the kernel: the sockets of one router, opened inside its namespace and used from outside.
+
+Three file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink), gratuitous ARP
+(packet). All calls return at once: the kernel does netlink's work within the `send`.
+"""
+
+import ctypes
+import errno
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from futago import netns
+from futago.values import Mac
+from futago.vrrp import packet, rtnetlink
+from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.rtnetlink import Change, FoundAddress
+
+W = TypeVar("W", VirtualAddress, VirtualRoute)
+
+_SO_ATTACH_FILTER: Final = 26
+_SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
+_SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8927, 0x8933
+_IFF_UP, _IFF_RUNNING = 0x1, 0x40
+_INTERNETWORK_CONTROL: Final = 0xC0
+_BATCH: Final = 100
+"""Changes in one send: their acknowledgements must fit into the socket's buffer."""
+_RECEIVE_AT_ONCE: Final = 64
+_MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a batch of changes."""
+
+    changed: int
+    """How many of them were needed."""
+    problems: tuple[str, ...]
+
+
+class Attachment:
+    """One router's place in the kernel."""
+
+    def __init__(self, router: VirtualRouterConfig) -> None:
+        """Open the sockets.
+
+        Raises:
+            OSError: the namespace or the interface is not there, or the kernel refused.
+
+        """
+        self._router = router
+        self._sequence = 0
+        self._open: list[socket.socket] = []
+        self.found: list[FoundAddress] = []
+        """All IPv4 addresses that were in the namespace when the sockets were opened."""
+        try:
+            netns.run_inside(router.namespace, self._open_all)
+            self._place = self._where()
+            self.check()
+            self._require_source()
+        except BaseException:
+            self.close()
+            raise
+
+    def fileno(self) -> int:
+        """For the event loop: readable when a packet has come."""
+        return self._adverts.fileno()
+
+    def close(self) -> None:
+        for opened in self._open:
+            opened.close()
+
+    def check(self) -> None:
+        """See that the interface is still the one for which the sockets were opened, and usable.
+
+        Raises:
+            OSError: it is gone, was made anew, is down, has no carrier.
+
+        """
+        if self._where() != self._place:
+            raise OSError(errno.ENODEV, f"{self._router.interface} has been made anew")
+        flags: int = struct.unpack_from("=16sH", self._ioctl(_SIOCGIFFLAGS, self._router.interface))[1]
+        if not flags & _IFF_UP or not flags & _IFF_RUNNING:
+            raise OSError(errno.ENETDOWN, f"{self._router.interface} is down")
+
+    def send(self, data: bytes) -> None:
+        """Send an advertisement to the group.
+
+        Raises:
+            OSError: the interface is down or gone.
+
+        """
+        self._adverts.sendto(data, (str(packet.GROUP), 0))
+
+    def receive(self) -> list[bytes]:
+        """What has come in, with IP headers.
+
+        Raises:
+            OSError: the interface went down.
+
+        """
+        packets: list[bytes] = []
+        with suppress(BlockingIOError):
+            packets.extend(self._adverts.recv(4096) for _ in range(_RECEIVE_AT_ONCE))
+        return packets
+
+    def put(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
+        """Make these be there; routes last, since their next hops are reached through the addresses."""
+        changes, problems = self._prepare(addresses, rtnetlink.put_address)
+        more, missing = self._prepare(routes, rtnetlink.put_route)
+        outcome = self._apply([*changes, *more])
+        return Outcome(changed=outcome.changed, problems=(*problems, *missing, *outcome.problems))
+
+    def restore(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
+        """Put back what somebody took away; nothing happens, and nobody is notified, if all is there."""
+        changes, problems = self._prepare(addresses, rtnetlink.put_address)
+        more, missing = self._prepare(routes, rtnetlink.restore_route)
+        outcome = self._apply([*changes, *more])
+        return Outcome(changed=outcome.changed, problems=(*problems, *missing, *outcome.problems))
+
+    def remove(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
+        """Make these be gone. An interface that is gone has taken its own along."""
+        changes, _ = self._prepare(routes, rtnetlink.remove_route)
+        more, _ = self._prepare(addresses, rtnetlink.remove_address)
+        return self._apply([*changes, *more])
+
+    def announce(self, addresses: Iterable[VirtualAddress]) -> None:
+        """Send gratuitous ARP for each address, from its interface's own MAC, in both forms.
+
+        Raises:
+            OSError: an interface is down or gone; the others have been announced.
+
+        """
+        failed: OSError | None = None
+        for address in addresses:
+            try:
+                for frame in packet.gratuitous_arp(self._mac(address.interface), address.address.ip):
+                    self._frames.sendto(frame, (address.interface, 0))
+            except OSError as error:
+                failed = error
+        if failed:
+            raise failed
+
+    def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:
+        """Whether one of these addresses was there when the sockets were opened."""
+        wanted = {(a.interface, a.address) for a in addresses}
+        return any((f.interface, f.address) in wanted for f in self.found)
+
+    def _addresses(self) -> list[FoundAddress]:
+        self._sequence += 1
+        self._netlink.send(rtnetlink.dump_addresses(self._sequence))
+        found: list[FoundAddress] = []
+        last = False
+        while not last:
+            part, last = rtnetlink.read_addresses(self._netlink.recv(1 << 16))
+            found.extend(part)
+        return found
+
+    def _open_all(self) -> None:
+        self._adverts = self._opened(socket.AF_INET, socket.SOCK_RAW, packet.PROTOCOL)
+        self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
+        self._frames = self._opened(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
+        self._netlink.settimeout(2)
+        self._set_up_adverts()
+
+    def _opened(self, family: int, kind: int, protocol: int) -> socket.socket:
+        opened = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
+        self._open.append(opened)
+        return opened
+
+    def _set_up_adverts(self) -> None:
+        """Filtered, bound, joined: in this order, so that nobody else's packets are ever queued."""
+        sock, router = self._adverts, self._router
+        _only_our_vrid(sock, router.vrid)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, router.interface.encode() + b"\0")
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _INTERNETWORK_CONTROL)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, packet.TTL)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
+        index = self._index(router.interface)
+        # The address here is the source of what is sent; binding to it would refuse what is sent to the group.
+        mreqn = struct.pack("=4s4si", packet.GROUP.packed, router.source.packed, index)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, mreqn)
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreqn)
+
+    def _require_source(self) -> None:
+        source, interface = self._router.source, self._router.interface
+        self.found = self._addresses()
+        if not any(f.address.ip == source and f.interface == interface for f in self.found):
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source}")
+
+    def _where(self) -> tuple[int, int]:
+        """The identity of the namespace and of the interface: a name may be given again, these are not."""
+        name = self._router.namespace
+        inode = (netns.DIRECTORY / name).stat().st_ino if name else 0
+        return inode, self._index(self._router.interface)
+
+    def _index(self, interface: str) -> int:
+        index: int = struct.unpack_from("=16si", self._ioctl(_SIOCGIFINDEX, interface))[1]
+        return index
+
+    def _mac(self, interface: str) -> Mac:
+        return Mac(self._ioctl(_SIOCGIFHWADDR, interface)[18:24].hex(":"))
+
+    def _ioctl(self, request: int, interface: str) -> bytes:
+        """Ask about an interface of the socket's namespace, which is not ours (netdevice(7))."""
+        try:
+            return fcntl.ioctl(self._frames, request, struct.pack("=16s24x", interface.encode()[:15]))
+        except OSError as error:
+            raise OSError(error.errno, f"no interface {interface}: {error.strerror}") from error
+
+    def _prepare(self, wanted: Sequence[W], change: Callable[[W, int], Change]) -> tuple[list[Change], list[str]]:
+        """The changes for what is wanted, and a complaint for each interface that is not there."""
+        changes: list[Change] = []
+        problems: dict[str, str] = {}
+        for one in wanted:
+            try:
+                changes.append(change(one, self._index(one.interface)))
+            except OSError as error:
+                problems[one.interface] = str(error.strerror)
+        return changes, list(problems.values())
+
+    def _apply(self, changes: Sequence[Change]) -> Outcome:
+        changed = 0
+        problems: list[str] = []
+        for at in range(0, len(changes), _BATCH):
+            batch = changes[at : at + _BATCH]
+            for change, code in zip(batch, self._exchange(batch), strict=True):
+                changed += code == 0
+                if code and code not in change.harmless:
+                    problems.append(f"cannot {change.text}: {os.strerror(code)}")
+        return Outcome(changed=changed, problems=tuple(problems))
+
+    def _exchange(self, batch: Sequence[Change]) -> list[int]:
+        """Send the batch in one message; the kernel's answer to each, 0 or an error number."""
+        first = self._sequence + 1
+        self._sequence += len(batch)
+        self._netlink.send(b"".join(rtnetlink.to_bytes(c, first + i) for i, c in enumerate(batch)))
+        codes: dict[int, int] = {}
+        while len(codes) < len(batch):
+            answers = rtnetlink.read_acknowledgements(self._netlink.recv(1 << 16))
+            codes.update({s: code for s, code in answers.items() if s >= first})
+        return [codes[first + i] for i in range(len(batch))]
+
+
+def _only_our_vrid(sock: socket.socket, vrid: int) -> None:
+    """Let the kernel drop the advertisements of the other routers on the same network (bpf(4), classic).
+
+    All routers of a project share one HA network: without this each would wake us for every other.
+    """
+    program = (
+        (0xB1, 0, 0, 0),  # x = length of the IP header
+        (0x50, 0, 0, 1),  # a = second byte after it
+        (0x15, 0, 1, vrid),  # is it our virtual router id?
+        (0x06, 0, 0, 0xFFFFFFFF),  # take all of it
+        (0x06, 0, 0, 0),  # take nothing
+    )
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
+    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code)))
+
+
+def prefer_this_process() -> list[str]:
+    """Be scheduled before ordinary processes and never be swapped out; what the kernel refuses is returned."""
+    refused: list[str] = []
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+    except OSError as error:
+        refused.append(f"real-time scheduling: {error.strerror}")
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT) != 0:
+        refused.append(f"locked memory: {os.strerror(ctypes.get_errno())}")
+    return refused

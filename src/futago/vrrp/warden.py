@@ -1,0 +1,206 @@
+"""`futago vrrpd`: a small parent that outlives the engine's crashes, and a guard that outlives the parent.
+
+    warden ──fork──▶ worker (the engine)        worker dies  → the warden forks another, which adopts
+       │                │                       SIGTERM      → the worker asks the others to wait and ends;
+       │                └──(warden died)─┐                     the warden leaves a guard behind and ends
+       └──────fork──▶ guard ◀──fork──────┘      warden dies  → the worker does the same
+
+The control socket is bound here, so that it stays while workers come and go, and the lock is taken here: there is one
+engine for one state file. Everything is imported before the first fork, so parent and child share their memory.
+"""
+
+import errno
+import gc
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import structlog
+
+from futago.vrrp.guard import sign, stand_guard, take_lock, withdraw
+from futago.vrrp.worker import Settings, work
+
+LOCK_PATIENCE: Final = 5.0
+"""Seconds to wait for a guard that is just withdrawing."""
+STOP_PATIENCE: Final = 5.0
+"""Seconds that a worker has to stop."""
+QUICK_DEATH: Final = 2.0
+"""A worker that dies within so many seconds of its birth did not get over what killed it."""
+QUICK_DEATHS_BEFORE_WITHDRAWAL: Final = 3
+MAX_PAUSE: Final = 5.0
+
+_WATCHED: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+
+log = structlog.get_logger()
+
+
+class AlreadyRunning(RuntimeError):
+    """Another engine runs with the same state or on the same socket."""
+
+
+def run(settings: Settings) -> int:
+    """Run the engine until SIGTERM or SIGINT; the exit status.
+
+    Raises:
+        AlreadyRunning: there is one already.
+        OSError: the socket or the lock cannot be made.
+
+    """
+    lock = _take_lock_patiently(settings)
+    signature = sign(lock)
+    listener = _listen(settings)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
+    gc.freeze()
+    _Warden(settings, listener, lock, signature).run()
+    return 0
+
+
+class _Warden:
+    def __init__(self, settings: Settings, listener: socket.socket, lock: int, signature: bytes) -> None:
+        self._settings = settings
+        self._listener = listener
+        self._lock = lock
+        self._signature = signature
+        self._alive_read, self._alive_write = os.pipe()
+        self._quick_deaths = 0
+
+    def run(self) -> None:
+        first = True
+        while True:
+            born = time.monotonic()
+            worker = self._fork_worker(first=first)
+            if not self._outlive(worker):
+                break
+            first = False
+            if self._pause(time.monotonic() - born):
+                break
+        self._leave()
+
+    def _fork_worker(self, *, first: bool) -> int:
+        def body() -> None:
+            os.close(self._alive_write)
+            self._alive_write = -1
+            signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us all; the warden decides
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            if work(self._settings, self._listener, self._alive_read, first=first):
+                self._leave()
+
+        return _fork(body)
+
+    def _outlive(self, worker: int) -> bool:
+        """Wait; True if the worker has died by itself, False if we were told to stop, and it has stopped."""
+        while True:
+            if signal.sigwait(_WATCHED) is signal.SIGCHLD:
+                pid, status = os.waitpid(worker, os.WNOHANG)
+                if pid:
+                    log.warning("vrrp engine died, starting another", pid=pid, status=os.waitstatus_to_exitcode(status))
+                    return True
+                continue
+            _stop(worker)
+            return False
+
+    def _pause(self, lived: float) -> bool:
+        """Start the next worker at once, unless workers die of something; True if we are told to stop meanwhile."""
+        self._quick_deaths = self._quick_deaths + 1 if lived < QUICK_DEATH else 0
+        if self._quick_deaths == QUICK_DEATHS_BEFORE_WITHDRAWAL:
+            log.error("vrrp engine does not stay alive, withdrawing its addresses")
+            withdraw(self._settings.state)
+        seconds = min(MAX_PAUSE, 0.1 * 2**self._quick_deaths) if self._quick_deaths > 1 else 0.0
+        return signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, seconds) is not None
+
+    def _leave(self) -> None:
+        """Leave a guard behind, and the socket to the successor."""
+        self._settings.socket.unlink(missing_ok=True)
+        _detach(self._guard)
+
+    def _guard(self) -> None:
+        self._listener.close()
+        os.close(self._lock)  # a copy of it in the guard would keep the successor out
+        os.close(self._alive_read)
+        if self._alive_write >= 0:
+            os.close(self._alive_write)
+        stand_guard(self._settings, self._signature)
+
+
+def _take_lock_patiently(settings: Settings) -> int:
+    until = time.monotonic() + LOCK_PATIENCE
+    while (lock := take_lock(settings.lock)) is None:
+        if _answers(settings) or time.monotonic() > until:
+            raise AlreadyRunning(f"another `futago vrrpd` runs with the state {settings.state}")
+        time.sleep(0.02)
+    if _answers(settings):
+        os.close(lock)
+        raise AlreadyRunning(f"another `futago vrrpd` answers on {settings.socket}")
+    return lock
+
+
+def _answers(settings: Settings) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
+        return client.connect_ex(str(settings.socket)) in {0, errno.EAGAIN}
+
+
+def _listen(settings: Settings) -> socket.socket:
+    settings.socket.parent.mkdir(parents=True, exist_ok=True)
+    settings.socket.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    mask = os.umask(0o177)
+    try:
+        listener.bind(str(settings.socket))
+    finally:
+        os.umask(mask)
+    listener.listen(64)
+    return listener
+
+
+def _stop(worker: int) -> None:
+    """Have the worker stop; it must not take longer than a restart may."""
+    os.kill(worker, signal.SIGTERM)
+    until = time.monotonic() + STOP_PATIENCE
+    while os.waitpid(worker, os.WNOHANG) == (0, 0):
+        if time.monotonic() > until:
+            log.error("vrrp engine does not stop, killing it", pid=worker)
+            os.kill(worker, signal.SIGKILL)
+            os.waitpid(worker, 0)
+            return
+        signal.sigtimedwait({signal.SIGCHLD}, 0.05)
+
+
+def _detach(body: Callable[[], None]) -> None:
+    """Run `body` in a process that belongs to nobody: in its own session, without our terminal and pipes."""
+
+    def leave_everything() -> None:
+        os.setsid()
+        _fork(lambda: _alone(body))
+
+    os.waitpid(_fork(leave_everything), 0)
+
+
+def _alone(body: Callable[[], None]) -> None:
+    """Whoever started us may be waiting for the end of our output; a log (no pipe) goes on."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        if descriptor < 2 or stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            os.dup2(nothing, descriptor)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+    body()
+
+
+def _fork(body: Callable[[], None]) -> int:
+    """Run `body` in a child, which ends with it; the child's pid."""
+    pid = os.fork()
+    return pid or _run_and_exit(body)
+
+
+def _run_and_exit(body: Callable[[], None]) -> NoReturn:
+    status = 1
+    try:
+        body()
+        status = 0
+    except Exception:
+        log.exception("vrrp process failed", pid=os.getpid())
+    finally:
+        os._exit(status)
