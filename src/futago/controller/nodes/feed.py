@@ -7,6 +7,7 @@ the objects that it touched. What it forgets (a restart) costs a node one comple
 """
 
 import threading
+from typing import Final
 
 import msgspec
 
@@ -14,6 +15,9 @@ from futago.config import ControllerConfig
 from futago.contract.specs import Key, Spec, SpecChanges
 from futago.controller.nodes import gather
 from futago.controller.store.database import Database
+
+_MOST_ABSENCES: Final = 10_000
+"""How many removed specs of a node are remembered; a node that is further behind gets everything."""
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -81,3 +85,12 @@ class Feed:
             known = entries.get(key)
             if known is None or known.spec != spec:
                 entries[key] = Entry(revision, spec)
+        self._forget_absences(entries)
+
+    def _forget_absences(self, entries: dict[Key, Entry]) -> None:
+        absent = sorted((entry.revision, key) for key, entry in entries.items() if entry.spec is None)
+        if len(absent) <= _MOST_ABSENCES:
+            return
+        for revision, key in absent[: _MOST_ABSENCES // 2]:
+            del entries[key]
+            self._floor = max(self._floor or 0, revision)

@@ -1,0 +1,56 @@
+"""Addresses, MACs, segments and VRIDs."""
+
+from ipaddress import IPv4Address, IPv4Network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from futago.controller import allocate
+from futago.controller.store.rows import Pool
+
+
+def pool(start: str, end: str) -> Pool:
+    return Pool(IPv4Address(start), IPv4Address(end))
+
+
+@pytest.mark.parametrize(
+    ("cidr", "gateway", "pools"),
+    [
+        ("192.168.80.0/24", "192.168.80.1", (pool("192.168.80.2", "192.168.80.254"),)),
+        ("192.168.80.0/24", "192.168.80.254", (pool("192.168.80.1", "192.168.80.253"),)),
+        (
+            "10.0.0.0/29",
+            "10.0.0.3",
+            (pool("10.0.0.1", "10.0.0.2"), pool("10.0.0.4", "10.0.0.6")),
+        ),
+        ("10.0.0.0/24", None, (pool("10.0.0.1", "10.0.0.254"),)),
+        ("10.0.0.0/24", "10.9.9.9", (pool("10.0.0.1", "10.0.0.254"),)),
+        ("10.0.0.0/31", None, (pool("10.0.0.0", "10.0.0.1"),)),
+        ("10.0.0.7/32", "10.0.0.7", ()),
+    ],
+)
+def test_the_default_pools_are_all_hosts_but_the_gateway(cidr: str, gateway: str | None, pools: tuple[Pool]) -> None:
+    assert allocate.default_pools(IPv4Network(cidr), IPv4Address(gateway) if gateway else None) == pools
+
+
+@given(st.sets(st.integers(2, 20)))
+def test_the_first_free_address_is_the_lowest_one_that_nobody_has(taken: set[int]) -> None:
+    base = IPv4Address("10.0.0.0")
+    found = allocate.first_free((pool("10.0.0.2", "10.0.0.20"),), {base + number for number in taken})
+    free = sorted(set(range(2, 21)) - taken)
+    assert found == (base + free[0] if free else None)
+
+
+def test_segment_ids_come_from_all_ranges_in_order() -> None:
+    assert allocate.segmentation_id(("5:6", "10:11"), {5, 6, 10}) == 11
+    assert allocate.segmentation_id(("5:6",), {5, 6}) is None
+
+
+def test_a_mac_is_one_of_neutrons() -> None:
+    assert allocate.mac(b"\x25\x05\xd7") == "fa:16:3e:25:05:d7"
+
+
+def test_vrids_end_at_254() -> None:
+    assert allocate.vrid(set(range(1, 254))) == 254
+    assert allocate.vrid(set(range(1, 255))) is None

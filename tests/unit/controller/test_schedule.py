@@ -1,0 +1,32 @@
+"""Which nodes carry what."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from futago.controller import schedule
+
+
+@given(nodes=st.integers(2, 6), routers=st.integers(1, 40))
+def test_actives_are_spread_evenly(nodes: int, routers: int) -> None:
+    names = [f"net{number}" for number in range(nodes)]
+    carried: dict[str, int] = {}
+    preferred: dict[str, int] = {}
+    for _ in range(routers):
+        chosen = schedule.choose(schedule.candidates(names, carried, preferred), 2)
+        assert len(set(chosen)) == 2
+        for node in chosen:
+            carried[node] = carried.get(node, 0) + 1
+        preferred[chosen[0]] = preferred.get(chosen[0], 0) + 1
+    loads = [preferred.get(name, 0) for name in names]
+    assert max(loads) - min(loads) <= 2
+
+
+def test_fewer_nodes_than_wanted_are_all_taken_and_zero_wants_all() -> None:
+    of = schedule.candidates(["a", "b"], {}, {})
+    assert schedule.choose(of, 3) == ("a", "b")
+    assert schedule.choose(of, 0) == ("a", "b")
+
+
+def test_priorities_fall_with_the_rank_and_stay_legal_and_the_seed_has_50_for_all() -> None:
+    assert [schedule.priority(rank, equal=False) for rank in (0, 1, 2, 50)] == [100, 90, 80, 1]
+    assert {schedule.priority(rank, equal=True) for rank in range(5)} == {50}

@@ -1,0 +1,107 @@
+"""One write is one transaction is one revision."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from futago.controller.store.database import Conflict, Database
+from futago.controller.store.rows import Network, Segment
+from futago.values import NetworkType
+
+WRITER = """
+import sys
+from futago.controller.store.database import Database
+from futago.controller.store.rows import Network, Segment
+database = Database(sys.argv[1])
+for number in range(100000):
+    with database.write() as txn:
+        txn.add(Network(id=str(number), project_id="p", network_type="vxlan", mtu=1450))
+        txn.add(Segment(network_type="vxlan", physical_network="", segmentation_id=number, network_id=str(number)))
+    print(number, flush=True)
+"""
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Database:
+    database = Database(f"sqlite:///{tmp_path}/futago.db")
+    database.migrate()
+    return database
+
+
+def network(network_id: str) -> Network:
+    return Network(id=network_id, project_id="p", network_type=NetworkType.VXLAN, segmentation_id=1, mtu=1450)
+
+
+def test_a_write_takes_one_revision_and_notes_what_it_touched(database: Database) -> None:
+    heard: list[int] = []
+    database.on_write(heard.append)
+    with database.write() as txn:
+        txn.add(network("a"))
+        txn.add(network("b"))
+    with database.read() as view:
+        assert view.revision() == 1
+        assert view.changed_keys(0) == {"segment/a", "segment/b"}
+        assert view.changed_keys(1) == set()
+    assert heard == [1]
+
+
+def test_an_exception_undoes_the_rows_and_the_number(database: Database) -> None:
+    with pytest.raises(RuntimeError), database.write() as txn:
+        txn.add(network("a"))
+        raise RuntimeError
+    with database.read() as view:
+        assert (view.revision(), view.find(Network)) == (0, [])
+
+
+def test_two_networks_cannot_have_one_segment(database: Database) -> None:
+    segment = Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=1, network_id="a")
+    with database.write() as txn:
+        txn.add(network("a"))
+        txn.add(network("b"))
+        txn.add(segment)
+    with pytest.raises(Conflict), database.write() as txn:
+        txn.add(replace(segment, network_id="b"))
+
+
+def test_a_row_counts_its_own_changes_and_an_equal_one_changes_nothing(database: Database) -> None:
+    with database.write() as txn:
+        row = txn.add(network("a"))
+        row = txn.replace(row, replace(row, name="x"))
+        assert txn.replace(row, replace(row, name="x")) == row
+    assert row.revision_number == 1
+
+
+def test_many_writers_take_turns_and_no_number_is_taken_twice(database: Database) -> None:
+    def write(prefix: str) -> None:
+        for number in range(20):
+            with database.write() as txn:
+                txn.add(network(f"{prefix}{number}"))
+
+    writers = [threading.Thread(target=write, args=(prefix,)) for prefix in "abcd"]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    with database.read() as view:
+        assert (view.revision(), view.count(Network)) == (80, 80)
+
+
+def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_there(database: Database, tmp_path: Path) -> None:
+    """A writer says each number after its write; it is killed in the middle of its work."""
+    url = f"sqlite:///{tmp_path}/futago.db"
+    with subprocess.Popen([sys.executable, "-c", WRITER, url], stdout=subprocess.PIPE, text=True) as writer:
+        assert writer.stdout is not None
+        acknowledged = [int(writer.stdout.readline()) for _ in range(30)]
+        os.kill(writer.pid, signal.SIGKILL)
+        acknowledged += [int(line) for line in writer.stdout if line.endswith("\n")]
+    with database.read() as view:
+        there = {int(row.id) for row in view.find(Network)}
+        segments = {row.segmentation_id for row in view.find(Segment)}
+    assert set(acknowledged) <= there
+    assert there == segments
