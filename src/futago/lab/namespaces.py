@@ -30,15 +30,15 @@ DISK: Final = {
 _BOOT: Final = """
 set -e
 here=$1 shared=$2 name=$3
-mount -t sysfs sysfs /sys
-mount -t tmpfs -o mode=755 futago-lab "$here/run"
+mount -n -t sysfs sysfs /sys
+mount -n -t tmpfs -o mode=755 futago-lab "$here/run"
 cd "$here/run"
 mkdir -p netns openvswitch futago sshd lab pids lock
-mount --bind "$shared" lab
+mount -n --bind "$shared" lab
 shift 3
-while [ "$1" != -- ]; do mount --bind "$here/disk/$1" "$2"; shift 2; done
+while [ "$1" != -- ]; do mount -n --bind "$here/disk/$1" "$2"; shift 2; done
 shift
-mount --rbind "$here/run" /run
+mount -n --rbind "$here/run" /run
 cd /
 hostname "$name"
 echo 1 > /proc/sys/net/ipv6/conf/all/disable_ipv6
@@ -125,6 +125,7 @@ def kill(process: Process) -> None:
     """Cut the power: SIGKILL to the first process; returns when the kernel has ended it and all the others."""
     if not state.alive(process):
         return
+    parent = int(Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[1])
     with contextlib.suppress(ProcessLookupError):
         os.kill(process.pid, signal.SIGKILL)
     deadline = time.monotonic() + 20
@@ -132,6 +133,8 @@ def kill(process: Process) -> None:
         if time.monotonic() > deadline:
             raise LabError(f"process {process.pid} does not end after SIGKILL; is the machine out of memory?")
         time.sleep(0.005)
+    with contextlib.suppress(ChildProcessError):  # when another program started the host, it is not ours to reap
+        os.waitpid(parent, 0)
 
 
 def inside(process: Process, argv: Sequence[str], *, netns: str = "") -> list[str]:

@@ -1,0 +1,159 @@
+"""The lab itself: hosts that lose power, cables that are cut, and what is left afterwards. Futago does not run here."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from futago.lab import lab as labs
+from futago.lab import namespaces, state
+from futago.lab.api import wait_for
+from futago.lab.errors import CommandFailed, LabError
+from futago.lab.lab import Lab
+
+NAME = "tests-bare"
+
+
+@pytest.fixture
+def bare() -> Iterator[Lab]:
+    labs.down(NAME)
+    try:
+        yield labs.up(NAME, futago=False)
+    finally:
+        labs.down(NAME)
+
+
+def reaches(lab: Lab, host: str, address: str) -> bool:
+    return lab.exec(host, ["ping", "-n", "-c", "1", "-W", "1", address], check=False).returncode == 0
+
+
+def test_hosts_reach_each_other_over_the_underlay_and_the_outside_over_the_external_network(bare: Lab) -> None:
+    assert reaches(bare, "controller", "172.31.0.22")
+    assert reaches(bare, "net1", "172.31.0.12")
+    assert not reaches(bare, "ext", "172.31.0.10")
+
+
+def test_a_frame_is_answered_once(bare: Lab) -> None:
+    """A card in a userspace bridge must not be heard by the kernel as well."""
+    out = bare.exec("net1", ["ping", "-n", "-c", "3", "-i", "0.1", "172.31.0.21"]).stdout
+    assert "DUP" not in out
+    assert "3 received" in out
+
+
+def test_each_host_has_a_name_a_process_tree_and_a_run_directory_of_its_own(bare: Lab) -> None:
+    assert bare.exec("net1", ["hostname"]).stdout == "net1\n"
+    bare.exec("net1", ["ip", "netns", "add", "here"])
+    assert bare.exec("net2", ["ip", "netns"]).stdout == ""
+    assert "compute1" not in bare.exec("net1", ["ps", "ax"]).stdout
+
+
+def test_a_power_cut_ends_every_process_and_keeps_the_disk(bare: Lab) -> None:
+    bare.exec("net1", ["sh", "-c", "echo kept > /var/lib/futago/note; echo lost > /run/note"])
+    with_it = bare.spawn("net1", ["sleep", "1000"])
+    bare.power_off("net1")
+    with_it.wait(10)
+    assert bare.powered == ("controller", "net2", "compute1", "compute2", "ext")
+    bare.start_host("net1")
+    assert bare.exec("net1", ["cat", "/var/lib/futago/note"]).stdout == "kept\n"
+    assert bare.exec("net1", ["cat", "/run/note"], check=False).returncode != 0
+    assert reaches(bare, "net1", "172.31.0.21")
+
+
+def test_open_vswitch_comes_back_with_its_bridges(bare: Lab) -> None:
+    bare.power_off("net2")
+    bare.start_host("net2")
+    assert bare.exec("net2", ["ovs-vsctl", "list-br"]).stdout.split() == ["br-ex1", "br-phy"]
+
+
+def test_a_cut_cable_takes_the_carrier_and_a_restored_one_brings_it_back(bare: Lab) -> None:
+    bare.cut("compute1", "underlay")
+    carrier = Path("/sys/class/net/eth0/carrier")
+    assert bare.exec("compute1", ["cat", str(carrier)]).stdout == "0\n"
+    assert not reaches(bare, "controller", "172.31.0.21")
+    bare.restore("compute1", "underlay")
+    wait_for("compute1 answers again", lambda: reaches(bare, "controller", "172.31.0.21"), seconds=20)
+
+
+def test_a_lab_that_is_up_is_found_by_its_name(bare: Lab) -> None:
+    assert labs.is_up(NAME)
+    assert labs.up(NAME, futago=False).process("net1") == bare.process("net1")
+
+
+def test_down_takes_everything_away_and_may_be_said_twice(bare: Lab) -> None:
+    assert labs.down(NAME)
+    assert namespaces.find(NAME) == {}
+    assert not state.directory(NAME).exists()
+    assert not labs.down(NAME)
+
+
+def test_a_lab_whose_state_was_lost_is_swept_all_the_same(bare: Lab) -> None:
+    (state.directory(NAME) / "state.json").unlink()
+    assert set(namespaces.find(NAME)) == {"fabric", *bare.plans}
+    assert labs.down(NAME)
+    assert namespaces.find(NAME) == {}
+
+
+def test_a_lab_with_a_dead_host_is_built_anew(bare: Lab) -> None:
+    os.kill(bare.process("net1").pid, signal.SIGKILL)
+    wait_for("net1 is dead", lambda: "net1" not in bare.powered, seconds=10)
+    assert not labs.is_up(NAME)
+    assert labs.up(NAME, futago=False).powered == tuple(bare.plans)
+
+
+def test_a_process_with_a_reused_number_is_not_taken_for_the_host() -> None:
+    me = state.Process(pid=os.getpid(), started=1)
+    assert not state.alive(me)
+    namespaces.kill(me)
+
+
+def test_the_machine_keeps_its_network(bare: Lab) -> None:
+    links = subprocess.run(["ip", "-br", "link"], check=True, capture_output=True, text=True).stdout
+    assert "underlay" not in links
+    assert "net1-u" not in links
+
+
+def test_an_unknown_host_is_refused_with_the_known_ones(bare: Lab) -> None:
+    with pytest.raises(LabError, match="no host net9; the hosts are controller, net1"):
+        bare.power_off("net9")
+
+
+def test_a_cable_that_is_not_there_is_refused(bare: Lab) -> None:
+    with pytest.raises(LabError, match="compute1 has no cable to external1; it has: underlay"):
+        bare.cut("compute1", "external1")
+
+
+def test_a_host_without_power_is_refused_with_the_cure(bare: Lab) -> None:
+    bare.power_off("ext")
+    with pytest.raises(LabError, match="futago lab power-on ext"):
+        bare.exec("ext", ["true"])
+
+
+def test_a_command_that_fails_says_what_it_said(bare: Lab) -> None:
+    with pytest.raises(CommandFailed, match=r"no such device|does not exist"):
+        bare.exec("net1", ["ip", "link", "show", "nothing"])
+
+
+def test_a_command_that_hangs_is_ended(bare: Lab) -> None:
+    with pytest.raises(CommandFailed, match=r"still running after 0\.2 s"):
+        bare.exec("net1", ["sleep", "1000"], timeout=0.2)
+    assert "sleep 1000" not in bare.exec("net1", ["ps", "ax"]).stdout
+
+
+def test_a_daemon_runs_until_it_is_stopped(bare: Lab) -> None:
+    process, log = bare.process("net1"), bare.directory("net1") / "log" / "clock.log"
+    namespaces.start_daemon(process, "clock", [sys.executable, "-c", "import time; time.sleep(1000)"], log)
+    assert namespaces.daemon_alive(process, "clock")
+    namespaces.stop_daemon(process, "clock", signal.SIGTERM)
+    assert not namespaces.daemon_alive(process, "clock")
+
+
+def test_the_external_host_tells_where_a_connection_comes_from(bare: Lab) -> None:
+    bare.exec(
+        "net1", ["sh", "-c", "ip addr add 10.0.80.55/24 dev br-ex1; ip link set br-ex1 up; ethtool -K br-ex1 tx off"]
+    )
+    argv = ["timeout", "5", "bash", "-c", "cat < /dev/tcp/10.0.80.1/7777"]
+    assert bare.exec("net1", argv).stdout == "10.0.80.55\n"
