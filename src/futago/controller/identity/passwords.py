@@ -6,7 +6,7 @@ import secrets
 from base64 import b64decode, b64encode
 from typing import Final
 
-_N: Final = 2**14
+_N: Final = 2**15  # with r = 8 just over 32 MiB: from there on malloc gives memory back to the system at once
 _R: Final = 8
 _P: Final = 1
 _MEMORY_BYTES: Final = 64 * 2**20

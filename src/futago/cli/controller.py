@@ -1,0 +1,153 @@
+"""`futago controller`: the API, identity and the nodes' interface on one port."""
+
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Final, NoReturn
+
+import structlog
+import typer
+
+from futago.config import CONTROLLER_FILE, BadConfig, ControllerConfig, Profile, load, parse
+
+BAD_USE: Final = 2
+_HIGHEST_PORT: Final = 65535
+_ONLY_US: Final = 0o077
+"""The umask: the database and the keys are nobody else's to read."""
+
+_EPILOG: Final = """
+[b]Examples[/b]
+
+  futago controller
+
+  futago controller --listen 127.0.0.1:9696 --state ./state
+
+  futago controller --config /etc/futago/controller.toml --profile seed
+
+The first start makes the users admin and demo and writes clouds.yaml, admin-openrc and join-token (for nodes) into the
+state directory. FUTAGO_ADMIN_PASSWORD presets the password of admin. A configuration file is TOML, for example:
+
+  public_url = "http://controller.example.org:9696"
+
+  state_path = "/var/lib/futago/controller"
+"""
+
+_WELCOME: Final = """\
+This is the first start. In {state} there are now, readable by you only:
+  clouds.yaml     the clouds "futago" (admin) and "futago-demo" (demo)
+  admin-openrc    the same for a shell
+  admin-password  the password of admin
+  join-token      what a node shows to join: copy it to /etc/futago/join-token there
+Try:
+  export OS_CLIENT_CONFIG_FILE={clouds}
+  openstack --os-cloud futago network agent list
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to `app`."""
+    app.command("controller", epilog=_EPILOG)(run)
+
+
+def run(
+    config: Annotated[
+        str, typer.Option(metavar="FILE", help=f"Settings, in TOML. [default: {CONTROLLER_FILE} if it exists]")
+    ] = "",
+    listen: Annotated[str, typer.Option(metavar="ADDR:PORT", help="Where to serve. [default: 0.0.0.0:9696]")] = "",
+    state: Annotated[
+        str,
+        typer.Option(
+            metavar="DIR", help=f"Database, keys, first credentials. [default: {ControllerConfig().state_path}]"
+        ),
+    ] = "",
+    profile: Annotated[
+        str, typer.Option(metavar="default|seed", help="How routers elect: fast VRRPv3, or as Neutron's keepalived.")
+    ] = "",
+) -> None:
+    """Serve the Networking API, identity and the nodes."""
+    _log_to_stderr()
+    try:
+        settings = _settings(config, _overrides(listen, state, profile))
+    except BadConfig as error:
+        _fail(str(error))
+    os.umask(_ONLY_US)
+    _serve(settings)
+
+
+def _serve(settings: ControllerConfig) -> None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from futago.controller.main import build, listen, serve
+
+    address = f"{settings.listen_address}:{settings.listen_port}"
+    try:
+        listener = listen(settings)
+    except OSError as error:
+        _fail(f"cannot listen on {address}: {error.strerror}; choose another with --listen ADDR:PORT")
+    try:
+        app = build(settings)
+    except OSError as error:
+        _fail(
+            f"cannot use the state directory {settings.state_path}: {error.strerror}; choose another with --state DIR"
+        )
+    except SQLAlchemyError as error:
+        _fail(f"cannot use the database in {settings.database_url or settings.state_path}: {_first_line(error)}")
+    made = app.state.first_start
+    if made is not None:
+        print(_WELCOME.format(state=made.state_path, clouds=made.clouds_file), flush=True)
+    serve(settings, listener, app)
+
+
+def _settings(file: str, overrides: dict[str, Any]) -> ControllerConfig:
+    """A file that was named must be there; without one, the default place or the defaults."""
+    if file or CONTROLLER_FILE.exists():
+        return load(Path(file) if file else CONTROLLER_FILE, ControllerConfig, overrides)
+    return parse(overrides, ControllerConfig, "command line")
+
+
+def _overrides(listen: str, state: str, profile: str) -> dict[str, Any]:
+    """What the command line says of the settings; "" is an option that was not given."""
+    given: dict[str, Any] = {}
+    if listen:
+        given["listen_address"], given["listen_port"] = _address_and_port(listen)
+    if state:
+        given["state_path"] = str(Path(state).absolute())
+    if profile:
+        if profile not in tuple(Profile):
+            raise BadConfig(f"--profile {profile}: expected {' or '.join(Profile)}")
+        given["profile"] = profile
+    return given
+
+
+def _address_and_port(text: str) -> tuple[str, int]:
+    """`ADDR:PORT`, `[V6]:PORT`, `:PORT`."""
+    address, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
+        raise BadConfig(f"--listen {text}: expected ADDR:PORT, as 127.0.0.1:9696")
+    return address.removeprefix("[").removesuffix("]") or ControllerConfig().listen_address, int(port)
+
+
+def _log_to_stderr() -> None:
+    """Events with fields; libraries' warnings beside them."""
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+def _fail(message: str) -> NoReturn:
+    print(f"futago controller: {message}", file=sys.stderr)
+    raise typer.Exit(BAD_USE)

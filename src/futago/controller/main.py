@@ -1,0 +1,90 @@
+"""Wiring only: the store, identity, the API and the nodes' interface become one ASGI application on one port."""
+
+import gc
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+from typing import Final
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+
+from futago.config import ControllerConfig
+from futago.controller.api.app import build_api
+from futago.controller.identity import first_start
+from futago.controller.identity.app import build_identity
+from futago.controller.nodes.southbound import build_nodes
+from futago.controller.store.database import Database
+
+_DATABASE_FILE: Final = "futago.sqlite"
+_BACKLOG: Final = 2048
+_GRACE_SECONDS: Final = 1
+"""How long requests in flight may take to end once we are told to stop; long polls do not end by themselves."""
+
+log = structlog.get_logger()
+
+
+def open_database(config: ControllerConfig) -> Database:
+    """The store that `config` names, brought to this version's form."""
+    config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(config.database_url or f"sqlite:///{config.state_path / _DATABASE_FILE}")
+    database.migrate()
+    return database
+
+
+def build(config: ControllerConfig) -> Starlette:
+    """The whole controller as one application. What a first start made stands in `app.state.first_start`."""
+    database = open_database(config)
+    made = first_start.prepare(database, config)
+    identity, identity_routes = build_identity(database, config)
+    node_routes = build_nodes(database, config, first_start.join_token(config.state_path))
+    api_routes = build_api(database, config, identity)
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = Starlette(routes=[*identity_routes, *node_routes, *api_routes], lifespan=lifespan)
+    app.state.first_start = made
+    return app
+
+
+def listen(config: ControllerConfig) -> socket.socket:
+    """The socket, bound before anything else is touched: a second controller on one port changes nothing.
+
+    Raises:
+        OSError: the port is in use, or the address is not ours.
+
+    """
+    family = socket.AF_INET6 if ":" in config.listen_address else socket.AF_INET
+    return socket.create_server((config.listen_address, config.listen_port), family=family, backlog=_BACKLOG)
+
+
+def serve(config: ControllerConfig, listener: socket.socket, app: Starlette) -> None:
+    """Answer on `listener` until SIGTERM or SIGINT."""
+    settings = uvicorn.Config(
+        app,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+        server_header=False,
+    )
+    gc.collect()
+    gc.freeze()
+    log.info("controller listens", address=config.listen_address, port=listener.getsockname()[1])
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_number, _nothing)  # uvicorn raises it again once it has stopped: that is no failure
+    uvicorn.Server(settings).run(sockets=[listener])
+    log.info("controller stopped")
+
+
+def _nothing(_signal_number: int, _frame: FrameType | None) -> None:
+    """The server has done what the signal asked for."""
