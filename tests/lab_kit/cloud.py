@@ -58,8 +58,16 @@ class Cloud:
             if host not in self.lab.powered:
                 self.lab.power_on(host)
             self.lab.restore(host, *(nic.network for nic in plan.nics))
+            for program in plan.programs:
+                if not self.lab.running(host, program):
+                    self.lab.restart(host, program)
         wait_for_agents(self.lab, [host for host, plan in self.lab.plans.items() if "node" in plan.programs])
         self.eventually("one active and one standby", self.settled)
+        self.eventually("the floating IP answers", self._answers)
+
+    def _answers(self) -> bool:
+        argv = ["ping", "-n", "-c", "1", "-W", "1", self.floating_ip]
+        return self.lab.exec("ext", argv, check=False).returncode == 0
 
 
 def make(lab: Lab) -> Cloud:

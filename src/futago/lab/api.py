@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 
 from futago import netns
-from futago.lab.errors import LabError
+from futago.lab.errors import LabError, ProgramEnded
 from futago.lab.state import Process
 from futago.lab.topology import API_URL
 
@@ -105,14 +105,16 @@ class Api:
         """Any request, with a token.
 
         Raises:
-            LabError: the answer is not a success; the text has the API's own words.
+            LabError: the answer is not a success (the text has the API's own words), or there is none.
 
         """
-        if not self._token:
-            self._token = self._authenticate()
-        answer = self._http.request(
-            method, path, params=dict(params or {}), json=json, headers={"X-Auth-Token": self._token}
-        )
+        try:
+            if not self._token:
+                self._token = self._authenticate()
+            headers = {"X-Auth-Token": self._token}
+            answer = self._http.request(method, path, params=dict(params or {}), json=json, headers=headers)
+        except httpx.HTTPError as error:
+            raise LabError(f"{method} {path}: the API does not answer: {error}") from error
         if not answer.is_success:
             raise LabError(f"{method} {path}: {answer.status_code} {answer.text}")
         return dict(answer.json()) if answer.content else {}
@@ -133,9 +135,10 @@ class Api:
 
 
 def wait_for(what: str, look: Callable[[], object], *, seconds: float, state: Callable[[], str] = str) -> None:
-    """Wait until `look` gives something true; while the API cannot be reached, that is not so yet.
+    """Wait until `look` gives something true; while it raises LabError, that is not so yet.
 
     Raises:
+        ProgramEnded: `look` raises it.
         LabError: it did not within `seconds`; the text has `what`, and what `state` says.
 
     """
@@ -145,7 +148,9 @@ def wait_for(what: str, look: Callable[[], object], *, seconds: float, state: Ca
         try:
             if look():
                 return
-        except (LabError, httpx.HTTPError) as error:
+        except ProgramEnded:
+            raise
+        except LabError as error:
             problem = f" ({error})"
         if time.monotonic() > deadline:
             raise LabError(f"not within {seconds} s: {what}{problem}{state()}")

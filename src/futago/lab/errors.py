@@ -31,6 +31,10 @@ class LabError(Exception):
     """The lab cannot do what it was asked; the text names the thing and the cure."""
 
 
+class ProgramEnded(LabError):
+    """A program that should run has ended by itself: there is nothing to wait for."""
+
+
 class CommandFailed(LabError):
     """A command inside a host ended with an error."""
 

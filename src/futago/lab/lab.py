@@ -7,6 +7,7 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -121,6 +122,16 @@ class Lab:
         if namespaces.daemon_alive(process, program):
             programs.stop(plan, process, program, signal.SIGTERM)
         programs.start(plan, process, program, self.directory(host) / "log")
+
+    def running(self, host: str, program: str) -> bool:
+        """Whether one of Futago's programs runs on a host."""
+        programs.check(self.plan(host), program)
+        return namespaces.daemon_alive(self.process(host), program)
+
+    def log_end(self, host: str, program: str, characters: int = 2000) -> str:
+        """The last that a program has logged."""
+        path = self.directory(host) / "log" / f"{program}.log"
+        return path.read_text(errors="replace")[-characters:] if path.exists() else "(no log)"
 
     def kill(self, host: str, program: str) -> None:
         """As a crash: SIGKILL; it stays down until it is restarted."""
@@ -262,11 +273,22 @@ def _build(name: str, profile: Profile, *, futago: bool) -> Lab:
     others = [host for host in lab.plans if host != "controller"]
     _parallel(lab.start_host, others)
     if futago:
-        token = lab.directory("controller") / "disk" / programs.CREDENTIALS / "join-token"
-        api.wait_for("the controller has written its join token", token.exists, seconds=60)
+        _wait_for_join_token(lab)
         _parallel(lab.start_programs, others)
         wait_for_agents(lab, [host for host in others if "node" in lab.plans[host].programs])
     return lab
+
+
+def _wait_for_join_token(lab: Lab) -> None:
+    token = lab.directory("controller") / "disk" / programs.CREDENTIALS / "join-token"
+
+    def look() -> bool:
+        if not lab.running("controller", "controller"):
+            raise errors.ProgramEnded(f"the controller has ended:\n{lab.log_end('controller', 'controller')}")
+        return token.exists()
+
+    state = partial(lab.log_end, "controller", "controller")
+    api.wait_for("the controller has written its join token", look, seconds=60, state=lambda: f"\n{state()}")
 
 
 def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None:
@@ -274,11 +296,17 @@ def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None
     wanted = set(hosts)
 
     def look() -> bool:
+        for host in wanted:
+            if not lab.running(host, "node"):
+                raise errors.ProgramEnded(f"the agent of {host} has ended:\n{lab.log_end(host, 'node')}")
         agents = lab.api().list("agents")
         dead = {agent["host"] for agent in agents if not agent["alive"]}
         return wanted <= {agent["host"] for agent in agents} - dead
 
-    api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds)
+    def state() -> str:
+        return "".join(f"\n{host}: {lab.log_end(host, 'node', 500)}" for host in sorted(wanted))
+
+    api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds, state=state)
 
 
 def _make_mount_points() -> tuple[str, ...]:

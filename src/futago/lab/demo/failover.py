@@ -64,6 +64,14 @@ class Failover:
     def ssh_gap(self) -> float:
         return measure.longest_gap([line.time for line in self._ssh.lines(self._off - 1)]).seconds
 
+    def ssh_lines_around_gap(self) -> str:
+        """The session's two lines before its longest silence and the two after it, with the times they came."""
+        lines = self._ssh.lines(self._off - 1)
+        gap = measure.longest_gap([line.time for line in lines])
+        before = [line for line in lines if line.time <= gap.began][-2:]
+        after = [line for line in lines if line.time > gap.began][:2]
+        return "\n".join(f"{line.time - self._off:+6.2f} s  line {line.text}" for line in before + after)
+
     def connections(self) -> int:
         """How many TCP connections the ssh session's lines came over, ended or not; 0 if it has ended."""
         return len(traffic.connections(self._ssh.lines())) if self._ssh.running else 0

@@ -111,6 +111,7 @@ class Story:
         self.display.say(
             f"[bold green]{failover.survivor} is active[/]; the ssh session goes on in the same connection"
         )
+        self.display.quote("the ssh session around its longest silence", failover.ssh_lines_around_gap())
         self.display.say(f"longest gap: ping [bold]{gap:.2f} s[/], ssh lines [bold]{ssh_gap:.2f} s[/]")
         low, high = (4, 7.5) if self.lab.profile is Profile.SEED else (0, 1.5)
         self.checks += [
@@ -165,19 +166,19 @@ def run(profile: Profile, *, keep: bool) -> int:
             made = _tell(display, profile)
         except KeyboardInterrupt:
             display.console.print("interrupted; taking the lab away")
-            labs.down(NAME)
+            _take_away()
             return 130
         except LabError:
             if not keep:
-                labs.down(NAME)
+                _take_away()
             raise
         except BaseException:
-            labs.down(NAME)
+            _take_away()
             raise
         if keep:
             display.console.print(AFTERWARDS)
         else:
-            labs.down(NAME)
+            _take_away()
     display.console.print(f"{time.monotonic() - began:.0f} s in all")
     return 0 if all(check.holds for check in made) else 1
 
@@ -219,6 +220,13 @@ def _tell(display: Display, profile: Profile) -> list[Check]:
     return story.checks
 
 
+def _take_away() -> None:
+    """A second Ctrl-C does not stop the cleaning up."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    labs.down(NAME)
+
+
 def _states(lab: Lab, router_id: str) -> str:
     return ", ".join(sorted(lab.agents_of(router_id).values()))
 
@@ -230,7 +238,9 @@ def _interruptible() -> Iterator[None]:
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    old = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    for number in old:
+        signal.signal(number, interrupt)
     try:
         yield
     finally:
