@@ -1,0 +1,111 @@
+"""Flows, as a whole for each bridge: missing ones are added and surplus ones deleted in one bundle.
+
+A flow's cookie is our mark and a hash of its text, so that reading back is comparing cookies. Flows that `br-tun`
+learns carry another mark, and flows without a mark of ours are others': both are left alone.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Collection, Mapping, Sequence
+from typing import Final
+
+from futago.node.drivers.ovsdb import Ovsdb, only
+from futago.node.drivers.run import each, run
+from futago.node.host import FlowTable, HostRefused
+
+MARK: Final = 0xF7A0 << 48
+MARK_MASK: Final = 0xFFFF << 48
+
+_PORT_NAME: Final = re.compile(r'"([^"]+)"')
+_COOKIE: Final = re.compile(r"cookie=0x([0-9a-f]+)")
+
+
+def cookie_of(flow: str) -> int:
+    """Our mark in the upper 16 bits, a hash of the flow's text in the lower 48."""
+    return MARK | int.from_bytes(hashlib.sha256(flow.encode()).digest()[:6])
+
+
+def resolve(flow: str, ports: Mapping[str, int]) -> str:
+    """The flow with numbers in place of port names.
+
+    Raises:
+        HostRefused: the switch has no such port.
+
+    """
+
+    def number(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in ports:
+            raise HostRefused(f"the switch has no port {name} yet")
+        return str(ports[name])
+
+    return _PORT_NAME.sub(number, flow)
+
+
+class FlowDriver:
+    """Our flows on each bridge."""
+
+    def __init__(self, ovsdb: Ovsdb) -> None:
+        self._ovsdb = ovsdb
+        self._env = os.environ | {"OVS_RUNDIR": str(ovsdb.run_directory)}
+
+    def read(self, wanted: Collection[FlowTable]) -> dict[str, FlowTable]:
+        """Each bridge's wanted flows that are there, and its surplus ones by their cookies."""
+        bridges = {row["name"] for row in self._ovsdb.table("Bridge").values()}
+        return {table.key: self._read(table) for table in wanted if table.bridge in bridges}
+
+    def put(self, tables: Sequence[FlowTable]) -> dict[str, str]:
+        return each(tables, self._put)
+
+    def remove(self, tables: Sequence[FlowTable]) -> dict[str, str]:
+        return each(tables, lambda table: self._put(FlowTable(bridge=table.bridge, flows=())))
+
+    def _read(self, wanted: FlowTable) -> FlowTable:
+        try:
+            cookies, flows = self._cookies(wanted.bridge), self._resolved(wanted)
+        except HostRefused:
+            return FlowTable(bridge=wanted.bridge, flows=())
+        if cookies == set(flows):
+            return wanted
+        return FlowTable(bridge=wanted.bridge, flows=tuple(f"cookie=0x{cookie:x}" for cookie in sorted(cookies)))
+
+    def _put(self, wanted: FlowTable) -> None:
+        flows, problem = self._possible(wanted)
+        actual = self._cookies(wanted.bridge)
+        lines = [f"add cookie=0x{cookie:x},{flow}" for cookie, flow in flows.items() if cookie not in actual]
+        if not problem:
+            lines += [f"delete cookie=0x{cookie:x}/-1" for cookie in sorted(actual - set(flows))]
+        if lines:
+            command = ["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", wanted.bridge, "-"]
+            run(command, text="\n".join(lines) + "\n", env=self._env)
+        if problem:
+            raise HostRefused(problem)
+
+    def _possible(self, wanted: FlowTable) -> tuple[dict[int, str], str]:
+        """The flows whose ports are there, and why the others are not possible yet."""
+        ports, flows, problem = self._port_numbers(), {}, ""
+        for text in wanted.flows:
+            try:
+                flow = resolve(text, ports)
+            except HostRefused as refused:
+                problem = str(refused)
+                continue
+            flows[cookie_of(flow)] = flow
+        return flows, problem
+
+    def _resolved(self, wanted: FlowTable) -> dict[int, str]:
+        ports = self._port_numbers()
+        return {cookie_of(flow): flow for flow in (resolve(text, ports) for text in wanted.flows)}
+
+    def _cookies(self, bridge: str) -> set[int]:
+        """The cookies of our flows that are on the bridge."""
+        command = ["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", bridge]
+        dump = run([*command, f"cookie=0x{MARK:x}/0x{MARK_MASK:x}"], env=self._env)
+        # A flow that teaches another names that one's cookie too, later in its line.
+        lines = (_COOKIE.search(line) for line in dump.splitlines())
+        return {int(match[1], 16) for match in lines if match is not None}
+
+    def _port_numbers(self) -> dict[str, int]:
+        rows = self._ovsdb.table("Interface").values()
+        return {row["name"]: number for row in rows if (number := only(row["ofport"])) is not None and number > 0}

@@ -1,0 +1,266 @@
+"""Interfaces, addresses and routes, by rtnetlink(7)."""
+
+import os
+import socket
+import struct
+from collections.abc import Collection, Sequence
+from functools import partial
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Any, Final
+
+from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
+
+from futago import netns
+from futago.node.drivers import netns as namespaces
+from futago.node.drivers.ethtool import tx_checksum_off
+from futago.node.drivers.run import each
+from futago.node.host import HostRefused, Layer3, Route, Veth
+from futago.values import Mac, mac_bytes
+
+ROUTE_PROTOCOL: Final = 70
+"""Marks our routes (rtnetlink(7), rtm_protocol)."""
+
+_IFF_UP: Final = 1
+_ETH_P_ARP: Final = 0x0806
+_OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-")
+
+
+class VethDriver:
+    """Pairs of interfaces between a namespace and the switch."""
+
+    def __init__(self, *, checksum_offload: bool) -> None:
+        self._offload = checksum_offload
+
+    def read(self, wanted: Collection[Veth]) -> dict[str, Veth]:
+        """Every pair that has an end in a namespace of ours."""
+        with IPRoute() as ip:
+            outside = {link["index"]: link for link in ip.get_links()}
+        names = {veth.namespace for veth in wanted}
+        found: dict[str, Veth] = {}
+        for name in namespaces.candidates():
+            if netns.exists(name) and (name in names or namespaces.is_ours(name)):
+                found.update({veth.key: veth for veth in _veths_in(name, outside)})
+        return found
+
+    def put(self, veths: Sequence[Veth]) -> dict[str, str]:
+        return each(veths, self._put)
+
+    def remove(self, veths: Sequence[Veth]) -> dict[str, str]:
+        return each(veths, _remove_veth)
+
+    def _put(self, veth: Veth) -> None:
+        if not netns.exists(veth.namespace):
+            raise HostRefused(f"namespace {veth.namespace} does not exist")
+        with IPRoute() as ip:
+            try:
+                outer = _ensure_pair(ip, veth)
+                self._quieten(veth.host_name)
+                ip.link("set", index=outer, mtu=veth.mtu)
+                ip.link("set", index=outer, state="up")
+                netns.run_inside(veth.namespace, lambda: self._put_inner(veth))
+            except NetlinkError as error:
+                raise HostRefused(f"{veth.name}: {error}") from error
+
+    def _quieten(self, host_name: str) -> None:
+        namespaces.write_sysctl(f"net/ipv6/conf/{host_name}/disable_ipv6", "1")
+        if not self._offload:
+            tx_checksum_off(host_name)
+
+    def _put_inner(self, veth: Veth) -> None:
+        if not self._offload:
+            tx_checksum_off(veth.name)
+        with IPRoute() as ip:
+            index = _index(ip, veth.name)
+            ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)
+            ip.link("set", index=index, state="up" if veth.up else "down")
+
+
+class Layer3Driver:
+    """A node's own addresses and routes. On other interfaces they are vrrpd's, so only wanted ones are read."""
+
+    def read(self, wanted: Collection[Layer3]) -> dict[str, Layer3]:
+        found: dict[str, Layer3] = {}
+        for one in wanted:
+            actual = _read_layer3(one)
+            if actual is not None:
+                found[actual.key] = actual
+        return found
+
+    def put(self, elements: Sequence[Layer3]) -> dict[str, str]:
+        return each(elements, _put_layer3)
+
+    def remove(self, elements: Sequence[Layer3]) -> dict[str, str]:
+        return each(elements, _remove_layer3)
+
+
+def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
+    """Make a pair between a namespace and the host for a plain process; nothing is done to one that is as wanted."""
+    veth = Veth(namespace=namespace, name=inner, host_name=outer, mac=mac, mtu=mtu, up=True)
+    failures = VethDriver(checksum_offload=False).put([veth])
+    if failures:
+        raise HostRefused(failures[veth.key])
+
+
+def unplug(outer: str) -> None:
+    """Remove a pair by its outer end."""
+    with IPRoute() as ip:
+        for index in ip.link_lookup(ifname=outer):
+            ip.link("del", index=index)
+
+
+def _ensure_pair(ip: Any, veth: Veth) -> int:
+    """The index of the outer end, made with its inner one if they are not joined as wanted."""
+    found = ip.link_lookup(ifname=veth.host_name)
+    if found:
+        try:
+            netns.run_inside(veth.namespace, lambda: _inner_index(veth.name))
+            return int(found[0])
+        except HostRefused:
+            ip.link("del", index=found[0])
+    fd = os.open(netns.DIRECTORY / veth.namespace, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        peer = {"ifname": veth.name, "address": veth.mac, "mtu": veth.mtu, "net_ns_fd": fd}
+        ip.link("add", ifname=veth.host_name, kind="veth", mtu=veth.mtu, peer=peer)
+    finally:
+        os.close(fd)
+    return _index(ip, veth.host_name)
+
+
+def _inner_index(name: str) -> int:
+    with IPRoute() as ip:
+        return _index(ip, name)
+
+
+def _index(ip: Any, name: str) -> int:
+    found = ip.link_lookup(ifname=name)
+    if not found:
+        raise HostRefused(f"interface {name} does not exist")
+    return int(found[0])
+
+
+def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
+    def links() -> list[Any]:
+        with IPRoute() as ip:
+            return list(ip.get_links())
+
+    veths = []
+    for link in netns.run_inside(namespace, links):
+        outer = outside.get(link.get_attr("IFLA_LINK") or 0)
+        if outer is None or not str(outer.get_attr("IFLA_IFNAME")).startswith(_OUR_HOST_ENDS):
+            continue
+        whole = link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
+        veths.append(
+            Veth(
+                namespace=namespace,
+                name=link.get_attr("IFLA_IFNAME"),
+                host_name=outer.get_attr("IFLA_IFNAME"),
+                mac=Mac(link.get_attr("IFLA_ADDRESS")),
+                mtu=link.get_attr("IFLA_MTU") if whole else 0,
+                up=bool(link["flags"] & _IFF_UP),
+            )
+        )
+    return veths
+
+
+def _remove_veth(veth: Veth) -> None:
+    try:
+        unplug(veth.host_name)
+    except NetlinkError as error:
+        raise HostRefused(f"{veth.host_name}: {error}") from error
+
+
+def _read_layer3(wanted: Layer3) -> Layer3 | None:
+    if not netns.exists(wanted.namespace):
+        return None
+
+    def look() -> tuple[set[IPv4Interface], set[Route]] | None:
+        with IPRoute() as ip:
+            found = ip.link_lookup(ifname=wanted.interface)
+            return (_addresses(ip, found[0]), _routes(ip, found[0])) if found else None
+
+    seen = netns.run_inside(wanted.namespace, look)
+    if seen is None:
+        return None
+    addresses, routes = seen
+    # The order of routes has no meaning; the wanted one is kept where the set is the same.
+    same = routes == set(wanted.routes)
+    return Layer3(
+        namespace=wanted.namespace,
+        interface=wanted.interface,
+        addresses=tuple(sorted(addresses)),
+        routes=wanted.routes if same else tuple(routes),
+        announce=wanted.announce,
+    )
+
+
+def _put_layer3(wanted: Layer3) -> None:
+    if not netns.exists(wanted.namespace):
+        raise HostRefused(f"namespace {wanted.namespace} does not exist")
+    try:
+        netns.run_inside(wanted.namespace, partial(_settle_layer3, wanted))
+    except NetlinkError as error:
+        raise HostRefused(f"{wanted.interface}: {error}") from error
+
+
+def _remove_layer3(element: Layer3) -> None:
+    if netns.exists(element.namespace) and _read_layer3(element) is not None:
+        _put_layer3(Layer3(namespace=element.namespace, interface=element.interface, addresses=()))
+
+
+def _settle_layer3(wanted: Layer3) -> None:
+    with IPRoute() as ip:
+        index = _index(ip, wanted.interface)
+        addresses, routes = _addresses(ip, index), _routes(ip, index)
+        new = [address for address in wanted.addresses if address not in addresses]
+        for address in new:
+            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+        for route in wanted.routes:
+            if route not in routes:
+                ip.route("replace", **_route(route, index))
+        for route in routes.difference(wanted.routes):
+            ip.route("del", **_route(route, index))
+        for address in addresses.difference(wanted.addresses):
+            ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+        mac = Mac(ip.get_links(index)[0].get_attr("IFLA_ADDRESS"))
+    if wanted.announce:
+        _announce(wanted.interface, mac, [address.ip for address in new])
+
+
+def _addresses(ip: Any, index: int) -> set[IPv4Interface]:
+    return {
+        IPv4Interface((row.get_attr("IFA_LOCAL"), row["prefixlen"]))
+        for row in ip.get_addr(family=socket.AF_INET, index=index)
+    }
+
+
+def _routes(ip: Any, index: int) -> set[Route]:
+    return {
+        Route(
+            destination=IPv4Network((row.get_attr("RTA_DST") or "0.0.0.0", row["dst_len"])),  # noqa: S104 - a prefix
+            next_hop=IPv4Address(row.get_attr("RTA_GATEWAY")),
+        )
+        for row in ip.get_routes(family=socket.AF_INET, oif=index)
+        if row["proto"] == ROUTE_PROTOCOL and row.get_attr("RTA_OIF") == index and row.get_attr("RTA_GATEWAY")
+    }
+
+
+def _route(route: Route, index: int) -> dict[str, Any]:
+    return {"dst": str(route.destination), "gateway": str(route.next_hop), "oif": index, "proto": ROUTE_PROTOCOL}
+
+
+def _announce(interface: str, mac: Mac, addresses: list[IPv4Address]) -> None:
+    """Gratuitous ARP (RFC 5944, 4.6): whoever has the old owner in its cache learns the new one."""
+    hardware = mac_bytes(mac)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+        sock.bind((interface, 0))
+        for address in addresses:
+            head = b"\xff" * 6 + hardware + struct.pack("!H", _ETH_P_ARP)
+            body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + address.packed + bytes(6) + address.packed
+            sock.send(head + body)
+
+
+def datapath_in_kernel() -> bool:
+    """Whether this kernel has the Open vSwitch module loaded."""
+    return Path("/sys/module/openvswitch").is_dir()

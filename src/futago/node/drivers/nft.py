@@ -1,0 +1,65 @@
+"""One nft table in each router's namespace, replaced as a whole and atomically (nft(8), "ATOMICITY").
+
+What is in it is read back by a digest of its text, which it carries as the name of an empty chain.
+"""
+
+import hashlib
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from futago import netns
+from futago.node.drivers.run import each, run
+from futago.node.host import HostRefused, NftTable
+
+TABLE: Final = "ip futago"
+"""The only table that we own; any other is somebody else's."""
+
+_DIGEST: Final = re.compile(r"chain digest_([0-9a-f]+)")
+
+
+class NftDriver:
+    """The tables of the namespaces that have one."""
+
+    def read(self, wanted: Collection[NftTable]) -> dict[str, NftTable]:
+        return {table.key: actual for table in wanted if (actual := _read(table)) is not None}
+
+    def put(self, tables: Sequence[NftTable]) -> dict[str, str]:
+        return each(tables, _put)
+
+    def remove(self, tables: Sequence[NftTable]) -> dict[str, str]:
+        return each(tables, _remove)
+
+
+def ruleset(body: str) -> str:
+    """The whole input for nft: away with the old table, in with the new one, in one transaction."""
+    indented = "".join(f"    {line}\n" for line in body.splitlines())
+    return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n    chain {_chain(body)} {{ }}\n{indented}}}\n"
+
+
+def _chain(body: str) -> str:
+    return f"digest_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
+
+
+def _read(wanted: NftTable) -> NftTable | None:
+    if not netns.exists(wanted.namespace):
+        return None
+    try:
+        found = _DIGEST.search(run(["nft", "--terse", "list", "chains", "ip"], namespace=wanted.namespace))
+    except HostRefused:
+        return None
+    if found is None:
+        return None
+    same = found[0] == f"chain {_chain(wanted.body)}"
+    return wanted if same else NftTable(namespace=wanted.namespace, body=found[0])
+
+
+def _put(table: NftTable) -> None:
+    if not netns.exists(table.namespace):
+        raise HostRefused(f"namespace {table.namespace} does not exist")
+    run(["nft", "-f", "-"], text=ruleset(table.body), namespace=table.namespace)
+
+
+def _remove(table: NftTable) -> None:
+    if netns.exists(table.namespace):
+        run(["nft", "-f", "-"], text=f"table {TABLE}\ndelete table {TABLE}\n", namespace=table.namespace)

@@ -1,0 +1,111 @@
+"""The VRRP engine of this host: what it elects, and who is active by its word.
+
+It outlives the agent. When it comes back after a restart it is told again what it should know already; telling it
+twice changes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from futago.contract.report import RouterRole
+from futago.contract.specs import Key
+from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+
+_AGAIN_SECONDS = 0.3
+_log = structlog.get_logger()
+
+
+class Elections:
+    """`on_role` is called when a router's role or error changes, `on_return` when the engine is there (again)."""
+
+    def __init__(self, client: VrrpdClient, *, on_role: Callable[[], None], on_return: Callable[[], None]) -> None:
+        self._client = client
+        self._on_role = on_role
+        self._on_return = on_return
+        self._told: dict[Key, VirtualRouterConfig] = {}
+        self._engine_knows = False
+        self._statuses: dict[str, RouterStatus] = {}
+        self._refused: dict[Key, str] = {}
+
+    @property
+    def roles(self) -> tuple[RouterRole, ...]:
+        """Of the routers that were configured, what the engine last said."""
+        return tuple(
+            RouterRole(router_id=status.name, role=status.role, since=status.since, cause=status.cause)
+            for config in sorted(self._told.values(), key=lambda config: config.name)
+            if (status := self._statuses.get(config.name)) is not None
+        )
+
+    @property
+    def failures(self) -> dict[Key, str]:
+        """What does not work at present, by the router's spec."""
+        errors = {
+            key: status.error
+            for key, config in self._told.items()
+            if (status := self._statuses.get(config.name)) is not None and status.error
+        }
+        return errors | self._refused
+
+    async def configure(self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool]) -> None:
+        """Elect for the wanted routers that are wired; one that was elected for already stays as it was until it is.
+
+        An engine that elects for a router since before this agent started goes on: its wiring was complete then.
+        """
+        try:
+            running = await self._running()
+            routers = dict(self._choose(wanted, wired, running))
+            if not self._engine_knows or routers != self._told:
+                errors = await self._client.configure(list(routers.values()))
+                self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
+                self._told, self._engine_knows = routers, True
+        except (VrrpdGone, RequestRefused) as error:
+            self._engine_knows = False
+            self._refused = dict.fromkeys(wanted, str(error))
+
+    async def watch(self) -> None:
+        """Follow the engine for ever."""
+        present = True
+        while True:
+            try:
+                async for status in self._client.watch():
+                    if not present or not self._statuses:
+                        self._engine_knows = False
+                        self._on_return()
+                    present = True
+                    self._learn(status)
+            except (VrrpdGone, RequestRefused) as error:
+                if present:
+                    _log.warning("vrrp engine away", error=str(error))
+                present, self._engine_knows = False, False
+                self._on_return()
+            await asyncio.sleep(_AGAIN_SECONDS)
+
+    def _learn(self, status: RouterStatus) -> None:
+        before = self._statuses.get(status.name)
+        self._statuses[status.name] = status
+        if before is None or before.role is not status.role:
+            was = None if before is None else str(before.role)
+            _log.info("vrrp role changed", router=status.name, was=was, now=str(status.role), because=status.cause)
+        self._on_role()
+
+    async def _running(self) -> set[str]:
+        """The routers that an engine which we have not told anything yet elects for."""
+        if self._told or self._engine_knows:
+            return set()
+        return {status.name for status in await self._client.status()}
+
+    def _choose(
+        self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], running: set[str]
+    ) -> list[tuple[Key, VirtualRouterConfig]]:
+        chosen = []
+        for key, config in sorted(wanted.items()):
+            if wired(key):
+                chosen.append((key, config))
+            elif key in self._told:
+                chosen.append((key, self._told[key]))
+            elif config.name in running:
+                chosen.append((key, config))
+        return chosen

@@ -1,0 +1,28 @@
+"""All features together: the specs of a node in, the wanted state of its host out."""
+
+from collections.abc import Mapping
+
+from futago.contract.specs import NetworkSpec, NodeSpecs
+from futago.node.features.dhcp import dhcp
+from futago.node.features.ha import elections
+from futago.node.features.nat import nat
+from futago.node.features.routing import routing
+from futago.node.features.switching import switching
+from futago.node.host import HostState, Place
+from futago.values import Vlan
+
+
+def networks_of(specs: NodeSpecs) -> list[str]:
+    """The networks that need a local VLAN here."""
+    return [spec.network_id for spec in specs.specs.values() if isinstance(spec, NetworkSpec)]
+
+
+def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> HostState:
+    """What is to be true on this host."""
+    owned = [
+        *routing(specs, vlans, place),
+        *dhcp(specs, vlans, place),
+        *switching(specs, vlans, place),
+        *nat(specs),
+    ]
+    return HostState(elements={one.element.key: one for one in owned}, elections=elections(specs))

@@ -1,0 +1,59 @@
+"""High availability: what vrrpd is told of each router's replica, once the replica is wired."""
+
+from futago.contract.specs import HaSpec, Key, NodeSpecs, RouterSpec
+from futago.node.features.routing import leg, namespace_of, routes_of
+from futago.values import IPv4Interface
+from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+
+
+def elections(specs: NodeSpecs) -> dict[Key, VirtualRouterConfig]:
+    """The virtual routers of this node, by the spec that they come from."""
+    return {
+        spec.key: _virtual_router(spec, spec.ha)
+        for spec in specs.specs.values()
+        if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
+    }
+
+
+def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:
+    return VirtualRouterConfig(
+        name=router.router_id,
+        namespace=namespace_of(router.router_id),
+        interface=leg("ha-", ha.port_id),
+        source=ha.address.ip,
+        vrid=ha.vrid,
+        priority=ha.priority,
+        advert_interval=ha.advert_interval,
+        version=Version(ha.version),
+        preempt=ha.preempt,
+        password=ha.password,
+        advertised=(ha.advertised,),
+        addresses=_addresses(router),
+        routes=_routes(router),
+    )
+
+
+def _addresses(router: RouterSpec) -> tuple[VirtualAddress, ...]:
+    addresses = [
+        VirtualAddress(interface=leg("qr-", port.port_id), address=address)
+        for port in router.interfaces
+        for address in port.addresses
+    ]
+    if router.gateway is not None:
+        outer = leg("qg-", router.gateway.port.port_id)
+        outside = list(router.gateway.port.addresses)
+        outside += [IPv4Interface((floating.outside, 32)) for floating in router.floating_ips]
+        addresses += [VirtualAddress(interface=outer, address=address) for address in outside]
+    return tuple(sorted(addresses))
+
+
+def _routes(router: RouterSpec) -> tuple[VirtualRoute, ...]:
+    outer = None if router.gateway is None else router.gateway.port
+    return tuple(
+        VirtualRoute(
+            destination=route.destination,
+            next_hop=route.next_hop,
+            interface=leg("qg-" if port is outer else "qr-", port.port_id),
+        )
+        for port, route in routes_of(router)
+    )

@@ -1,0 +1,109 @@
+"""Routing: a namespace for each router, with a leg into each of its networks.
+
+Every replica has the same legs with the same MACs; only the active one has addresses and routes on them, and those
+are the virtual router's (`features.ha`). A replica's own are the address on its HA network, or everything where
+there is no election.
+"""
+
+from collections.abc import Mapping
+
+from futago.contract.specs import DhcpSpec, HaSpec, Key, NodeSpecs, RouterPort, RouterSpec
+from futago.node.host import Layer3, Namespace, OvsPort, Owned, Place, Route, Veth
+from futago.values import IPv4Interface, IPv4Network, Vlan
+
+ANYWHERE = IPv4Network("0.0.0.0/0")
+
+
+def namespace_of(router_id: str) -> str:
+    """As Neutron names it; operators look for it."""
+    return f"qrouter-{router_id}"
+
+
+def leg(prefix: str, port_id: str) -> str:
+    """`qr-` and 11 characters of the port's id: what fits an interface name."""
+    return f"{prefix}{port_id[:11]}"
+
+
+def routing(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
+    """The namespaces of all routers, and what is in them and on the switch."""
+    owned: list[Owned] = []
+    for spec in specs.specs.values():
+        if isinstance(spec, RouterSpec):
+            owned += _router(spec, vlans, place)
+    return owned
+
+
+def veth_and_port(
+    owner: Key,
+    port: RouterPort | HaSpec | DhcpSpec,
+    names: tuple[str, str],
+    namespace: str,
+    tag: Vlan,
+    place: Place,
+    *,
+    up: bool = True,
+) -> list[Owned]:
+    """A pair of interfaces for `port`, the outer one on the switch; `names` are the inner and the outer prefix."""
+    inner, outer = (leg(prefix, port.port_id) for prefix in names)
+    veth = Veth(namespace=namespace, name=inner, host_name=outer, mac=port.mac, mtu=port.mtu, up=up)
+    ovs_port = OvsPort(
+        name=outer,
+        bridge=place.integration_bridge,
+        tag=tag,
+        iface_ids=(("attached-mac", port.mac), ("iface-id", port.port_id)),
+        network_id=port.network_id,
+    )
+    return [Owned(owner, veth), Owned(owner, ovs_port)]
+
+
+def routes_of(router: RouterSpec) -> list[tuple[RouterPort, Route]]:
+    """The router's routes, each with the leg through which its next hop is reached."""
+    routes: list[tuple[RouterPort, Route]] = []
+    gateway = router.gateway
+    if gateway is not None and gateway.next_hop is not None:
+        routes.append((gateway.port, Route(destination=ANYWHERE, next_hop=gateway.next_hop)))
+    legs = list(router.interfaces) + ([] if gateway is None else [gateway.port])
+    for extra in router.routes:
+        for port in legs:
+            if any(extra.next_hop in address.network for address in port.addresses):
+                routes.append((port, Route(destination=extra.destination, next_hop=extra.next_hop)))
+                break
+    return routes
+
+
+def _router(router: RouterSpec, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
+    namespace, up = namespace_of(router.router_id), router.admin_state_up
+    owned = [Owned(router.key, Namespace(name=namespace, forwarding=True))]
+    legs: list[tuple[RouterPort | HaSpec, tuple[str, str]]] = [(port, ("qr-", "hr-")) for port in router.interfaces]
+    if router.gateway is not None:
+        legs.append((router.gateway.port, ("qg-", "hg-")))
+    if router.ha is not None:
+        legs.append((router.ha, ("ha-", "hh-")))
+    for port, names in legs:
+        if port.network_id in vlans:
+            owned += veth_and_port(router.key, port, names, namespace, vlans[port.network_id], place, up=up)
+    if up:
+        owned += [Owned(router.key, layer3) for layer3 in _own_addresses(router, namespace)]
+    return owned
+
+
+def _own_addresses(router: RouterSpec, namespace: str) -> list[Layer3]:
+    if router.ha is not None:
+        name = leg("ha-", router.ha.port_id)
+        return [Layer3(namespace=namespace, interface=name, addresses=(router.ha.address,))]
+    routes = routes_of(router)
+    gateway = router.gateway
+    legs = [(leg("qr-", port.port_id), port, port.addresses) for port in router.interfaces]
+    if gateway is not None:
+        floating = tuple(IPv4Interface((floating.outside, 32)) for floating in router.floating_ips)
+        legs.append((leg("qg-", gateway.port.port_id), gateway.port, gateway.port.addresses + floating))
+    return [
+        Layer3(
+            namespace=namespace,
+            interface=name,
+            addresses=tuple(sorted(addresses)),
+            routes=tuple(route for by, route in routes if by is port),
+            announce=True,
+        )
+        for name, port, addresses in legs
+    ]

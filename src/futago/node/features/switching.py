@@ -1,0 +1,192 @@
+"""Switching: the integration bridge, the tunnel mesh, the patches to the provider bridges, and their flows.
+
+    instance ─┐                      ┌─ int-br-ex ══ phy-br-ex ─ provider bridge (the operator's) ─ wire
+    hr-…  ────┤ br-int (a local VLAN ┤
+    hd-…  ────┘ for each network)    └─ patch-tun ══ patch-int ─ br-tun ─ vxlan-c0000201 ─ other nodes
+
+A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
+network's own mark (VNI, key, tag, or none) where the frame leaves it.
+
+br-int   0 classify (from a provider: only what we know) → 60 NORMAL
+br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 22 flood to the network's members
+                      → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec, PortSpec
+from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
+from futago.values import IPv4Address, NetworkType, Vlan
+
+LEARNED_COOKIE: Final = 0xF7A1 << 48
+"""The mark of the flows that `br-tun` makes itself; they are nobody's to sweep, they age."""
+LEARNED_SECONDS: Final = 300
+
+_TUNNEL_TABLE: Final = {NetworkType.GRE: 3, NetworkType.VXLAN: 4}
+_VLAN_PRESENT: Final = 0x1000
+_MAX_LOCAL_VLAN: Final = 4094
+
+
+def allocate_vlans(previous: Mapping[str, Vlan], networks: Iterable[str]) -> dict[str, Vlan]:
+    """Give each network a local VLAN: the one that it has, else the lowest that nobody has."""
+    wanted = sorted(set(networks))
+    vlans: dict[str, Vlan] = {}
+    taken: set[Vlan] = set()
+    for network_id in wanted:
+        vlan = previous.get(network_id)
+        if vlan is not None and vlan not in taken:
+            vlans[network_id] = vlan
+            taken.add(vlan)
+    free = (Vlan(n) for n in range(1, _MAX_LOCAL_VLAN + 1) if n not in taken)
+    for network_id in wanted:
+        if network_id not in vlans and (vlan := next(free, None)) is not None:
+            vlans[network_id] = vlan
+    return vlans
+
+
+def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
+    """The bridges with their ports and flows, and the wiring of the instances' interfaces."""
+    networks = [s for s in specs.specs.values() if isinstance(s, NetworkSpec) and s.network_id in vlans]
+    networks.sort(key=lambda network: vlans[network.network_id])
+    peers = _peers(specs, place)
+    owned = [Owned(HOST, Bridge(name=name, datapath_type=place.datapath_type)) for name in _bridges(place)]
+    owned += _patches(place)
+    for peer in peers:
+        owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place)) for kind in place.tunnel_types]
+    owned += _plugs(specs, vlans)
+    # The integration bridge comes last: until its flows are there it forwards nothing, so that no other bridge
+    # sees a frame before its own flows are there.
+    owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
+    if place.local_ip is not None:
+        owned.append(Owned(HOST, _tunnel_flows(networks, vlans, peers, place)))
+    owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
+    return owned
+
+
+def tunnel_name(kind: str, remote: IPv4Address) -> str:
+    """`vxlan-c0000201` for 192.0.2.1: an interface name has 15 characters at most."""
+    return f"{kind}-{int(remote):08x}"
+
+
+def tunnel_port(remote: IPv4Address, kind: str, place: Place) -> OvsPort:
+    """One port carries every network of this kind: the flows set the key of each frame."""
+    options = {"df_default": "true", "key": "flow", "local_ip": str(place.local_ip), "remote_ip": str(remote)}
+    return OvsPort(
+        name=tunnel_name(kind, remote), bridge=place.tunnel_bridge, kind=kind, options=tuple(sorted(options.items()))
+    )
+
+
+def _peers(specs: NodeSpecs, place: Place) -> list[PeerSpec]:
+    if place.local_ip is None:
+        return []
+    peers = [s for s in specs.specs.values() if isinstance(s, PeerSpec) and s.tunnel_address != place.local_ip]
+    return sorted(peers, key=lambda peer: peer.tunnel_address)
+
+
+def _bridges(place: Place) -> list[str]:
+    return [place.integration_bridge] + ([] if place.local_ip is None else [place.tunnel_bridge])
+
+
+def _patches(place: Place) -> list[Owned]:
+    ends = [("patch-tun", "patch-int", place.tunnel_bridge)] if place.local_ip is not None else []
+    ends += [(f"int-{bridge}", f"phy-{bridge}", bridge) for bridge in sorted(set(place.bridge_mappings.values()))]
+    owned = []
+    for inner, outer, bridge in ends:
+        for name, peer, home in ((inner, outer, place.integration_bridge), (outer, inner, bridge)):
+            owned.append(Owned(HOST, OvsPort(name=name, bridge=home, kind="patch", options=(("peer", peer),))))
+    return owned
+
+
+def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
+    plugs = []
+    for spec in specs.specs.values():
+        if isinstance(spec, PortSpec) and spec.network_id in vlans:
+            tag = vlans[spec.network_id] if spec.admin_state_up else DEAD_VLAN
+            plugs.append(Owned(spec.key, Plug(port_id=spec.port_id, tag=tag, network_id=spec.network_id)))
+    return plugs
+
+
+def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+    flows = [
+        f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
+        "table=0,priority=0 actions=resubmit(,60)",
+        "table=60,priority=3 actions=NORMAL",
+    ]
+    flows += [
+        f'table=0,priority=2,in_port="int-{bridge}" actions=drop' for bridge in sorted(place.bridge_mappings.values())
+    ]
+    for network in networks:
+        bridge = place.bridge_mappings.get(network.physical_network or "")
+        vid = _VLAN_PRESENT | vlans[network.network_id]
+        if bridge is None:
+            continue
+        source = f'table=0,priority=3,in_port="int-{bridge}"'
+        if network.network_type is NetworkType.FLAT:
+            flows.append(
+                f"{source},vlan_tci=0x0000/0x1fff actions=push_vlan:0x8100,set_field:{vid}->vlan_vid,resubmit(,60)"
+            )
+        elif network.network_type is NetworkType.VLAN:
+            flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))))
+
+
+def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
+    tables = []
+    for physical, bridge in sorted(place.bridge_mappings.items()):
+        source = f'in_port="phy-{bridge}"'
+        flows = [f"table=0,priority=2,{source} actions=drop"]
+        for network in networks:
+            if network.physical_network != physical:
+                continue
+            vlan = vlans[network.network_id]
+            out = "strip_vlan"
+            if network.network_type is NetworkType.VLAN:
+                out = f"set_field:{_VLAN_PRESENT | (network.segmentation_id or 0)}->vlan_vid"
+            flows.append(f"table=0,priority=4,{source},dl_vlan={vlan} actions={out},NORMAL")
+        tables.append(FlowTable(bridge=bridge, flows=tuple(sorted(flows))))
+    return tables
+
+
+def _tunnel_flows(
+    networks: list[NetworkSpec], vlans: Mapping[str, Vlan], peers: list[PeerSpec], place: Place
+) -> FlowTable:
+    flows = [
+        'table=0,priority=1,in_port="patch-int" actions=resubmit(,2)',
+        "table=0,priority=0 actions=drop",
+        "table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,20)",
+        "table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,22)",
+        *(f"table={table},priority=0 actions=drop" for table in _TUNNEL_TABLE.values()),
+        f'table=10,priority=1 actions={_learn()},output:"patch-int"',
+        "table=20,priority=0 actions=resubmit(,22)",
+        "table=22,priority=0 actions=drop",
+    ]
+    for peer in peers:
+        for kind in place.tunnel_types:
+            name, table = tunnel_name(kind, peer.tunnel_address), _TUNNEL_TABLE[NetworkType(kind)]
+            flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{table})')
+    addresses = {peer.node: peer.tunnel_address for peer in peers}
+    for network in networks:
+        if network.network_type in _TUNNEL_TABLE and network.network_type in place.tunnel_types:
+            flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
+    return FlowTable(bridge=place.tunnel_bridge, flows=tuple(sorted(flows)))
+
+
+def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[str, IPv4Address]) -> list[str]:
+    key, table = f"0x{network.segmentation_id or 0:x}", _TUNNEL_TABLE[network.network_type]
+    tag = f"push_vlan:0x8100,set_field:{_VLAN_PRESENT | vlan}->vlan_vid"
+    flows = [f"table={table},priority=1,tun_id={key} actions={tag},resubmit(,10)"]
+    members = [addresses[node] for node in network.members if node in addresses]
+    if members:
+        outputs = ",".join(f'output:"{tunnel_name(network.network_type, address)}"' for address in sorted(members))
+        flows.append(f"table=22,priority=1,dl_vlan={vlan} actions=strip_vlan,set_field:{key}->tun_id,{outputs}")
+    return flows
+
+
+def _learn() -> str:
+    """Who was heard through a tunnel is reached through it; heard through another, it has moved (a takeover)."""
+    return (
+        f"learn(table=20,hard_timeout={LEARNED_SECONDS},priority=1,cookie=0x{LEARNED_COOKIE:x},"
+        "NXM_OF_VLAN_TCI[0..11],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0->NXM_OF_VLAN_TCI[],"
+        "load:NXM_NX_TUN_ID[]->NXM_NX_TUN_ID[],output:OXM_OF_IN_PORT[])"
+    )

@@ -1,0 +1,186 @@
+"""The wanted state of one host, in Linux and Open vSwitch terms: what features make of specs and drivers make true.
+
+Each element is a value with a key that is unique on the host; a driver reads back the same values, so that "is it
+there?" is `==`. Elements know nothing of each other: the order in which kinds are put and removed is
+`reconcile.Reconciler`'s.
+"""
+
+from typing import Final
+
+import msgspec
+
+from futago.contract.specs import Key
+from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Vlan
+from futago.vrrp.config import VirtualRouterConfig
+
+HOST: Final[Key] = "host"
+"""The owner of what belongs to no spec: bridges, patch ports, flow tables."""
+
+DEAD_VLAN: Final = Vlan(4095)
+"""The tag of a port that may not talk: its frames are dropped by the first flow of the integration bridge."""
+
+Pairs = tuple[tuple[str, str], ...]
+"""A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
+
+
+class HostRefused(Exception):
+    """The host did not do as asked: an element stays as it is, is reported, and is tried again."""
+
+
+class Place(msgspec.Struct, frozen=True, kw_only=True):
+    """What features must know of the node itself."""
+
+    local_ip: IPv4Address | None
+    tunnel_types: tuple[str, ...]
+    bridge_mappings: dict[str, str]
+    integration_bridge: str
+    tunnel_bridge: str
+    datapath_type: str
+
+
+class Namespace(msgspec.Struct, frozen=True, kw_only=True, tag="namespace"):
+    """A network namespace of ours, with the settings that hold for all of its interfaces."""
+
+    name: str
+    forwarding: bool
+    """Routers forward; DHCP servers do not."""
+
+    @property
+    def key(self) -> str:
+        return f"namespace/{self.name}"
+
+
+class Veth(msgspec.Struct, frozen=True, kw_only=True, tag="veth"):
+    """A pair of interfaces: `name` inside the namespace, `host_name` outside, where the switch takes it."""
+
+    namespace: str
+    name: str
+    host_name: str
+    mac: Mac
+    mtu: int
+    up: bool
+
+    @property
+    def key(self) -> str:
+        return f"veth/{self.namespace}/{self.name}"
+
+
+class Layer3(msgspec.Struct, frozen=True, kw_only=True, tag="layer3"):
+    """The addresses and routes of an interface that are this node's own, not the virtual router's."""
+
+    namespace: str
+    interface: str
+    addresses: tuple[IPv4Interface, ...]
+    routes: "tuple[Route, ...]" = ()
+    announce: bool = False
+    """Say once, by a gratuitous ARP, that the addresses are here."""
+
+    @property
+    def key(self) -> str:
+        return f"layer3/{self.namespace}/{self.interface}"
+
+
+class Route(msgspec.Struct, frozen=True, kw_only=True):
+    destination: IPv4Network
+    next_hop: IPv4Address
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True, tag="bridge"):
+    """A bridge of ours; in secure mode, so that without flows it forwards nothing."""
+
+    name: str
+    datapath_type: str
+
+    @property
+    def key(self) -> str:
+        return f"bridge/{self.name}"
+
+
+class OvsPort(msgspec.Struct, frozen=True, kw_only=True, tag="ovs-port"):
+    """A port of ours with its one interface of the same name."""
+
+    name: str
+    bridge: str
+    kind: str = ""
+    """OVSDB's interface type: "" is a system interface, else "patch", "vxlan", "gre"."""
+    options: Pairs = ()
+    tag: Vlan | None = None
+    iface_ids: Pairs = ()
+    """The interface's `external_ids`: `iface-id`, `attached-mac`."""
+    network_id: str = ""
+
+    @property
+    def key(self) -> str:
+        return f"ovs-port/{self.name}"
+
+
+class Plug(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
+    """The wiring of an interface that somebody else plugged (Nova, `futago port plug`), known by its `iface-id`."""
+
+    port_id: str
+    tag: Vlan
+    network_id: str
+
+    @property
+    def key(self) -> str:
+        return f"plug/{self.port_id}"
+
+
+class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
+    """All of our flows on one bridge, as ovs-ofctl(8) writes them; port names stand in double quotes."""
+
+    bridge: str
+    flows: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return f"flows/{self.bridge}"
+
+
+class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
+    """The one nft table of a namespace: the lines between its braces."""
+
+    namespace: str
+    body: str
+
+    @property
+    def key(self) -> str:
+        return f"nft/{self.namespace}"
+
+
+class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
+    """A DHCP server; `{directory}` in its texts is where the driver keeps its files."""
+
+    network_id: str
+    namespace: str
+    config: str
+    hosts: str
+    """`dhcp-hostsfile`: one static lease a line; re-read on SIGHUP."""
+    names: str
+    """`addn-hosts`: what the instances are called; re-read on SIGHUP."""
+
+    @property
+    def key(self) -> str:
+        return f"dnsmasq/{self.network_id}"
+
+
+Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq
+
+
+class Owned(msgspec.Struct, frozen=True):
+    """An element and the spec that it is there for, which its failure is reported under."""
+
+    owner: Key
+    element: Element
+
+
+class HostState(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that is to be true on the host."""
+
+    elements: dict[str, Owned] = {}
+    elections: dict[Key, VirtualRouterConfig] = {}
+    """By the router's spec: configured only when the router's elements are all there."""
+
+    def owned_by(self, owner: Key) -> list[Element]:
+        """The elements that are there for `owner`."""
+        return [owned.element for owned in self.elements.values() if owned.owner == owner]

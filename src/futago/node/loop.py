@@ -1,0 +1,218 @@
+"""The node's one loop: specs in, the host made true, a report out.
+
+    link ──specs──▶ ┌──────────────────────────── a pass ────────────────────────────┐
+    switch events ─▶│ local VLANs → host state → put → elect where wired → remove     │──▶ report
+    clock ─────────▶└────────────────────────────────────────────────────────────────┘
+    vrrpd ──roles───────────────────────────────────────────────────────────────────────▶ report
+
+Passes come one after the other; their work on the host is done in a thread, so that reports and roles never wait.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from futago.contract.report import Failure, Report, RouterRole
+from futago.contract.specs import Key, NodeSpecs
+from futago.node.features.compose import host_state, networks_of
+from futago.node.features.switching import allocate_vlans
+from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, OvsPort, Place, Plug
+from futago.node.reconcile import Reconciler
+from futago.node.state import StateDirectory
+from futago.values import Vlan
+from futago.vrrp.config import VirtualRouterConfig
+
+COALESCE_SECONDS: Final = 0.05
+"""Changes of state that come together are reported together."""
+
+_log = structlog.get_logger()
+
+
+class Elections(Protocol):
+    """Who is active, by the VRRP engine's word (`drivers.vrrpd.Elections`)."""
+
+    @property
+    def roles(self) -> tuple[RouterRole, ...]: ...
+
+    @property
+    def failures(self) -> dict[Key, str]: ...
+
+    async def configure(self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The parts of the host that the loop drives."""
+
+    place: Place
+    reconciler: Reconciler
+    elections: Elections
+    vlans_in_use: Callable[[], dict[str, Vlan]]
+    """What the switch's ports tell of the local VLANs, for a node whose disk does not know them."""
+    switch_stages: tuple[str, ...]
+    """The stages to look at again when the switch's database has changed."""
+
+
+class Loop:
+    """Owns what is wanted of this host, and the passes that make it true."""
+
+    def __init__(self, host: Host, state: StateDirectory, *, resync_seconds: float, heartbeat_seconds: float) -> None:
+        self._host = host
+        self._state = state
+        self._resync_seconds = resync_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._specs: NodeSpecs | None = None
+        self._vlans: dict[str, Vlan] | None = None
+        self._reached = 0
+        self._wanted = HostState()
+        self._refused: str = ""
+        self._logged: dict[Key, str] = {}
+        self._wake = asyncio.Event()
+        self._news = asyncio.Event()
+        self._forget: set[str] = set()
+        self._full_at = 0.0
+        self._retry_at: float | None = None
+
+    def take(self, specs: NodeSpecs) -> None:
+        """These are the specs now."""
+        self._specs = specs
+        self._wake.set()
+
+    def switch_changed(self) -> None:
+        """Something in the switch's database is different: perhaps an instance's interface was plugged."""
+        self._forget.update(self._host.switch_stages)
+        self._wake.set()
+
+    def wake(self) -> None:
+        """Make a pass soon."""
+        self._wake.set()
+
+    def role_changed(self) -> None:
+        self._news.set()
+
+    async def run(self) -> None:
+        """Make passes for ever: at every change, when a failure is due again, and every `resync_seconds`."""
+        while True:
+            await self._wait_for_work()
+            self._wake.clear()
+            await self._pass()
+            self._news.set()
+
+    async def report_by(self, send: Callable[[Report], Awaitable[None]], failure: type[Exception]) -> None:
+        """Send a report at every change and at every heartbeat, for ever; `failure` is what `send` may raise."""
+        while True:
+            try:
+                async with asyncio.timeout(self._heartbeat_seconds):
+                    await self._news.wait()
+                await asyncio.sleep(COALESCE_SECONDS)
+            except TimeoutError:
+                pass
+            self._news.clear()
+            try:
+                await send(self.report())
+            except failure as error:
+                _log.debug("report not sent", error=str(error))
+
+    def report(self) -> Report:
+        """The state of this node, whole."""
+        return Report(
+            revision=self._reached,
+            roles=self._host.elections.roles,
+            ports_up=self._ports_up(),
+            failures=tuple(Failure(key=key, message=text) for key, text in sorted(self._failures().items())),
+        )
+
+    async def _wait_for_work(self) -> None:
+        due = self._full_at if self._retry_at is None else min(self._full_at, self._retry_at)
+        try:
+            async with asyncio.timeout(max(0.0, due - time.monotonic())):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+
+    async def _pass(self) -> None:
+        now = time.monotonic()
+        if now >= self._full_at:
+            self._full_at = now + self._resync_seconds
+            self._host.reconciler.forget()
+        elif self._forget:
+            self._host.reconciler.forget(self._forget)
+        self._forget.clear()
+        specs = self._specs
+        if not await asyncio.to_thread(self._put, specs or NodeSpecs()):
+            self._retry_at = time.monotonic() + COALESCE_SECONDS
+            return
+        await self._host.elections.configure(self._wanted.elections, self._wired)
+        if specs is not None:
+            await asyncio.to_thread(self._finish, specs)
+            self._reached = specs.revision
+        self._retry_at = self._host.reconciler.retry_at()
+        self._log_failures()
+
+    def _put(self, specs: NodeSpecs) -> bool:
+        """Put all that is wanted; False if the local VLANs cannot be known yet."""
+        try:
+            vlans = self._allocate(specs)
+        except HostRefused as refused:
+            self._refused = str(refused)
+            return False
+        self._refused = ""
+        self._wanted = host_state(specs, vlans, self._host.place)
+        self._host.reconciler.put(self._wanted)
+        return True
+
+    def _finish(self, specs: NodeSpecs) -> None:
+        """Remove what is not wanted, which nobody can know before the specs were known as a whole; keep the specs."""
+        self._host.reconciler.remove(self._wanted)
+        self._state.save_specs(specs)
+
+    def _allocate(self, specs: NodeSpecs) -> dict[str, Vlan]:
+        if self._vlans is None:
+            self._vlans = self._state.vlans()
+        before = self._host.vlans_in_use() if self._vlans is None else self._vlans
+        vlans = allocate_vlans(before, networks_of(specs))
+        if vlans != self._vlans and self._specs is not None:
+            self._state.save_vlans(vlans)
+            self._vlans = vlans
+        return vlans
+
+    def _wired(self, router: Key) -> bool:
+        """Whether a router's elements are all there, and the flows that carry its election too."""
+        place, holds = self._host.place, self._host.reconciler.holds
+        bridges = {place.integration_bridge, place.tunnel_bridge}
+        carried = [
+            owned.element
+            for owned in self._wanted.elements.values()
+            if isinstance(owned.element, FlowTable) and owned.element.bridge in bridges
+        ]
+        return all(holds(element) for element in [*self._wanted.owned_by(router), *carried])
+
+    def _ports_up(self) -> tuple[str, ...]:
+        up: list[str] = []
+        for owned in self._wanted.elements.values():
+            match owned.element:
+                case OvsPort() as port if port.iface_ids and self._host.reconciler.holds(port):
+                    up.append(dict(port.iface_ids)["iface-id"])
+                case Plug() as plug if plug.tag != DEAD_VLAN and self._host.reconciler.holds(plug):
+                    up.append(plug.port_id)
+                case _:
+                    pass
+        return tuple(sorted(up))
+
+    def _failures(self) -> dict[Key, str]:
+        failures = self._host.elections.failures | self._host.reconciler.failures()
+        return failures | ({HOST: self._refused} if self._refused else {})
+
+    def _log_failures(self) -> None:
+        """A failure is logged when it comes and when it goes, not each time that it is met."""
+        failures = self._failures()
+        for key, message in failures.items():
+            if key not in self._logged:
+                _log.warning("not true on this host", key=key, error=message)
+        for key in self._logged.keys() - failures.keys():
+            _log.info("true on this host again", key=key)
+        self._logged = failures

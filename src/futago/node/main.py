@@ -1,0 +1,150 @@
+"""`futago node`: wiring only."""
+
+import asyncio
+import signal
+import time
+
+import structlog
+
+from futago import __version__
+from futago.config import NodeConfig
+from futago.contract.report import NodeFacts
+from futago.contract.specs import NodeSpecs
+from futago.node.drivers.dnsmasq import DnsmasqDriver
+from futago.node.drivers.flows import FlowDriver
+from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
+from futago.node.drivers.netns import NamespaceDriver
+from futago.node.drivers.nft import NftDriver
+from futago.node.drivers.ovs import SwitchDriver
+from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.vrrpd import Elections
+from futago.node.host import Bridge, Dnsmasq, FlowTable, Layer3, Namespace, NftTable, OvsPort, Place, Plug, Veth
+from futago.node.link import Link, LinkDown
+from futago.node.loop import Host, Loop
+from futago.node.reconcile import Reconciler, Stage
+from futago.node.state import StateDirectory
+from futago.vrrp.control import VrrpdClient
+
+_log = structlog.get_logger()
+
+
+def run(config: NodeConfig) -> None:
+    """Be the agent of this host until SIGTERM or SIGINT; what it made true stays true."""
+    asyncio.run(_run(config))
+
+
+async def _run(config: NodeConfig) -> None:
+    here = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        here.add_signal_handler(number, stop.set)
+    agent = Agent(config, here)
+    try:
+        await agent.run(stop)
+    finally:
+        await agent.close()
+    _log.info("node stopped", node=config.name)
+
+
+class Agent:
+    """The parts of the agent, joined."""
+
+    def __init__(self, config: NodeConfig, here: asyncio.AbstractEventLoop) -> None:
+        self._config = config
+        place = place_of(config)
+        state = StateDirectory(config.state_path)
+        self._here = here
+        self._ovsdb = Ovsdb(config.ovsdb_connection, on_change=self._switch_changed)
+        self._elections = Elections(
+            VrrpdClient(config.vrrpd_socket), on_role=self._role_changed, on_return=self._engine_returned
+        )
+        self._loop = Loop(
+            build_host(place, self._ovsdb, self._elections),
+            state,
+            resync_seconds=config.resync_seconds,
+            heartbeat_seconds=config.heartbeat_seconds,
+        )
+        self._link = Link(config, facts_of(config, place), state, self._loop.take)
+        self._saved = state.specs()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Bring back what this node had, then follow controller, switch and engine until `stop`."""
+        _log.info("node started", node=self._config.name, roles=self._config.roles)
+        if self._saved is not None:
+            self._loop.take(self._saved)
+        self._ovsdb.start()
+        work = [
+            self._loop.run(),
+            self._loop.report_by(self._link.report, LinkDown),
+            self._link.follow(self._saved or NodeSpecs()),
+        ]
+        if "l3" in self._config.roles:
+            work.append(self._elections.watch())
+        tasks = [asyncio.ensure_future(one) for one in work]
+        stopped = asyncio.ensure_future(stop.wait())
+        done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in (stopped, *tasks):
+            task.cancel()
+        await asyncio.gather(stopped, *tasks, return_exceptions=True)
+        for task in done - {stopped}:
+            task.result()
+
+    async def close(self) -> None:
+        await self._link.close()
+        await asyncio.to_thread(self._ovsdb.close)
+
+    def _switch_changed(self) -> None:
+        """Called from the database's thread."""
+        self._here.call_soon_threadsafe(self._loop.switch_changed)
+
+    def _role_changed(self) -> None:
+        self._loop.role_changed()
+
+    def _engine_returned(self) -> None:
+        self._loop.wake()
+
+
+def place_of(config: NodeConfig) -> Place:
+    """What features must know of this node; the datapath is found out if it is not given."""
+    found = "system" if datapath_in_kernel() else "netdev"
+    return Place(
+        local_ip=config.local_ip,
+        tunnel_types=config.tunnel_types,
+        bridge_mappings=config.bridge_mappings,
+        integration_bridge=config.integration_bridge,
+        tunnel_bridge=config.tunnel_bridge,
+        datapath_type=found if config.datapath_type == "auto" else config.datapath_type,
+    )
+
+
+def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
+    """What the controller is told of this node."""
+    return NodeFacts(
+        roles=config.roles,
+        tunnel_address=config.local_ip,
+        tunnel_types=config.tunnel_types,
+        bridge_mappings=config.bridge_mappings,
+        datapath_type=place.datapath_type,
+        version=__version__,
+    )
+
+
+def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
+    """The drivers, in the order in which elements are put."""
+    switch = SwitchDriver(ovsdb, place.integration_bridge)
+    stages = (
+        Stage("namespaces", NamespaceDriver(), (Namespace,)),
+        Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
+        Stage("switch", switch, (Bridge, OvsPort, Plug)),
+        Stage("flows", FlowDriver(ovsdb), (FlowTable,)),
+        Stage("addresses", Layer3Driver(), (Layer3,)),
+        Stage("nat", NftDriver(), (NftTable,)),
+        Stage("dhcp", DnsmasqDriver(), (Dnsmasq,)),
+    )
+    return Host(
+        place=place,
+        reconciler=Reconciler(stages, time.monotonic),
+        elections=elections,
+        vlans_in_use=switch.vlans,
+        switch_stages=("switch", "flows"),
+    )

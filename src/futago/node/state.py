@@ -1,0 +1,79 @@
+"""What a node keeps on disk: its last specs, its local VLANs, its credential. Each file is written whole or not at all.
+
+With these a node that reboots brings its networks back before it has spoken to any controller.
+"""
+
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+import structlog
+
+from futago.contract.codec import BadMessage, decode, encode
+from futago.contract.specs import NodeSpecs
+from futago.values import Vlan
+
+T = TypeVar("T", bound=msgspec.Struct)
+_log = structlog.get_logger()
+
+
+class Vlans(msgspec.Struct, frozen=True):
+    """The local VLAN of each network."""
+
+    vlans: dict[str, int]
+
+
+class StateDirectory:
+    """The files under a node's `state_path`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._saved_specs: NodeSpecs | None = None
+
+    def specs(self) -> NodeSpecs | None:
+        """The last specs, or None if there are none that can be read."""
+        self._saved_specs = self._read("specs.json", NodeSpecs)
+        return self._saved_specs
+
+    def save_specs(self, specs: NodeSpecs) -> None:
+        if specs != self._saved_specs:
+            self._write("specs.json", encode(specs))
+            self._saved_specs = specs
+
+    def vlans(self) -> dict[str, Vlan] | None:
+        """The local VLANs, or None if they are not known here."""
+        kept = self._read("vlans.json", Vlans)
+        return None if kept is None else {network: Vlan(vlan) for network, vlan in kept.vlans.items()}
+
+    def save_vlans(self, vlans: dict[str, Vlan]) -> None:
+        self._write("vlans.json", encode(Vlans(dict(vlans))))
+
+    def credential(self) -> str:
+        """What the controller knows this node by; "" before it has joined."""
+        try:
+            return (self._path / "credential").read_text().strip()
+        except FileNotFoundError:
+            return ""
+
+    def save_credential(self, credential: str) -> None:
+        self._write("credential", credential.encode())
+
+    def _read(self, name: str, kind: type[T]) -> T | None:
+        try:
+            return decode((self._path / name).read_bytes(), kind)
+        except FileNotFoundError:
+            return None
+        except (OSError, BadMessage) as error:
+            _log.warning("state not readable", file=str(self._path / name), error=str(error))
+            return None
+
+    def _write(self, name: str, data: bytes) -> None:
+        self._path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = self._path / f".{name}.new"
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._path / name)
