@@ -7,11 +7,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 
 from futago.lab import lab as labs
 from futago.lab import namespaces, state
-from futago.lab.api import wait_for
+from futago.lab.api import Api, InsideTransport, connect, wait_for
 from futago.lab.errors import CommandFailed, LabError
 from futago.lab.lab import Lab
 
@@ -157,3 +158,26 @@ def test_the_external_host_tells_where_a_connection_comes_from(bare: Lab) -> Non
     )
     argv = ["timeout", "5", "bash", "-c", "cat < /dev/tcp/10.0.80.1/7777"]
     assert bare.exec("net1", argv).stdout == "10.0.80.55\n"
+
+
+def test_http_requests_from_outside_are_made_inside(bare: Lab) -> None:
+    process, address = bare.process("controller"), ("172.31.0.10", 8000)
+    argv = [sys.executable, "-m", "http.server", "8000", "--directory", "/run/lab"]
+    namespaces.start_daemon(process, "web", argv, bare.directory("controller") / "log" / "web.log")
+    wait_for("the server listens", lambda: listens(bare, address), seconds=20)
+    with httpx.Client(transport=InsideTransport(process)) as client:
+        assert client.get("http://172.31.0.10:8000/sshd_config").text.startswith("\nPort 22")
+        assert client.get("http://172.31.0.10:8000/nothing").status_code == 404
+
+
+def test_an_api_that_does_not_answer_is_named(bare: Lab) -> None:
+    with pytest.raises(LabError, match=r"GET /v2\.0/networks: the API does not answer: .*refused"):
+        Api(bare.process("controller"), "secret").list("networks")
+
+
+def listens(lab: Lab, address: tuple[str, int]) -> bool:
+    try:
+        connect(lab.process("controller"), address, 1).close()
+    except ConnectionRefusedError:
+        return False
+    return True

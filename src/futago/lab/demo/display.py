@@ -26,7 +26,7 @@ class Display:
     """Steps begin and end; between, `say` prints a result and `now` replaces the line of the present state."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self.console = console or Console(highlight=False)
+        self.console = console or _console()
         self._began: dict[int, float] = {}
         self._took: dict[int, float] = {}
         self._state = ""
@@ -82,3 +82,9 @@ class Display:
             else:
                 grid.add_row(" ", f"[dim]{title}[/]", "", "")
         return Group(Text(""), grid)
+
+
+def _console() -> Console:
+    """Wide enough for a table of ids where nobody says how wide the terminal is."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=120)

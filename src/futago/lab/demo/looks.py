@@ -17,7 +17,7 @@ ADVERTISEMENT: Final = re.compile(r"IP (?P<source>\S+) > 224\.0\.0\.18: (?P<what
 
 def agents(lab: Lab, router_id: str) -> Table:
     """The agents hosting a router, in the columns of `l3-agent-list-hosting-router`."""
-    table = Table(title="l3-agent-list-hosting-router router80", title_justify="left")
+    table = Table(title="l3-agent-list-hosting-router router80", title_justify="left", box=None)
     for column in ("id", "host", "admin_state_up", "alive", "ha_state"):
         table.add_column(column, no_wrap=True)
     for agent in sorted(lab.api().list(f"routers/{router_id}/l3-agents"), key=lambda agent: str(agent["host"])):
