@@ -50,7 +50,7 @@ class Sealer:
         padded = text + "=" * (-len(text) % 4)
         try:
             return msgspec.msgpack.decode(self._fernet.decrypt(padded), type=Token)
-        except (InvalidToken, msgspec.DecodeError, UnicodeEncodeError) as error:
+        except (InvalidToken, msgspec.MsgspecError, ValueError) as error:
             raise Unauthorized from error
 
 
