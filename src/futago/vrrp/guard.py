@@ -43,6 +43,15 @@ def sign(lock: int) -> bytes:
     return signature
 
 
+def guard_needed(settings: Settings) -> bool:
+    """Whether the engine that has just stopped was active for any router."""
+    try:
+        saved = state.load(settings.state)
+    except (BadMessage, OSError):
+        return True
+    return any(saved.active(router.name) for router in saved.routers)
+
+
 def stand_guard(settings: Settings, signature: bytes) -> None:
     """Wait for a successor; without one, withdraw. Runs in a process of its own that holds no lock."""
     time.sleep(settings.hold_seconds)

@@ -21,7 +21,7 @@ from typing import Final, NoReturn
 
 import structlog
 
-from futago.vrrp.guard import sign, stand_guard, take_lock, withdraw
+from futago.vrrp.guard import guard_needed, sign, stand_guard, take_lock, withdraw
 from futago.vrrp.worker import Settings, work
 
 LOCK_PATIENCE: Final = 5.0
@@ -113,9 +113,10 @@ class _Warden:
         return signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, seconds) is not None
 
     def _leave(self) -> None:
-        """Leave a guard behind, and the socket to the successor."""
+        """Leave the socket to the successor, and a guard behind if there are addresses to watch over."""
         self._settings.socket.unlink(missing_ok=True)
-        _detach(self._guard)
+        if guard_needed(self._settings):
+            _detach(self._guard)
 
     def _guard(self) -> None:
         self._listener.close()

@@ -1,0 +1,240 @@
+"""The control socket of a real engine, and what it says when something is missing."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from futago.values import Role
+from futago.vrrp.config import VirtualAddress
+from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from host.vrrpd_kit import VIRTUAL, Host, Pair, make_pair, run, wait_for
+from unit.vrrp.samples import OUTSIDE
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with make_pair(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def host(pair: Pair) -> Host:
+    """One engine without a peer."""
+    pair.a.start()
+    return pair.a
+
+
+def say(host: Host, data: bytes) -> bytes:
+    """What the engine answers until it hangs up."""
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(20)
+        client.connect(str(host.socket))
+        client.sendall(data)
+        answer = b""
+        while part := client.recv(4096):
+            answer += part
+        return answer
+
+
+def futago(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "futago", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_only_root_may_use_the_socket(host: Host) -> None:
+    assert stat.S_IMODE(host.socket.stat().st_mode) == 0o600
+
+
+def test_garbage_is_answered_and_ends_that_connection_only(host: Host) -> None:
+    host.configure()
+    answer = json.loads(say(host, b"\xff\x00 not json\n"))
+    assert answer["reply"] == "refused"
+    assert host.statuses() != ()
+
+
+def test_an_unknown_request_is_answered_with_the_reason(host: Host) -> None:
+    assert b"not a request" in say(host, b'{"request":"dance"}\n')
+
+
+def test_without_a_configuration_there_are_no_routers(host: Host) -> None:
+    assert host.statuses() == ()
+
+
+def test_watch_tells_the_present_and_then_every_change_at_once(pair: Pair) -> None:
+    async def follow() -> list[RouterStatus]:
+        async with VrrpdClient(pair.a.socket) as client:
+            await client.configure([pair.a.config])
+            seen: list[RouterStatus] = []
+            async for status in client.watch():
+                seen.append(status)
+                if status.role is Role.ACTIVE:
+                    return seen
+            return seen
+
+    pair.a.start()
+    seen = asyncio.run(asyncio.wait_for(follow(), 20))
+    assert [status.role for status in seen] == [Role.BACKUP, Role.ACTIVE]
+
+
+def test_a_watcher_learns_that_the_engine_has_gone(host: Host) -> None:
+    async def follow() -> None:
+        async with VrrpdClient(host.socket) as client:
+            await client.configure([host.config])
+            async for _ in client.watch():
+                os.kill(host.worker(), signal.SIGKILL)
+
+    with pytest.raises(VrrpdGone):
+        asyncio.run(asyncio.wait_for(follow(), 20))
+
+
+def test_without_an_engine_the_client_says_so(tmp_path: Path) -> None:
+    with pytest.raises(VrrpdGone, match="is `futago vrrpd` running"):
+        asyncio.run(VrrpdClient(tmp_path / "none.sock").status())
+
+
+def test_a_client_survives_the_restart_of_the_engine(host: Host) -> None:
+    """The call during the crash fails; the next one finds the new engine by itself."""
+
+    async def ask_twice() -> tuple[RouterStatus, ...]:
+        async with VrrpdClient(host.socket) as client:
+            await client.configure([host.config])
+            os.kill(host.worker(), signal.SIGKILL)
+            with pytest.raises(VrrpdGone):
+                await client.status()
+            return await client.status()
+
+    assert [status.name for status in asyncio.run(ask_twice())] == ["router80"]
+
+
+def test_resigning_moves_the_active_role_to_the_peer(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    assert futago("vrrp", "resign", "router80", "--socket", str(active.socket)).returncode == 0
+    wait_for("the peer is active", standby.active)
+    pair.wait_for_one_active()
+    assert active.addresses() == set()
+    assert standby.addresses() == VIRTUAL
+
+
+def test_a_backup_cannot_resign(pair: Pair) -> None:
+    pair.start()
+    refused = futago("vrrp", "resign", "router80", "--socket", str(pair.standby().socket))
+    assert refused.returncode == 1
+    assert "not active here" in refused.stderr
+
+
+def test_release_withdraws_everything_and_forgets_it(host: Host) -> None:
+    async def release() -> None:
+        async with VrrpdClient(host.socket) as client:
+            await client.release()
+
+    host.configure()
+    wait_for("it is active", host.active)
+    asyncio.run(release())
+    assert (host.statuses(), host.addresses()) == ((), set())
+
+
+def test_a_router_that_is_no_longer_in_the_configuration_leaves_at_once(pair: Pair) -> None:
+    async def configure_nothing() -> None:
+        async with VrrpdClient(active.socket) as client:
+            await client.configure([])
+
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    asyncio.run(configure_nothing())
+    assert active.addresses() == set()
+    wait_for("the peer is active", standby.active)
+
+
+def test_a_missing_namespace_is_reported_and_holds_up_nobody_else(host: Host) -> None:
+    missing = msgspec.structs.replace(host.config, name="other", namespace="fvt-none", vrid=2)
+    errors = host.configure(host.config, missing)
+    assert list(errors) == ["other"]
+    wait_for("the other router is active", host.active)
+    assert host.status("other").role is Role.INITIALIZE
+
+
+def test_a_router_joins_by_itself_when_its_interface_appears(host: Host) -> None:
+    run("ip", "-n", host.namespace, "link", "set", "ha-1", "down")
+    assert host.configure() == {"router80": "ha-1 is down"}
+    run("ip", "-n", host.namespace, "link", "set", "ha-1", "up")
+    wait_for("it is active", host.active)
+    assert host.status().error is None
+
+
+def test_a_router_whose_ha_interface_goes_down_lets_go_of_its_addresses(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    run("ip", "-n", host.namespace, "link", "set", "ha-1", "down")
+    wait_for("it has left", lambda: host.status().role is Role.INITIALIZE)
+    assert host.addresses() == set()
+    assert host.status().error == "ha-1 is down"
+
+
+def test_an_address_on_a_missing_interface_is_reported_and_the_others_are_put(host: Host) -> None:
+    absent = VirtualAddress(interface="qr-9", address=OUTSIDE.address)
+    host.configure(msgspec.structs.replace(host.config, addresses=(absent, *host.config.addresses)))
+    wait_for("it is active", host.active)
+    assert host.addresses() == VIRTUAL
+    assert "qr-9" in (host.status().error or "")
+
+
+def test_a_bad_change_is_refused_and_the_router_goes_on_as_it_was(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    errors = host.configure(msgspec.structs.replace(host.config, vrid=300))
+    assert errors == {"router80": "virtual router id 300 is not in 1..255"}
+    assert host.active()
+    assert host.addresses() == VIRTUAL
+
+
+def test_a_second_engine_on_the_same_socket_is_refused_at_once(host: Host) -> None:
+    second = subprocess.run(host.command(), capture_output=True, text=True, check=False, timeout=30)
+    assert second.returncode == 1
+    assert "another `futago vrrpd` runs" in second.stderr
+    assert host.answers()
+
+
+def test_an_engine_with_an_unreadable_state_waits_to_be_configured(pair: Pair) -> None:
+    pair.a.state.write_text("{ not ours")
+    pair.a.start()
+    assert pair.a.statuses() == ()
+    assert pair.a.configure() == {}
+
+
+def test_the_status_command_shows_what_the_engine_knows(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    shown = json.loads(futago("vrrp", "status", "--json", "--socket", str(host.socket)).stdout)
+    assert [(r["name"], r["role"], r["cause"]) for r in shown["routers"]] == [
+        ("router80", "active", "active fell silent")
+    ]
+    assert "router80" in futago("vrrp", "status", "--socket", str(host.socket)).stdout
+
+
+def test_an_engine_can_run_without_an_agent_from_a_file(pair: Pair) -> None:
+    file = pair.a.directory / "routers.json"
+    file.write_bytes(b"[" + msgspec.json.encode(pair.a.config, enc_hook=str) + b"]")
+    pair.a.extra = ("--config", str(file))
+    pair.a.start()
+    wait_for("it is active", pair.a.active)
+    assert pair.a.addresses() == VIRTUAL
+
+
+def test_a_refused_request_raises_in_the_client(host: Host) -> None:
+    async def resign() -> None:
+        async with VrrpdClient(host.socket) as client:
+            await client.resign("nobody")
+
+    with pytest.raises(RequestRefused, match="nobody"):
+        asyncio.run(resign())

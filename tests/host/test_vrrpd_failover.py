@@ -1,0 +1,198 @@
+"""Real engines on real interfaces: who has the addresses, and what happens when something dies."""
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from futago.values import Role
+from host.vrrpd_kit import HOLD_SECONDS, VIRTUAL, Pair, addresses_lost, frames_sent, make_pair, run, wait_for
+from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router_v2
+
+FRAME_TYPE_ARP = b"\x08\x06"
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with make_pair(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def seed_pair(tmp_path: Path) -> Iterator[Pair]:
+    with make_pair(tmp_path, router_v2()) as made:
+        yield made
+
+
+def test_one_becomes_active_and_only_it_has_the_addresses_and_the_route(pair: Pair) -> None:
+    pair.start()
+    assert pair.active().addresses() == VIRTUAL
+    assert "via 10.0.80.1 dev qg-1" in pair.active().default_route()
+    assert pair.standby().addresses() == set()
+    assert pair.standby().default_route() == ""
+
+
+def test_the_loss_of_the_active_host_moves_the_addresses_to_the_other(pair: Pair) -> None:
+    pair.start()
+    lost, survivor = pair.active(), pair.standby()
+    lost.kill_everything()
+    lost.links("down")
+    wait_for("the other is active", survivor.active)
+    assert survivor.addresses() == VIRTUAL
+    assert survivor.status().cause == "active fell silent"
+
+
+def test_a_host_that_comes_back_with_its_old_addresses_leaves_exactly_one_active(pair: Pair) -> None:
+    """The worst return: the dead engine's addresses are still there, and both believe that they are active."""
+    pair.start()
+    lost, survivor = pair.active(), pair.standby()
+    lost.kill_everything()
+    lost.links("down")
+    wait_for("the other is active", survivor.active)
+    lost.links("up")
+    lost.start()
+    pair.wait_for_one_active()
+    assert pair.active().addresses() == VIRTUAL
+    assert pair.standby().addresses() == set()
+
+
+def test_a_killed_engine_is_replaced_by_one_that_goes_on_as_if_nothing_had_happened(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    before = standby.status().transitions
+    worker = active.worker()
+    with addresses_lost(active) as lost:
+        os.kill(worker, signal.SIGKILL)
+        wait_for("another engine is active", lambda: active.worker() != worker and active.active())
+    assert active.status().cause == "adopted"
+    assert lost == []
+    assert standby.status().transitions == before
+
+
+def test_a_restart_of_the_active_engine_changes_no_role_and_loses_no_address(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    since, transitions = active.status().since, standby.status().transitions
+    with addresses_lost(active) as lost:
+        assert active.terminate() == 0
+        assert active.addresses() == VIRTUAL
+        active.start()
+        wait_for("active again", active.active)
+        heard = standby.status().adverts_received
+        wait_for("the peer hears adverts again", lambda: standby.status().adverts_received > heard + 2)
+    assert lost == []
+    assert standby.status().transitions == transitions
+    assert active.status().since == since
+
+
+def test_a_restart_neutralises_the_guard_that_the_former_engine_left(pair: Pair) -> None:
+    """Long after the hold is over, the addresses are where they were."""
+    pair.start()
+    active = pair.active()
+    active.terminate()
+    active.start()
+    sent = active.status().adverts_sent
+    adverts_in_two_holds = int(2 * HOLD_SECONDS / 0.3)
+    wait_for("two holds go by", lambda: active.status().adverts_sent > sent + adverts_in_two_holds)
+    assert active.addresses() == VIRTUAL
+    assert active.active()
+
+
+def test_an_engine_stopped_for_good_hands_over_and_leaves_no_address_behind(pair: Pair) -> None:
+    pair.start()
+    stopped, survivor = pair.active(), pair.standby()
+    assert stopped.terminate() == 0
+    wait_for("the other is active", survivor.active)
+    assert survivor.status().cause == "active resigned"
+    assert stopped.addresses() == set()
+    assert stopped.default_route() == ""
+
+
+def test_when_the_warden_is_killed_the_engine_hands_over_as_if_it_had_been_stopped(pair: Pair) -> None:
+    pair.start()
+    orphaned, survivor = pair.active(), pair.standby()
+    assert orphaned.warden
+    orphaned.warden.kill()
+    wait_for("the other is active", survivor.active)
+    assert orphaned.addresses() == set()
+
+
+def test_an_engine_starts_as_a_backup_after_its_guard_has_withdrawn(pair: Pair) -> None:
+    pair.start()
+    stopped, survivor = pair.active(), pair.standby()
+    stopped.terminate()
+    wait_for("the other is active", survivor.active)
+    stopped.start()
+    pair.wait_for_one_active()
+    assert survivor.active()
+
+
+def test_the_standby_sends_nothing_into_the_networks_that_it_stands_by_for(pair: Pair) -> None:
+    """From its start, over a change of its addresses and a restart."""
+    pair.a.start()
+    pair.a.configure()
+    wait_for("the first is active", pair.a.active)
+    with frames_sent(pair.b, "qr-1", "qg-1") as frames:
+        pair.b.start()
+        pair.b.configure()
+        wait_for("the second hears the first", lambda: pair.b.status().adverts_received > 3)
+        pair.b.configure(msgspec.structs.replace(pair.b.config, addresses=(INSIDE, OUTSIDE, FLOATING)))
+        pair.b.terminate()
+        pair.b.start()
+        wait_for("it hears the first again", lambda: pair.b.status().adverts_received > 3)
+    assert pair.b.status().role is Role.BACKUP
+    assert frames == []
+
+
+def test_a_takeover_is_announced_for_every_address_in_both_forms_and_again(pair: Pair) -> None:
+    with frames_sent(pair.a, "qr-1", "qg-1") as frames:
+        pair.a.start()
+        pair.a.configure()
+        wait_for("it is active", pair.a.active)
+        wait_for("a second goes by", lambda: pair.a.status().adverts_sent >= 5)
+    arp = [frame for frame in frames if frame[12:14] == FRAME_TYPE_ARP]
+    assert len(arp) == 2 * len(VIRTUAL) * 2
+
+
+def test_an_address_added_to_an_active_router_appears_without_touching_the_others(pair: Pair) -> None:
+    pair.start()
+    active = pair.active()
+    with addresses_lost(active) as lost:
+        assert active.configure(msgspec.structs.replace(active.config, addresses=(INSIDE, OUTSIDE, FLOATING))) == {}
+        assert active.addresses() == {*VIRTUAL, str(FLOATING.address)}
+        assert active.configure() == {}
+        assert active.addresses() == VIRTUAL
+    assert lost == [str(FLOATING.address)]
+    assert active.active()
+
+
+def test_addresses_that_somebody_takes_from_the_active_router_come_back(pair: Pair) -> None:
+    pair.start()
+    active = pair.active()
+    run("ip", "-n", active.namespace, "address", "del", str(OUTSIDE.address), "dev", "qg-1")
+    wait_for("the address and the route are back", lambda: active.addresses() == VIRTUAL and active.default_route())
+
+
+def test_the_seed_s_advertisement_reads_in_tcpdump_as_in_the_seed(seed_pair: Pair) -> None:
+    seed_pair.a.start()
+    seed_pair.a.configure()
+    command = ["ip", "netns", "exec", seed_pair.b.namespace, "tcpdump", "-lnti", "ha-1", "-c", "1", "vrrp"]
+    seen = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+    expected = (
+        "IP 169.254.192.1 > 224.0.0.18: VRRPv2, Advertisement, vrid 1, prio 50, authtype simple, intvl 2s, length 20"
+    )
+    assert seen.stdout.strip() == expected
+
+
+def test_tcpdump_finds_no_fault_in_the_seed_s_advertisement(seed_pair: Pair) -> None:
+    seed_pair.a.start()
+    seed_pair.a.configure()
+    command = ["ip", "netns", "exec", seed_pair.b.namespace, "tcpdump", "-lnvvti", "ha-1", "-c", "1", "vrrp"]
+    seen = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+    assert "ttl 255" in seen
+    assert 'addrs: 169.254.0.1 auth "openstac"' in seen
+    assert "bad" not in seen

@@ -1,0 +1,265 @@
+"""Two hosts, each with one replica of router80, joined by three bridges in a namespace of their own.
+
+        [a]                [wire]               [b]
+       ha-1 ─────────────── br-ha ───────────── ha-1
+       qr-1 ─────────────── br-qr ───────────── qr-1
+       qg-1 ─────────────── br-qg ───────────── qg-1
+
+Everything is in named namespaces with names of this process, and goes away with them.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+
+import msgspec
+
+from futago import netns
+from futago.values import IPv4Address, Millis, Role
+from futago.vrrp import rtnetlink
+from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.control import RouterStatus, VrrpdClient
+from unit.vrrp.samples import INSIDE, OUTSIDE, router
+
+LEGS = ("ha-1", "qr-1", "qg-1")
+VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
+HOLD_SECONDS = 2.0
+_serial = count()
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{' '.join(command)}: {done.stderr}"
+    return done.stdout
+
+
+def wait_for(what: str, look: Callable[[], object], seconds: float = 20) -> None:
+    until = time.monotonic() + seconds
+    while not look():
+        assert time.monotonic() < until, f"not within {seconds} s: {what}"
+        time.sleep(0.02)
+
+
+@dataclass
+class Host:
+    """One replica: its namespace and its engine."""
+
+    namespace: str
+    config: VirtualRouterConfig
+    directory: Path
+    extra: tuple[str, ...] = ()
+    """Further options of `futago vrrpd`."""
+    warden: subprocess.Popen[bytes] | None = None
+    socket: Path = field(init=False)
+    state: Path = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.socket = self.directory / "vrrpd.sock"
+        self.state = self.directory / "vrrpd.json"
+
+    def command(self) -> list[str]:
+        paths = ["--socket", str(self.socket), "--state", str(self.state), "--hold-seconds", str(HOLD_SECONDS)]
+        return [sys.executable, "-m", "futago", "vrrpd", *paths, *self.extra]
+
+    def start(self) -> None:
+        log = (self.directory / "log").open("ab")
+        self.warden = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        wait_for("the engine answers", self.answers)
+
+    def answers(self) -> bool:
+        try:
+            self.statuses()
+        except ConnectionError:
+            return False
+        return True
+
+    def configure(self, *routers: VirtualRouterConfig) -> dict[str, str]:
+        async def ask() -> dict[str, str]:
+            async with VrrpdClient(self.socket) as client:
+                return await client.configure(routers or (self.config,))
+
+        return asyncio.run(ask())
+
+    def statuses(self) -> tuple[RouterStatus, ...]:
+        async def ask() -> tuple[RouterStatus, ...]:
+            async with VrrpdClient(self.socket) as client:
+                return await client.status()
+
+        return asyncio.run(ask())
+
+    def status(self, name: str = "router80") -> RouterStatus:
+        return next(status for status in self.statuses() if status.name == name)
+
+    def active(self, name: str = "router80") -> bool:
+        return self.status(name).role is Role.ACTIVE
+
+    def worker(self) -> int:
+        assert self.warden
+        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text()
+        return int(children.split()[0])
+
+    def terminate(self) -> int:
+        assert self.warden
+        self.warden.terminate()
+        return self.warden.wait(20)
+
+    def kill_everything(self) -> None:
+        """Power off: the parent first, so that it cannot start another engine."""
+        assert self.warden
+        worker = self.worker()
+        os.kill(self.warden.pid, signal.SIGSTOP)
+        os.kill(worker, signal.SIGKILL)
+        self.warden.kill()
+        self.warden.wait(20)
+
+    def addresses(self) -> set[str]:
+        links = json.loads(run("ip", "-n", self.namespace, "-4", "-json", "address"))
+        found = {f"{a['local']}/{a['prefixlen']}" for link in links for a in link.get("addr_info", ())}
+        return {address for address in found if not address.startswith("169.254.")}
+
+    def default_route(self) -> str:
+        return run("ip", "-n", self.namespace, "route", "show", "default").strip()
+
+    def links(self, state: str) -> None:
+        for leg in LEGS:
+            run("ip", "-n", self.namespace, "link", "set", leg, state)
+
+
+@dataclass
+class Pair:
+    """The two hosts."""
+
+    wire: str
+    a: Host
+    b: Host
+
+    @property
+    def hosts(self) -> tuple[Host, Host]:
+        return self.a, self.b
+
+    def start(self) -> None:
+        """Both run, one is active."""
+        for host in self.hosts:
+            host.start()
+            assert host.configure() == {}
+        self.wait_for_one_active()
+
+    def wait_for_one_active(self) -> None:
+        wait_for("one is active and the other a backup", self.settled)
+
+    def settled(self) -> bool:
+        return sorted(host.status().role for host in self.hosts) == [Role.ACTIVE, Role.BACKUP]
+
+    def active(self) -> Host:
+        return next(host for host in self.hosts if host.active())
+
+    def standby(self) -> Host:
+        return next(host for host in self.hosts if not host.active())
+
+
+@contextmanager
+def make_pair(directory: Path, like: VirtualRouterConfig | None = None) -> Iterator[Pair]:
+    """Both hosts wired, no engine started yet."""
+    like = like or router(advert_interval=Millis(300), priority=50)
+    base = f"fvt{os.getpid()}-{next(_serial)}"
+    wire, *names = (f"{base}{end}" for end in ("-w", "-a", "-b"))
+    hosts: list[Host] = []
+    try:
+        _make_wire(wire)
+        for number, name in enumerate(names, start=1):
+            source = IPv4Address(f"169.254.192.{number}")
+            config = msgspec.structs.replace(like, namespace=name, source=source)
+            (directory / name).mkdir()
+            hosts.append(Host(namespace=name, config=config, directory=directory / name))
+            _plug(wire, name, source)
+        yield Pair(wire, *hosts)
+    finally:
+        for host in hosts:
+            _clean_up(host)
+        for name in (wire, *names):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True, check=False)
+
+
+@contextmanager
+def addresses_lost(host: Host) -> Iterator[list[str]]:
+    """The IPv4 addresses that leave the host meanwhile, however shortly (RTNLGRP_IPV4_IFADDR, RTM_DELADDR)."""
+    monitor = netns.run_inside(host.namespace, lambda: socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0))
+    monitor.bind((0, 0x10))
+    monitor.setblocking(False)
+    lost: list[str] = []
+    try:
+        yield lost
+    finally:
+        with suppress(BlockingIOError):
+            while True:
+                messages = rtnetlink._messages(monitor.recv(1 << 16))
+                lost.extend(str(rtnetlink._found(body).address) for kind, _, body in messages if kind == 21)
+        monitor.close()
+
+
+@contextmanager
+def frames_sent(host: Host, *legs: str) -> Iterator[list[bytes]]:
+    """Every frame that leaves the host through these interfaces meanwhile (packet(7): PACKET_OUTGOING is 4)."""
+    taps = [netns.run_inside(host.namespace, lambda leg=leg: _tap(leg)) for leg in legs]
+    sent: list[bytes] = []
+    try:
+        yield sent
+    finally:
+        for tap in taps:
+            with suppress(BlockingIOError):
+                while True:
+                    frame, place = tap.recvfrom(2048)
+                    if place[2] == 4:
+                        sent.append(frame)
+            tap.close()
+
+
+def _tap(leg: str) -> socket.socket:
+    tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    tap.bind((leg, 3))
+    tap.setblocking(False)
+    return tap
+
+
+def _make_wire(wire: str) -> None:
+    run("ip", "netns", "add", wire)
+    run("ip", "netns", "exec", wire, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    for leg in LEGS:
+        bridge = f"br-{leg[:2]}"
+        run("ip", "-n", wire, "link", "add", bridge, "type", "bridge")
+        run("ip", "-n", wire, "link", "set", bridge, "up")
+
+
+def _plug(wire: str, name: str, source: IPv4Address) -> None:
+    run("ip", "netns", "add", name)
+    run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    for leg in LEGS:
+        outer = f"{leg[:2]}-{name[-1]}"
+        run("ip", "-n", wire, "link", "add", outer, "type", "veth", "peer", "name", leg, "netns", name)
+        run("ip", "-n", wire, "link", "set", outer, "master", f"br-{leg[:2]}", "up")
+        run("ip", "-n", name, "link", "set", leg, "up")
+    run("ip", "-n", name, "address", "add", f"{source}/18", "dev", "ha-1")
+
+
+def _clean_up(host: Host) -> None:
+    """End the engine for good, its guard included."""
+    if host.warden and host.warden.poll() is None:
+        with suppress(ConnectionError):
+            asyncio.run(_release(host.socket))
+        host.warden.terminate()
+        host.warden.wait(20)
+
+
+async def _release(path: Path) -> None:
+    async with VrrpdClient(path) as client:
+        await client.release()
