@@ -4,6 +4,7 @@ Ours are told from others' by their name's prefix and by a mark inside: the alia
 """
 
 import ctypes
+import errno
 import os
 import threading
 from collections.abc import Callable, Collection, Sequence
@@ -138,7 +139,12 @@ def _holds(name: str, value: str) -> bool:
 def _share_directory() -> None:
     """Make /run/netns a shared mount, as iproute2 does, so that other mount namespaces see what comes and goes."""
     netns.DIRECTORY.mkdir(parents=True, exist_ok=True)
-    if not netns.DIRECTORY.is_mount():
+    try:
+        _mount("none", netns.DIRECTORY, _MS_SHARED | _MS_REC)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        # It is no mount yet. (Only mount(2) can tell: a directory that is bound to itself looks like any other.)
         _mount(str(netns.DIRECTORY), netns.DIRECTORY, _MS_BIND | _MS_REC)
         _mount("none", netns.DIRECTORY, _MS_SHARED | _MS_REC)
 

@@ -21,8 +21,6 @@ SwitchElement = Bridge | OvsPort | Plug
 Operations = list[dict[str, Any]]
 
 _COMMIT_SECONDS: Final = 5.0
-_NUMBER_SECONDS: Final = 0.5
-"""How long a new port may be without a number after ovs-vswitchd has said that it is done: it says so in two steps."""
 
 
 class _Port:
@@ -90,7 +88,8 @@ class SwitchDriver:
         planned: list[tuple[SwitchElement, Operations]] = []
         coming = {element.name for element in elements if isinstance(element, Bridge)}
         ports = self._ports()
-        for element in elements:
+        # A bridge comes first: a port joins one by its name, in the same transaction.
+        for element in sorted(elements, key=lambda one: not isinstance(one, Bridge)):
             try:
                 planned.append((element, plan(element, ports, coming)))
             except HostRefused as refused:
@@ -105,7 +104,6 @@ class SwitchDriver:
             operations = [one for _, some in planned for one in some]
             if operations:
                 self._ovsdb.commit(operations, _COMMIT_SECONDS)
-                self._ovsdb.wait_for(lambda: all(not check(element) for element, _ in planned), _NUMBER_SECONDS)
         except HostRefused as refused:
             if len(planned) == 1:
                 return {planned[0][0].key: str(refused)}

@@ -1,0 +1,147 @@
+"""The agent with a controller and the VRRP engine: joining, changes, reports, elections, sweeping."""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from futago.contract.codec import decode
+from futago.contract.report import NodeFacts
+from futago.contract.specs import RouterSpec
+from futago.values import NetworkType, Role
+from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
+from host.node_specs import DHCP, HA, HA_NET, INSIDE, NETNS, QG, QR, VM, VM_MAC, gateway_node, network, port, router
+
+
+@pytest.fixture
+def node() -> Iterator[ThrowAwayHost]:
+    """A network node with a controller of its own and a running agent, and nothing to do yet."""
+    with Hosts("gw") as (host,):
+        host.add_provider("br-ex1", "outside", "10.0.80.1/24")
+        host.write_config(roles='["l3", "dhcp"]', bridge_mappings='{external1 = "br-ex1"}', heartbeat_seconds=1.0)
+        host.start_controller()
+        host.start_agent()
+        wait_until((host.state / "facts").exists, "the agent has introduced itself")
+        yield host
+
+
+def test_a_node_joins_and_says_what_it_is(node: ThrowAwayHost) -> None:
+    facts = decode((node.state / "facts").read_bytes(), NodeFacts)
+    assert facts.roles == ("l3", "dhcp")
+    assert facts.bridge_mappings == {"external1": "br-ex1"}
+    assert facts.datapath_type == "netdev"
+    assert (node.state / "credential").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_router_without_election_is_wired_soon_and_reported(node: ThrowAwayHost) -> None:
+    wait_until(lambda: node.succeeds("ovs-vsctl br-exists br-int"), "the bridges are there")
+    node.give(gateway_node(), revision=1)
+    report = node.wait_for_revision(1)
+    assert {QR, QG, DHCP} <= set(report.ports_up)
+    assert report.failures == ()
+
+
+def test_a_new_floating_ip_touches_nothing_else(node: ThrowAwayHost) -> None:
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    ages = flow_ages(node)
+    more = router(ha=False, floating=(("10.0.80.110", "192.168.80.10"), ("10.0.80.111", "192.168.80.11")))
+    node.give([spec for spec in gateway_node() if not isinstance(spec, RouterSpec)] + [more], revision=2)
+    node.wait_for_revision(2)
+    assert "10.0.80.111 : 192.168.80.11" in node.run(f"ip netns exec {NETNS} nft list table ip futago")
+    assert "10.0.80.111/32" in node.run(f"ip -n {NETNS} addr")
+    assert all(new >= old for new, old in zip(flow_ages(node), ages, strict=True))
+
+
+def test_what_is_no_longer_wanted_goes_and_what_is_others_stays(node: ThrowAwayHost) -> None:
+    node.run("ip netns add qrouter-of-somebody-else && ovs-vsctl --may-exist add-br br-other")
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    node.run("ovs-ofctl add-flow br-int cookie=0x5,priority=1,in_port=77,actions=drop")
+    node.give([], revision=2)
+    node.wait_for_revision(2)
+    assert node.run("ip netns list | cut -d' ' -f1 | sort").split() == ["outside", "qrouter-of-somebody-else"]
+    assert not re.search(r"h[rghd]-|vxlan-", node.run("ovs-vsctl show; ip link"))
+    assert not node.succeeds("ps -C dnsmasq -o stat= | grep -v Z")
+    assert node.run("ls /run/futago/dhcp") == ""
+    assert "cookie=0x5" in node.run("ovs-ofctl dump-flows br-int")
+
+
+def test_what_was_unwanted_while_the_agent_was_away_goes_when_it_is_back(node: ThrowAwayHost) -> None:
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    assert node.stop_agent() == 0
+    node.give([], revision=2)
+    node.start_agent()
+    node.wait_for_revision(2)
+    assert "qrouter" not in node.run("ip netns list")
+
+
+def test_a_missing_provider_bridge_is_reported_and_holds_up_nothing_else(node: ThrowAwayHost) -> None:
+    node.stop_agent()
+    node.write_config(
+        roles='["l3", "dhcp"]', bridge_mappings='{external1 = "br-ex1", external2 = "br-ex2"}', heartbeat_seconds=1.0
+    )
+    node.give(gateway_node(), revision=1)
+    node.start_agent()
+    report = node.wait_for_revision(1)
+    assert {QR, QG, DHCP} <= set(report.ports_up)
+    assert "bridge br-ex2 does not exist" in report.failures[0].message
+    node.run("ovs-vsctl add-br br-ex2 -- set bridge br-ex2 datapath_type=netdev")
+    wait_until(lambda: node.last_report().failures == (), "the failure is over")
+
+
+def test_a_plugged_port_is_wired_and_reported_at_once(node: ThrowAwayHost) -> None:
+    node.give([network(INSIDE, NetworkType.VXLAN, 1000), port()], revision=1)
+    node.wait_for_revision(1)
+    assert node.last_report().ports_up == ()
+    node.run("ip netns add vm1")
+    plug = f"{FUTAGO} port plug {VM} --netns vm1 --ifname eth0 --mac {VM_MAC} --mtu 1450"
+    node.run(plug)
+    wait_until(lambda: node.last_report().ports_up == (VM,), "the port is reported")
+    node.run(plug)
+    assert node.run(f"ovs-vsctl get port tap{VM[:11]} tag").strip() == "1"
+    node.run(f"{FUTAGO} port unplug {VM}")
+    wait_until(lambda: node.last_report().ports_up == (), "the port is reported as gone")
+    assert f"tap{VM[:11]}" not in node.run("ip link; ovs-vsctl show")
+
+
+def test_a_port_that_nobody_knows_hears_nothing(node: ThrowAwayHost) -> None:
+    """A port of the integration bridge without a tag would see the frames of every network."""
+    node.give([], revision=1)
+    node.wait_for_revision(1)
+    node.run("ip netns add vm1")
+    node.run(f"{FUTAGO} port plug {VM} --netns vm1 --ifname eth0 --mac {VM_MAC}")
+    node.run(f"ovs-vsctl clear port tap{VM[:11]} tag")
+    wait_until(lambda: node.run(f"ovs-vsctl get port tap{VM[:11]} tag").strip() == "4095", "it has the dead VLAN")
+
+
+def test_a_router_is_elected_for_once_it_is_wired_and_its_role_is_reported(node: ThrowAwayHost) -> None:
+    node.run(f"{FUTAGO} vrrpd --socket {node.state}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &")
+    node.give(gateway_node(ha=True), revision=1)
+    report = node.wait_for_revision(1)
+    assert {QR, QG, HA} <= set(report.ports_up)
+    wait_until(lambda: [role.role for role in node.last_report().roles] == [Role.ACTIVE], "it is active")
+    addresses = json.loads(node.run(f"ip -n {NETNS} -j addr"))
+    found = {one["local"] for link in addresses for one in link["addr_info"] if link["ifname"] != "lo"}
+    assert found >= {"169.254.192.1", "192.168.80.1", "10.0.80.101", "10.0.80.110"}
+    since = node.last_report().roles[0].since
+    node.stop_agent()
+    node.start_agent()
+    reports = node.state / "reports"
+    seen = len(reports.read_bytes().splitlines())
+    wait_until(lambda: len(reports.read_bytes().splitlines()) > seen + 2, "the agent reports again")
+    assert [(role.role, role.since) for role in node.last_report().roles] == [(Role.ACTIVE, since)]
+    assert time.time() > since
+    node.give([network(HA_NET, NetworkType.VXLAN, 1001)], revision=2)
+    node.wait_for_revision(2)
+    assert node.last_report().roles == ()
+    assert NETNS not in node.run("ip netns list")
+
+
+def flow_ages(host: ThrowAwayHost) -> list[float]:
+    """The seconds since each of the integration bridge's flows was written."""
+    flows = host.run("ovs-ofctl -O OpenFlow14 dump-flows br-int cookie=0xf7a0000000000000/0xffff000000000000")
+    return [float(age) for age in re.findall(r"duration=([0-9.]+)s", flows)]
