@@ -35,11 +35,16 @@ class _Conflict(ApiError):
 
 
 class HTTPBadRequest(ApiError):
-    """The body is not what the resource takes."""
+    """The request is not what the resource takes; `message` says where."""
 
 
 class HTTPNotFound(_NotFound):
     sentence = "The resource could not be found."
+
+
+class HTTPRequestEntityTooLarge(ApiError):
+    status = 413
+    sentence = "The body of POST request was too large."
 
 
 class InvalidInput(ApiError):
@@ -55,10 +60,6 @@ class PolicyNotAuthorized(ApiError):
     sentence = "{rules} is disallowed by policy"
 
 
-class HTTPNotImplemented(ApiError):
-    status = 501
-
-
 class RevisionMismatch(ApiError):
     """`If-Match` names another revision than the resource has."""
 
@@ -68,6 +69,12 @@ class RevisionMismatch(ApiError):
     @property
     def kind(self) -> str:
         return "RevisionNumberConstraintFailed"
+
+
+class HTTPConflict(_Conflict):
+    """Other writers were quicker, again and again."""
+
+    sentence = "The resource is being changed by other requests; try again."
 
 
 class OverQuota(_Conflict):
@@ -177,7 +184,7 @@ class PortInUse(_Conflict):
 
 
 class MacAddressInUse(_Conflict):
-    sentence = "Unable to complete operation for network {network_id}. The mac address {mac_address} is in use."
+    sentence = "Unable to complete operation for network {network_id}. The mac address {mac} is in use."
 
 
 class IpAddressInUse(_Conflict):
@@ -214,6 +221,24 @@ class AddressPairAndPortSecurityRequired(_Conflict):
 
 class PortSecurityAndIPRequiredForSecurityGroups(ApiError):
     sentence = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+class AllowedAddressPairsMissingIP(ApiError):
+    sentence = "AllowedAddressPair must contain ip_address"
+
+
+class AllowedAddressPairExhausted(ApiError):
+    sentence = "The number of allowed address pair exceeds the maximum {limit}."
+
+
+class DuplicateAddressPairInRequest(ApiError):
+    sentence = "Request contains duplicate address pair: mac_address {mac_address} ip_address {ip_address}."
+
+
+class FipAssociated(_Conflict):
+    sentence = (
+        "Unable to complete the operation on port {port_id} because the port still has an associated floating IP."
+    )
 
 
 # Routers
@@ -268,10 +293,10 @@ class RoutesExhausted(ApiError):
     sentence = "Unable to complete operation for {router_id}. The number of routes exceeds the maximum {limit}."
 
 
-class NotEnoughAgents(_Conflict):
+class HaNotEnoughAvailableAgents(_Conflict):
     """There are fewer living nodes that carry routers than an HA router needs."""
 
-    sentence = "Not enough l3 agents available to ensure HA. Minimum required {required}, available {available}."
+    sentence = "Not enough l3 agents available to ensure HA. Minimum required {min_agents}, available {num_agents}."
 
     @property
     def kind(self) -> str:
@@ -375,6 +400,14 @@ class SecurityGroupRuleParameterConflict(ApiError):
     sentence = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
 
 
+class SecurityGroupEthertypeConflictWithProtocol(ApiError):
+    sentence = "Invalid ethertype {ethertype} for protocol {protocol}."
+
+
+class InvalidCIDR(ApiError):
+    sentence = "Invalid CIDR {value} given as IP prefix."
+
+
 # Agents
 
 
@@ -382,5 +415,35 @@ class AgentNotFound(_NotFound):
     sentence = "Agent {agent_id} could not be found."
 
 
+class InvalidDHCPAgent(_NotFound):
+    sentence = "Agent {agent_id} is not a valid DHCP Agent or has been disabled."
+
+
+class InvalidL3Agent(_Conflict):
+    sentence = "Agent {agent_id} is not a L3 Agent or has been disabled"
+
+
+class NetworkHostedByDHCPAgent(_Conflict):
+    sentence = "The network {network_id} has been already hosted by the DHCP Agent {agent_id}."
+
+
+class NetworkNotHostedByDhcpAgent(_Conflict):
+    sentence = "The network {network_id} is not hosted by the DHCP Agent {agent_id}."
+
+
+class RouterHostedByL3Agent(_Conflict):
+    sentence = "The router {router_id} has been already hosted by the L3 Agent {agent_id}."
+
+
+class RouterNotHostedByL3Agent(_Conflict):
+    sentence = "The router {router_id} is not hosted by L3 agent {agent_id}."
+
+
 class QuotaResourceUnknown(_NotFound):
     sentence = "Unknown quota resources {unknown}."
+
+
+class ExtensionNotFound(_NotFound):
+    """Answered as a page, as Neutron does."""
+
+    sentence = "Extension with alias {alias} does not exist"

@@ -1,0 +1,170 @@
+"""The Networking API v2.0 as routes: made from the list of resources, each handler run in a thread."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import anyio.to_thread
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from futago.config import ControllerConfig
+from futago.controller.api import answers, crud, tags
+from futago.controller.api.call import Answer, Call, Service, decode
+from futago.controller.caller import Authenticator, Unauthorized
+from futago.controller.resources import errors
+from futago.controller.resources.catalog import ACTIONS, RESOURCES
+from futago.controller.resources.definition import Action, Resource
+from futago.controller.resources.errors import ApiError
+from futago.controller.store.database import Database
+
+log = structlog.get_logger()
+
+Work = Callable[[Call], Answer]
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+_PREFIX: Final = "/v2.0"
+_LONGEST_BODY: Final = 4 * 1024 * 1024
+_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def build_api(database: Database, config: ControllerConfig, authenticator: Authenticator) -> list[BaseRoute]:
+    """All routes of the API: `GET /` and everything under `/v2.0`."""
+    door = Door(authenticator, config)
+    service = Service(database, config)
+    routes: list[BaseRoute] = [Route("/", _versions, methods=["GET"])]
+    for action in ACTIONS:
+        work = _action(service, action)
+        routes.append(Route(_PREFIX + action.path, door.endpoint(work), methods=[action.method]))
+    for resource in RESOURCES:
+        routes.extend(
+            Route(_PREFIX + path, door.endpoint(work), methods=[method])
+            for method, path, work in _resource(service, resource)
+        )
+    index = door.endpoint(_index)
+    routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
+    routes.append(Route(_PREFIX + "/{rest:path}", door.endpoint(_nothing_here), methods=list(_METHODS)))
+    return routes
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """Lets requests in: says who calls, and turns what comes of it into HTTP."""
+
+    authenticator: Authenticator
+    config: ControllerConfig
+
+    def endpoint(self, work: Work) -> Endpoint:
+        """A Starlette endpoint that does `work` in a thread."""
+
+        async def answer(request: Request) -> Response:
+            body = await _body(request)
+            return await anyio.to_thread.run_sync(self._answer, work, request, body)
+
+        return answer
+
+    def _answer(self, work: Work, request: Request, body: bytes | None) -> Response:
+        try:
+            return answers.of(work(self._call(request, body)))
+        except Unauthorized:
+            return answers.unauthorized(f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity")
+        except ApiError as error:
+            return answers.of_error(error)
+        except Exception:
+            log.exception("request failed", method=request.method, path=request.url.path)
+            return answers.of_bug()
+
+    def _call(self, request: Request, body: bytes | None) -> Call:
+        caller = self.authenticator.caller(request.headers.get("x-auth-token", ""))
+        if body is None:
+            raise errors.HTTPRequestEntityTooLarge
+        return Call(
+            caller=caller,
+            params=request.path_params,
+            query=tuple(request.query_params.multi_items()),
+            body=body,
+            if_match=request.headers.get("if-match"),
+            url=str(request.url.replace(query="")).removesuffix("?"),
+        )
+
+
+async def _body(request: Request) -> bytes | None:
+    """The body; None when it is longer than any honest one."""
+    parts = []
+    length = 0
+    async for part in request.stream():
+        length += len(part)
+        if length > _LONGEST_BODY:
+            return None
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _resource(service: Service, resource: Resource[Any]) -> Iterator[tuple[str, str, Work]]:
+    """The method, path and work of every request that a resource answers."""
+    one = f"/{resource.path}/{{id}}"
+    requests: list[tuple[str, str, Callable[[Service, Resource[Any], Call], Answer]]] = [
+        ("GET", f"/{resource.path}", crud.show_all),
+        ("POST", f"/{resource.path}", crud.create),
+        ("GET", one, crud.show),
+        ("PUT", one, crud.update),
+        ("DELETE", one, crud.delete),
+    ]
+    if resource.tagged:
+        requests += [
+            ("GET", f"{one}/tags", tags.show_all),
+            ("PUT", f"{one}/tags", tags.replace_all),
+            ("DELETE", f"{one}/tags", tags.remove_all),
+            ("GET", f"{one}/tags/{{tag}}", tags.show),
+            ("PUT", f"{one}/tags/{{tag}}", tags.add),
+            ("DELETE", f"{one}/tags/{{tag}}", tags.remove),
+        ]
+    for method, path, answer in requests:
+        yield method, path, _bound(service, resource, answer)
+
+
+def _bound(service: Service, resource: Resource[Any], answer: Callable[[Service, Resource[Any], Call], Answer]) -> Work:
+    return lambda call: answer(service, resource, call)
+
+
+def _action(service: Service, action: Action) -> Work:
+    def work(call: Call) -> Answer:
+        if action.read is not None:
+            read = action.read
+            return Answer(action.status, service.read(call, lambda reading: read(reading, call.params)))
+        assert action.write is not None, "an action reads or writes"
+        write = action.write
+        document = decode(call.body) if call.body else {}
+        return Answer(action.status, service.write(call, lambda writing: write(writing, call.params, document)))
+
+    return work
+
+
+async def _versions(request: Request) -> Response:
+    """Which versions there are; anybody may know."""
+    links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}{_PREFIX}/"}]
+    return answers.of(Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}))
+
+
+def _index(call: Call) -> Answer:
+    """What collections there are."""
+    base = call.url.rstrip("/")
+    return Answer(
+        200,
+        {
+            "resources": [
+                {
+                    "name": resource.name,
+                    "collection": resource.collection,
+                    "links": [{"rel": "self", "href": f"{base}/{resource.path}"}],
+                }
+                for resource in RESOURCES
+            ]
+        },
+    )
+
+
+def _nothing_here(_call: Call) -> Answer:
+    raise errors.HTTPNotFound

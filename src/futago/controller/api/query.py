@@ -1,0 +1,198 @@
+"""What a list request narrows and orders: filters, fields, sorting, pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from futago.controller.api.call import Call
+from futago.controller.resources import errors, parse
+from futago.controller.resources.definition import Field, Rendered, Resource
+
+_RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+_TAGS: Final = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
+_SINCE: Final = "changed_since"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list, and where its neighbours are."""
+
+    items: list[Rendered]
+    links: list[dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """The parsed query of a list request."""
+
+    filters: dict[str, list[str]]
+    fields: frozenset[str]
+    sorts: tuple[tuple[str, bool], ...]
+    """Attribute and whether downwards, the most significant first."""
+    limit: int | None
+    marker: str | None
+    reverse: bool
+
+    def columns(self, resource: Resource[Any]) -> dict[str, list[str]]:
+        """The filters that the database can look up."""
+        return {name: values for name, values in self.filters.items() if name in resource.columns}
+
+
+def parse_query(resource: Resource[Any], call: Call) -> Query:
+    """Read the query of a list request.
+
+    Raises:
+        errors.HTTPBadRequest: a filter or sort key that there is not, or a number that is none.
+
+    """
+    given: dict[str, list[str]] = {}
+    for name, value in call.query:
+        given.setdefault("project_id" if name == "tenant_id" else name, []).append(value)
+    filters = {name: values for name, values in given.items() if name not in _RESERVED}
+    _check_filters(resource, filters)
+    return Query(
+        filters=filters,
+        fields=frozenset(value for value in given.get("fields", []) if value),
+        sorts=_sorts(resource, given.get("sort_key", []), given.get("sort_dir", [])),
+        limit=_limit(given.get("limit", [])),
+        marker=next(iter(given.get("marker", [])), None) or None,
+        reverse=_flag(given.get("page_reverse", [])),
+    )
+
+
+def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]) -> list[Rendered]:
+    """Those that every filter lets through."""
+    tests = [(name, values, resource.field(name)) for name, values in query.filters.items()]
+    return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
+
+
+def page(query: Query, call: Call, items: Sequence[Rendered]) -> Page:
+    """Sort, and cut out the page that is asked for."""
+    ordered = _ordered(query, items)
+    if query.marker is not None:
+        position = next((i for i, item in enumerate(ordered) if item["id"] == query.marker), None)
+        if position is None:
+            raise errors.HTTPBadRequest(message=f"The marker '{query.marker}' is not in this list")
+        ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
+    if query.limit is None:
+        return Page(ordered, [])
+    cut = ordered[-query.limit :] if query.reverse else ordered[: query.limit]
+    return Page(cut, _links(query, call, cut))
+
+
+def narrowed(query: Query, item: Rendered) -> Rendered:
+    """Only the attributes asked for; all when none are named."""
+    return {name: value for name, value in item.items() if name in query.fields} if query.fields else item
+
+
+def _check_filters(resource: Resource[Any], filters: dict[str, list[str]]) -> None:
+    tags = _TAGS if resource.tagged else frozenset()
+    known = {field.name for field in resource.fields if field.filterable} | tags | {_SINCE}
+    unknown = [name for name in filters if name not in known]
+    if unknown:
+        raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for filtering")
+
+
+def _passes(item: Rendered, name: str, values: list[str], field: Field | None) -> bool:
+    if name in _TAGS:
+        return _tagged(set(item["tags"]), name, {tag for value in values for tag in value.split(",")})
+    if name == _SINCE:
+        return bool(item["updated_at"] >= values[0])
+    if name not in item:
+        return False
+    have = item[name]
+    if isinstance(have, list):
+        return _listed(have, values)
+    return any(_equal(have, value, field) for value in values)
+
+
+def _equal(have: Any, wanted: str, field: Field | None) -> bool:
+    if isinstance(have, bool):
+        return have is parse.boolean(wanted)
+    if have is None:
+        return wanted in {"", "null", "None"}
+    if str(have) == wanted:
+        return True
+    try:
+        return field is not None and str(field.parse(wanted)) == str(have)
+    except (parse.Unfit, errors.ApiError):
+        return False
+
+
+def _listed(have: list[Any], values: list[str]) -> bool:
+    """Of a list of words one is named; of a list of objects one agrees for every `key=value`."""
+    wanted: dict[str, set[str]] = {}
+    for value in values:
+        key, _, word = value.rpartition("=")
+        wanted.setdefault(key, set()).add(word)
+    return all(any(_member(entry, key, words) for entry in have) for key, words in wanted.items())
+
+
+def _member(entry: Any, key: str, words: set[str]) -> bool:
+    if not isinstance(entry, dict):
+        return not key and entry in words
+    if key.endswith("_substr"):
+        return any(word in str(entry.get(key.removesuffix("_substr"), "")) for word in words)
+    return str(entry.get(key)) in words
+
+
+def _tagged(have: set[str], name: str, wanted: set[str]) -> bool:
+    match name:
+        case "tags":
+            return wanted <= have
+        case "tags-any":
+            return bool(wanted & have)
+        case "not-tags":
+            return not wanted <= have
+        case _:
+            return not wanted & have
+
+
+def _sorts(resource: Resource[Any], keys: list[str], directions: list[str]) -> tuple[tuple[str, bool], ...]:
+    known = {field.name for field in resource.fields if field.sortable}
+    unknown = [key for key in keys if key not in known]
+    if unknown:
+        raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for sort keys")
+    if any(direction not in {"asc", "desc"} for direction in directions):
+        raise errors.HTTPBadRequest(message="Sort direction must be 'asc' or 'desc'")
+    padded = (directions + ["asc"] * len(keys))[: len(keys)]
+    return (*((key, direction == "desc") for key, direction in zip(keys, padded, strict=True)),)
+
+
+def _limit(given: list[str]) -> int | None:
+    if not given or not given[0]:
+        return None
+    if not given[0].isascii() or not given[0].isdecimal() or len(given[0]) > 9:
+        raise errors.HTTPBadRequest(message=f"Limit must be an integer 0 or greater and not '{given[0]}'")
+    return int(given[0]) or None
+
+
+def _flag(given: list[str]) -> bool:
+    return bool(given) and parse.boolean(given[0] or "false")
+
+
+def _ordered(query: Query, items: Sequence[Rendered]) -> list[Rendered]:
+    """By the sort keys, then by id, so that pages fit together."""
+    ordered = sorted(items, key=lambda item: str(item["id"])) if query.sorts or query.limit else list(items)
+    for key, downwards in reversed(query.sorts):
+        ordered.sort(key=lambda item: _rank(item.get(key)), reverse=downwards)
+    return ordered
+
+
+def _rank(value: Any) -> tuple[bool, Any]:
+    return (value is not None, "" if value is None else str(value) if isinstance(value, (list, dict)) else value)
+
+
+def _links(query: Query, call: Call, items: list[Rendered]) -> list[dict[str, str]]:
+    if not items or query.limit is None:
+        return []
+    kept = [(name, value) for name, value in call.query if name not in {"marker", "page_reverse"}]
+    full = len(items) == query.limit
+    links = []
+    if full or query.reverse:
+        links.append({"rel": "next", "href": f"{call.url}?{urlencode([*kept, ('marker', items[-1]['id'])])}"})
+    if query.marker is not None and (full or not query.reverse):
+        back = [*kept, ("marker", items[0]["id"]), ("page_reverse", "True")]
+        links.append({"rel": "previous", "href": f"{call.url}?{urlencode(back)}"})
+    return links

@@ -1,0 +1,182 @@
+"""Agents: how a node shows in the API, as one agent for each of its roles."""
+
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec.structs import replace
+
+from futago.config import ControllerConfig
+from futago.contract.report import NodeFacts
+from futago.controller.resources import errors, parse
+from futago.controller.resources.definition import Field, Reading, Rendered, Resource, Values, Writing
+from futago.controller.store.database import View
+from futago.controller.store.rows import DhcpReplica, Node, Replica, Row
+
+OVS: Final = "Open vSwitch agent"
+L3: Final = "L3 agent"
+DHCP: Final = "DHCP agent"
+METADATA: Final = "Metadata agent"
+_ROLES: Final = {L3: "l3", DHCP: "dhcp", METADATA: "metadata"}
+_PROGRAMS: Final = {
+    OVS: ("neutron-openvswitch-agent", "N/A"),
+    L3: ("neutron-l3-agent", "l3_agent"),
+    DHCP: ("neutron-dhcp-agent", "dhcp_agent"),
+    METADATA: ("neutron-metadata-agent", "N/A"),
+}
+"""Clients know agents by Neutron's binaries and topics."""
+
+
+class Agent(Row, frozen=True, kw_only=True):
+    """One role of a node."""
+
+    agent_type: str
+    node: Node
+
+    @property
+    def id(self) -> str:
+        """The id under which the API shows it."""
+        return self.node.agent_ids[self.agent_type]
+
+    @property
+    def enabled(self) -> bool:
+        """Whether it takes new work."""
+        return self.node.admin_state_up.get(self.agent_type, True)
+
+
+def of_node(node: Node) -> list[Agent]:
+    """The agents as which a node shows, once it has said what it is."""
+    if node.facts is None:
+        return []
+    roles = node.facts.roles
+    return [
+        Agent(agent_type=agent_type, node=node)
+        for agent_type in node.agent_ids
+        if agent_type == OVS or _ROLES.get(agent_type) in roles
+    ]
+
+
+def everyone(view: View) -> list[Agent]:
+    """All agents, in a steady order."""
+    nodes = sorted(view.find(Node), key=lambda node: node.name)
+    return [agent for node in nodes for agent in of_node(node)]
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Agent]:
+    """Agents are an admin's business."""
+    if not reading.caller.admin:
+        return []
+    ids = wanted.get("id")
+    return [agent for agent in everyone(reading.view) if ids is None or agent.id in ids]
+
+
+def update(writing: Writing, agent: Agent, values: Values) -> Agent:
+    """Enable or disable an agent: a disabled one keeps its work and gets no more."""
+    if "admin_state_up" not in values:
+        return agent
+    states = {**agent.node.admin_state_up, agent.agent_type: values["admin_state_up"]}
+    return Agent(
+        agent_type=agent.agent_type,
+        node=writing.txn.replace(agent.node, replace(agent.node, admin_state_up=states)),
+    )
+
+
+def alive(config: ControllerConfig, node: Node) -> bool:
+    """Whether the node has reported lately."""
+    return node.heartbeat_at >= time.time() - config.agent_down_time
+
+
+def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
+    """Agents as Neutron shows them."""
+    routers = _carried([replica.node for replica in reading.view.find(Replica)])
+    networks = _carried([replica.node for replica in reading.view.find(DhcpReplica)])
+    return [
+        {
+            "id": agent.id,
+            "agent_type": agent.agent_type,
+            "binary": _PROGRAMS[agent.agent_type][0],
+            "topic": _PROGRAMS[agent.agent_type][1],
+            "host": agent.node.name,
+            "admin_state_up": agent.enabled,
+            "created_at": agent.node.created_at.replace("T", " ").removesuffix("Z"),
+            "started_at": agent.node.started_at.replace("T", " ").removesuffix("Z"),
+            "heartbeat_timestamp": datetime.fromtimestamp(agent.node.heartbeat_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "description": None,
+            "resources_synced": None,
+            "availability_zone": "nova" if agent.agent_type in {L3, DHCP} else None,
+            "alive": alive(reading.config, agent.node),
+            "configurations": _configurations(agent, routers, networks),
+            "resource_versions": {},
+            "ha_chassis_priority": None,
+        }
+        for agent in agents
+    ]
+
+
+def _carried(nodes: Sequence[str]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for node in nodes:
+        counts[node] = counts.get(node, 0) + 1
+    return counts
+
+
+def _configurations(agent: Agent, routers: Mapping[str, int], networks: Mapping[str, int]) -> Rendered:
+    facts = agent.node.facts
+    assert facts is not None, "a node without facts shows no agents"
+    match agent.agent_type:
+        case "Open vSwitch agent":
+            return _switching(facts)
+        case "L3 agent":
+            return {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0), "version": facts.version}
+        case "DHCP agent":
+            return {"networks": networks.get(agent.node.name, 0), "version": facts.version}
+        case _:
+            return {"version": facts.version}
+
+
+def _switching(facts: NodeFacts) -> Rendered:
+    return {
+        "tunnel_types": list(facts.tunnel_types),
+        "tunneling_ip": None if facts.tunnel_address is None else str(facts.tunnel_address),
+        "bridge_mappings": dict(facts.bridge_mappings),
+        "datapath_type": facts.datapath_type,
+        "l2_population": False,
+        "version": facts.version,
+    }
+
+
+AGENTS: Final = Resource(
+    name="agent",
+    collection="agents",
+    kind=Agent,
+    fields=(
+        Field(name="id"),
+        Field(name="admin_state_up", parse=parse.boolean, put=True),
+        *(
+            Field(name=name)
+            for name in (
+                "agent_type",
+                "binary",
+                "topic",
+                "host",
+                "created_at",
+                "started_at",
+                "heartbeat_timestamp",
+                "description",
+                "availability_zone",
+                "alive",
+            )
+        ),
+        *(
+            Field(name=name, filterable=False, sortable=False)
+            for name in ("resources_synced", "configurations", "resource_versions", "ha_chassis_priority")
+        ),
+    ),
+    not_found=lambda agent_id: errors.AgentNotFound(agent_id=agent_id),
+    columns=("id",),
+    find=find,
+    owned=lambda reading, _agent: reading.caller.admin,
+    render=render,
+    update=update,
+)

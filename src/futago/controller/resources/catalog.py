@@ -1,0 +1,32 @@
+"""Everything that the API serves, in one place."""
+
+from typing import Any, Final
+
+from futago.controller.resources import agent_schedule, extension, quota, router_interfaces
+from futago.controller.resources.agent import AGENTS
+from futago.controller.resources.definition import Action, Resource
+from futago.controller.resources.floating_ip import FLOATING_IPS
+from futago.controller.resources.network import NETWORKS
+from futago.controller.resources.port import PORTS
+from futago.controller.resources.router import ROUTERS
+from futago.controller.resources.security_group import SECURITY_GROUPS
+from futago.controller.resources.security_group_rule import SECURITY_GROUP_RULES
+from futago.controller.resources.subnet import SUBNETS
+
+RESOURCES: Final[tuple[Resource[Any], ...]] = (
+    NETWORKS,
+    SUBNETS,
+    PORTS,
+    ROUTERS,
+    FLOATING_IPS,
+    SECURITY_GROUPS,
+    SECURITY_GROUP_RULES,
+    AGENTS,
+)
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    *router_interfaces.ACTIONS,
+    *agent_schedule.ACTIONS,
+    *quota.ACTIONS,
+    *extension.ACTIONS,
+)

@@ -1,0 +1,218 @@
+"""Floating IPs: external addresses that stand for addresses inside, through the router that joins the two."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from futago.controller.resources import errors, floating_rows, lookup, network, parse
+from futago.controller.resources.definition import (
+    ABSENT,
+    REQUIRED,
+    STANDARD,
+    Absent,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.resources.port import PORTS, status
+from futago.controller.resources.port_addresses import give, wishes
+from futago.controller.resources.router_legs import INTERFACES
+from futago.controller.resources.service_ports import add_port
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
+from futago.values import IPv4Address, Role
+
+_COLUMNS: Final = {"description": "description", "dns_name": "dns_name", "dns_domain": "dns_domain"}
+_OWNER: Final = "network:floatingip"
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[FloatingIp]:
+    """A project sees its own floating IPs."""
+    return lookup.rows(reading, FloatingIp, wanted)
+
+
+def create(writing: Writing, values: Values) -> FloatingIp:
+    """Take an address of an external network, and associate it if a port is named."""
+    external = lookup.one(writing.reading, network.NETWORKS, values["floating_network_id"])
+    if not external.external:
+        reason = f"Network {external.id} is not a valid external network"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
+    if not writing.txn.count(Subnet, network_id=external.id):
+        raise errors.ExternalIpAddressExhausted(network_id=external.id)
+    floating_ip_id = str(uuid.uuid4())
+    port = add_port(writing.txn, network=external, project_id="", device_owner=_OWNER, device_id=floating_ip_id)
+    give(writing.txn, port, wishes(writing.txn, external, _address_wish(values)))
+    address = writing.txn.find(FixedIp, port_id=port.id)[0].ip_address
+    row = writing.txn.add(
+        FloatingIp(
+            id=floating_ip_id,
+            project_id=values["project_id"],
+            floating_network_id=external.id,
+            floating_ip_address=address,
+            floating_port_id=port.id,
+            **chosen(values, _COLUMNS),
+        )
+    )
+    associated = _associated(writing, row, values["port_id"], values["fixed_ip_address"])
+    return writing.txn.replace(row, associated)
+
+
+def update(writing: Writing, row: FloatingIp, values: Values) -> FloatingIp:
+    """Associate with another port, or with none; a request that names no port leaves that as it is."""
+    changed = replace(row, **chosen(values, _COLUMNS))
+    if "port_id" in values:
+        changed = _associated(writing, changed, values["port_id"], values.get("fixed_ip_address"))
+    elif values.get("fixed_ip_address") is not None:
+        changed = _associated(writing, changed, row.port_id, values["fixed_ip_address"])
+    return writing.txn.replace(row, changed)
+
+
+def delete(writing: Writing, row: FloatingIp) -> None:
+    """Give the address back."""
+    floating_rows.release(writing.txn, row)
+
+
+def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendered]:
+    """Floating IPs as Neutron shows them."""
+    ports = {
+        port.id: port
+        for port in lookup.among(reading.view, Port, "id", {row.port_id for row in floating_ips if row.port_id})
+    }
+    routers = {row.router_id for row in floating_ips if row.router_id}
+    replicas = lookup.among(reading.view, Replica, "router_id", routers)
+    served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE}
+    return [
+        {
+            **{name: value for name, value in standard(row).items() if name != "name"},
+            "floating_ip_address": str(row.floating_ip_address),
+            "floating_network_id": row.floating_network_id,
+            "router_id": row.router_id,
+            "port_id": row.port_id,
+            "fixed_ip_address": None if row.fixed_ip_address is None else str(row.fixed_ip_address),
+            "status": "ACTIVE" if row.port_id and row.router_id in served else "DOWN",
+            "port_details": _port_details(ports.get(row.port_id or "")),
+            "dns_domain": row.dns_domain,
+            "dns_name": row.dns_name,
+            "port_forwardings": [],
+        }
+        for row in floating_ips
+    ]
+
+
+def _address_wish(values: Values) -> Sequence[dict[str, object]] | Absent:
+    named = {"subnet_id": values["subnet_id"], "ip_address": values["floating_ip_address"]}
+    wish = {name: value for name, value in named.items() if value is not None}
+    return [wish] if wish else ABSENT
+
+
+def _associated(
+    writing: Writing, row: FloatingIp, port_id: str | None, fixed_ip_address: IPv4Address | None
+) -> FloatingIp:
+    """The floating IP as it stands for an address of this port.
+
+    Raises:
+        errors.FloatingIPPortAlreadyAssociated: another one stands for it.
+        errors.ExternalGatewayForFloatingIPNotFound: no router joins the port's subnet and the external network.
+
+    """
+    if port_id is None:
+        if fixed_ip_address is not None:
+            reason = "fixed_ip_address cannot be specified without a port_id"
+            raise errors.BadRequest(resource="floatingip", reason=reason)
+        return replace(row, port_id=None, fixed_ip_address=None, router_id=None)
+    port = lookup.one(writing.reading, PORTS, port_id)
+    inside = _inside(writing.txn, port, fixed_ip_address)
+    for other in writing.txn.find(FloatingIp, port_id=port.id, fixed_ip_address=inside.ip_address):
+        if other.id != row.id:
+            raise errors.FloatingIPPortAlreadyAssociated(
+                floating_ip_address=row.floating_ip_address,
+                floatingip_id=row.id,
+                port_id=port.id,
+                fixed_ip=inside.ip_address,
+                network_id=row.floating_network_id,
+            )
+    router_id = _router(writing.txn, row, inside)
+    return replace(row, port_id=port.id, fixed_ip_address=inside.ip_address, router_id=router_id)
+
+
+def _inside(txn: Transaction, port: Port, wanted: IPv4Address | None) -> FixedIp:
+    addresses = txn.find(FixedIp, port_id=port.id)
+    if wanted is not None:
+        found = next((fixed_ip for fixed_ip in addresses if fixed_ip.ip_address == wanted), None)
+        if found is None:
+            reason = f"Port {port.id} does not have fixed ip {wanted}"
+            raise errors.BadRequest(resource="floatingip", reason=reason)
+        return found
+    if not addresses:
+        reason = f"Cannot add floating IP to port {port.id} that has no fixed IPv4 addresses"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
+    if len(addresses) > 1:
+        reason = (
+            f"Port {port.id} has multiple fixed IPv4 addresses.  "
+            "Must provide a specific IPv4 address when assigning a floating IP"
+        )
+        raise errors.BadRequest(resource="floatingip", reason=reason)
+    return addresses[0]
+
+
+def _router(txn: Transaction, row: FloatingIp, inside: FixedIp) -> str:
+    """The router between the two networks; of several, the one that is the subnet's gateway."""
+    beside = {fixed_ip.port_id: fixed_ip for fixed_ip in txn.find(FixedIp, subnet_id=inside.subnet_id)}
+    interfaces = [port for port in lookup.among(txn, Port, "id", list(beside)) if port.device_owner in INTERFACES]
+    subnet = txn.get(Subnet, id=inside.subnet_id)
+    assert subnet is not None, "an address has its subnet"
+    interfaces.sort(key=lambda port: beside[port.id].ip_address != subnet.gateway_ip)
+    for port in interfaces:
+        if txn.count(Router, id=port.device_id, gateway_network_id=row.floating_network_id):
+            return port.device_id
+    raise errors.ExternalGatewayForFloatingIPNotFound(
+        external_network_id=row.floating_network_id, subnet_id=inside.subnet_id, port_id=inside.port_id
+    )
+
+
+def _port_details(port: Port | None) -> Rendered | None:
+    if port is None:
+        return None
+    names = ("name", "network_id", "mac_address", "admin_state_up", "device_id", "device_owner")
+    return {**{name: getattr(port, name) for name in names}, "status": status(port)}
+
+
+_address = parse.empty_as_none(parse.address)
+_id = parse.empty_as_none(parse.identifier)
+
+FLOATING_IPS: Final = Resource(
+    name="floatingip",
+    collection="floatingips",
+    kind=FloatingIp,
+    fields=(
+        *(field for field in STANDARD if field.name != "name"),
+        Field(name="floating_network_id", parse=parse.identifier, default=REQUIRED, post=True),
+        Field(name="floating_ip_address", parse=_address, default=None, post=True, admin_sets=True),
+        Field(name="subnet_id", parse=_id, default=None, post=True, shown=False, filterable=False),
+        Field(name="port_id", parse=_id, default=None, post=True, put=True),
+        Field(name="fixed_ip_address", parse=_address, default=None, post=True, put=True),
+        Field(name="dns_name", parse=parse.hostname, default="", post=True, put=True),
+        Field(name="dns_domain", parse=parse.hostname, default="", post=True, put=True),
+        Field(name="router_id"),
+        Field(name="status"),
+        Field(name="port_details", filterable=False, sortable=False),
+    ),
+    not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
+    columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+    tagged=True,
+    limited=True,
+)

@@ -1,0 +1,227 @@
+"""Networks, with their provider attributes and whether they lead outside."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+
+from futago.config import ControllerConfig
+from futago.controller import allocate
+from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse
+from futago.controller.resources.definition import (
+    STANDARD,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, Router, Segment, Subnet
+from futago.controller.store.tables import TABLES
+from futago.values import NetworkType
+
+_VXLAN_OVERHEAD: Final = 50
+"""Outer Ethernet, IPv4, UDP and VXLAN headers."""
+_LAST_VNI: Final = 2**24 - 1
+_COLUMNS: Final = {
+    "name": "name",
+    "description": "description",
+    "admin_state_up": "admin_state_up",
+    "shared": "shared",
+    "router:external": "external",
+    "is_default": "is_default",
+    "port_security_enabled": "port_security_enabled",
+    "dns_domain": "dns_domain",
+    "availability_zone_hints": "availability_zone_hints",
+}
+_GATEWAY: Final = "network:router_gateway"
+_PASSING: Final = frozenset({"network:dhcp"})
+"""Ports that go with their network."""
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
+    """Everybody sees, besides the own networks, the shared and the external ones."""
+    columns = TABLES[Network].c
+    return lookup.rows(reading, Network, wanted, columns.shared.is_(True), columns.external.is_(True))
+
+
+def create(writing: Writing, values: Values) -> Network:
+    """Make a network on a segment of its own."""
+    network_type, physical_network, segmentation_id = _segment(writing, values)
+    network = writing.txn.add(
+        Network(
+            id=str(uuid.uuid4()),
+            project_id=values["project_id"],
+            network_type=network_type,
+            physical_network=physical_network,
+            segmentation_id=segmentation_id,
+            mtu=_mtu(writing.config, network_type, values.get("mtu") or 0),
+            **chosen(values, _COLUMNS),
+        )
+    )
+    writing.txn.add(
+        Segment(
+            network_type=network_type,
+            physical_network=physical_network or "",
+            segmentation_id=segmentation_id or 0,
+            network_id=network.id,
+        )
+    )
+    return network
+
+
+def update(writing: Writing, network: Network, values: Values) -> Network:
+    """Change a network; who uses it already is not put out."""
+    changed = replace(network, **chosen(values, _COLUMNS))
+    if values.get("mtu"):
+        changed = replace(changed, mtu=_mtu(writing.config, network.network_type, values["mtu"]))
+    if network.shared and not changed.shared:
+        _check_only_own_ports(writing.txn, network)
+    leaving = network.external and not changed.external
+    if leaving and writing.txn.count(Port, network_id=network.id, device_owner=[_GATEWAY, "network:floatingip"]):
+        raise errors.ExternalNetworkInUse(network_id=network.id)
+    return writing.txn.replace(network, changed)
+
+
+def delete(writing: Writing, network: Network) -> None:
+    """Delete a network with its subnets; ports other than the DHCP servers' hold it."""
+    txn = writing.txn
+    ha_networks = txn.find(HaNetwork, network_id=network.id)
+    floating_rows.release_unused(txn, network.id)
+    holding = [port.id for port in txn.find(Port, network_id=network.id) if port.device_owner not in _PASSING]
+    if holding or (ha_networks and txn.count(Router, ha_network_id=network.id)):
+        raise errors.NetworkInUse(network_id=network.id, port_ids=", ".join(holding))
+    dhcp.withdraw(txn, network.id)
+    for row in (*ha_networks, *txn.find(Segment, network_id=network.id), *txn.find(Subnet, network_id=network.id)):
+        txn.remove(row)
+    txn.remove(network)
+
+
+def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
+    """Networks as Neutron shows them."""
+    ids = [network.id for network in networks]
+    subnets = lookup.grouped(lookup.among(reading.view, Subnet, "network_id", ids), "network_id")
+    served = {replica.network_id for replica in lookup.among(reading.view, DhcpReplica, "network_id", ids)}
+    return [
+        {
+            **standard(network),
+            "admin_state_up": network.admin_state_up,
+            "mtu": network.mtu,
+            "status": "ACTIVE",
+            "subnets": [subnet.id for subnet in subnets.get(network.id, [])],
+            "shared": network.shared,
+            "port_security_enabled": network.port_security_enabled,
+            "dns_domain": network.dns_domain,
+            "router:external": network.external,
+            "provider:network_type": network.network_type.value,
+            "provider:physical_network": network.physical_network,
+            "provider:segmentation_id": network.segmentation_id,
+            "is_default": network.is_default,
+            "availability_zone_hints": list(network.availability_zone_hints),
+            "availability_zones": ["nova"] if network.id in served else [],
+            "l2_adjacency": True,
+        }
+        for network in networks
+    ]
+
+
+def _segment(writing: Writing, values: Values) -> tuple[NetworkType, str | None, int | None]:
+    asked = values.get("provider:network_type") or ""
+    physical_network = values.get("provider:physical_network") or None
+    segmentation_id = values.get("provider:segmentation_id") or None
+    if not asked and (physical_network or segmentation_id):
+        raise errors.InvalidInput(reason="network_type required")
+    network_type = asked or next((kind for kind in writing.config.tenant_network_types if kind != "flat"), "")
+    if network_type not in writing.config.type_drivers or network_type not in {"flat", "vxlan"}:
+        raise errors.InvalidInput(reason=f"network type '{network_type}' is not supported; flat and vxlan are")
+    if network_type == "flat":
+        return NetworkType.FLAT, _flat(writing, physical_network, segmentation_id), None
+    if physical_network:
+        raise errors.InvalidInput(reason="provider:physical_network specified for vxlan network")
+    return NetworkType.VXLAN, None, _vni(writing, segmentation_id)
+
+
+def _flat(writing: Writing, physical_network: str | None, segmentation_id: int | None) -> str:
+    known = writing.config.flat_networks
+    if not physical_network:
+        raise errors.InvalidInput(reason="physical_network required for flat provider network")
+    if segmentation_id:
+        raise errors.InvalidInput(reason="segmentation_id prohibited for flat provider network")
+    if "*" not in known and physical_network not in known:
+        raise errors.InvalidInput(reason=f"physical_network '{physical_network}' unknown for flat provider network")
+    if writing.txn.count(Segment, network_type=NetworkType.FLAT, physical_network=physical_network):
+        raise errors.FlatNetworkInUse(physical_network=physical_network)
+    return physical_network
+
+
+def _vni(writing: Writing, asked: int | None) -> int:
+    taken = {segment.segmentation_id for segment in writing.txn.find(Segment, network_type=NetworkType.VXLAN)}
+    if asked in taken:
+        raise errors.TunnelIdInUse(tunnel_id=asked)
+    vni = asked or allocate.segmentation_id(writing.config.vni_ranges, taken)
+    if vni is None:
+        raise errors.NoNetworkAvailable
+    return vni
+
+
+def _mtu(config: ControllerConfig, network_type: NetworkType, asked: int) -> int:
+    overhead = _VXLAN_OVERHEAD if network_type is NetworkType.VXLAN else 0
+    most = config.global_physnet_mtu - overhead
+    if asked > most:
+        raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
+    return asked or most
+
+
+def _check_only_own_ports(txn: Transaction, network: Network) -> None:
+    ports = txn.find(Port, network_id=network.id)
+    if any(port.project_id not in {network.project_id, ""} for port in ports):
+        raise errors.InvalidSharedSetting(network_id=network.id)
+
+
+def _mtu_value(value: object) -> int:
+    return parse.integer(68, 65535)(value) if value not in (0, "0") else 0
+
+
+def _provider(name: str, convert: object) -> Field:
+    assert callable(convert)
+    return Field(name=f"provider:{name}", parse=convert, post=True, admin_sets=True, admin_sees=True)
+
+
+NETWORKS: Final = Resource(
+    name="network",
+    collection="networks",
+    kind=Network,
+    fields=(
+        *STANDARD,
+        Field(name="admin_state_up", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="shared", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
+        Field(name="router:external", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
+        Field(name="is_default", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
+        Field(name="port_security_enabled", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="dns_domain", parse=parse.hostname, default="", post=True, put=True),
+        Field(name="mtu", parse=_mtu_value, post=True, put=True),
+        Field(name="availability_zone_hints", parse=parse.list_of(parse.text(255)), post=True, filterable=False),
+        _provider("network_type", parse.empty_as_none(parse.text(32))),
+        _provider("physical_network", parse.empty_as_none(parse.text(128))),
+        _provider("segmentation_id", parse.empty_as_none(parse.integer(1, _LAST_VNI))),
+        Field(name="status"),
+        Field(name="subnets", filterable=False, sortable=False),
+        Field(name="availability_zones", filterable=False, sortable=False),
+        Field(name="l2_adjacency", sortable=False),
+    ),
+    not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+    tagged=True,
+    limited=True,
+)

@@ -1,0 +1,280 @@
+"""Ports: where instances and the service itself join a network, with their addresses and bindings."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+from sqlalchemy import select
+
+from futago.controller.resources import errors, floating_rows, lookup, network, parse, security_group
+from futago.controller.resources.definition import (
+    ABSENT,
+    REQUIRED,
+    STANDARD,
+    Absent,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.resources.port_addresses import change, fixed_ips, give, wishes
+from futago.controller.resources.port_options import address_pairs
+from futago.controller.resources.service_ports import add_port, remove_port
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import FixedIp, Network, Port, SecurityGroup
+from futago.controller.store.tables import TABLES
+
+_COLUMNS: Final = {
+    "name": "name",
+    "description": "description",
+    "admin_state_up": "admin_state_up",
+    "device_id": "device_id",
+    "device_owner": "device_owner",
+    "binding:host_id": "host_id",
+    "binding:vnic_type": "vnic_type",
+    "binding:profile": "profile",
+    "allowed_address_pairs": "allowed_address_pairs",
+    "port_security_enabled": "port_security_enabled",
+    "dns_name": "dns_name",
+    "propagate_uplink_status": "propagate_uplink_status",
+}
+_NOT_DIRECTLY: Final = frozenset(
+    {
+        "network:router_interface",
+        "network:ha_router_replicated_interface",
+        "network:router_gateway",
+        "network:router_ha_interface",
+        "network:floatingip",
+        "network:dhcp",
+    }
+)
+"""The owners of ports that belong to a router, a floating IP or a DHCP server, and go with it only."""
+_NETWORK_OWNERS_ATTRIBUTES: Final = ("mac_address", "port_security_enabled", "allowed_address_pairs")
+"""On somebody else's network, only an admin sets these."""
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
+    """A project sees its ports, and everybody's on its networks."""
+    networks = TABLES[Network].c
+    own_networks = select(networks.id).where(networks.project_id == reading.caller.project_id)
+    return lookup.rows(reading, Port, wanted, TABLES[Port].c.network_id.in_(own_networks))
+
+
+def owned(reading: Reading, port: Port) -> bool:
+    """The owner of a network may change what is plugged into it."""
+    parent = reading.view.get(Network, id=port.network_id)
+    return owned_by_project(reading, port) or (parent is not None and owned_by_project(reading, parent))
+
+
+def create(writing: Writing, values: Values) -> Port:
+    """Make a port with the addresses asked for, or one of any subnet with free ones."""
+    parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
+    _check_network_owner(writing, parent, values, "create_port")
+    port = add_port(
+        writing.txn,
+        network=parent,
+        project_id=values["project_id"],
+        device_owner=values["device_owner"],
+        device_id=values["device_id"],
+        addresses=(),
+        mac=values["mac_address"] or None,
+    )
+    give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
+    columns = chosen(values, _COLUMNS)
+    columns.setdefault("port_security_enabled", parent.port_security_enabled)
+    changed = replace(port, **columns)
+    groups = _groups(writing, changed, values["security_groups"])
+    return writing.txn.replace(port, _checked(replace(changed, security_group_ids=groups)))
+
+
+def update(writing: Writing, port: Port, values: Values) -> Port:
+    """Change a port."""
+    parent = writing.txn.get(Network, id=port.network_id)
+    assert parent is not None, "a port has its network"
+    _check_network_owner(writing, parent, values, "update_port")
+    _check_kept_by_service(port, values)
+    columns = chosen(values, _COLUMNS)
+    changed = replace(port, **columns)
+    mac = values.get("mac_address")
+    if mac and mac != port.mac_address:
+        if writing.txn.count(Port, network_id=port.network_id, mac_address=mac):
+            raise errors.MacAddressInUse(mac=mac, network_id=port.network_id)
+        changed = replace(changed, mac_address=mac)
+    if not isinstance(values.get("security_groups", ABSENT), Absent):
+        changed = replace(changed, security_group_ids=_groups(writing, changed, values["security_groups"]))
+    elif not changed.port_security_enabled and port.port_security_enabled and changed.security_group_ids:
+        raise errors.PortSecurityAndIPRequiredForSecurityGroups
+    if port.host_id != changed.host_id:
+        changed = replace(changed, up=False)
+    if not isinstance(values.get("fixed_ips", ABSENT), Absent):
+        change(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
+        writing.txn.touch(f"port/{port.id}")
+    return writing.txn.replace(port, _checked(changed))
+
+
+def delete(writing: Writing, port: Port) -> None:
+    """Delete a port that belongs to no router, floating IP or DHCP server."""
+    if port.device_owner in _NOT_DIRECTLY:
+        raise errors.ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
+    floating_rows.let_go_of(writing.txn, port.id)
+    remove_port(writing.txn, port)
+
+
+def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
+    """Ports as Neutron shows them."""
+    found = lookup.among(reading.view, FixedIp, "port_id", [port.id for port in ports])
+    addresses = lookup.grouped(sorted(found, key=lambda fixed_ip: fixed_ip.position), "port_id")
+    return [_render(reading, port, addresses.get(port.id, [])) for port in ports]
+
+
+def status(port: Port) -> str:
+    """ACTIVE once a node has wired it."""
+    return "ACTIVE" if port.up else "DOWN"
+
+
+def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp]) -> Rendered:
+    return {
+        **standard(port),
+        "network_id": port.network_id,
+        "mac_address": port.mac_address,
+        "admin_state_up": port.admin_state_up,
+        "status": status(port),
+        "device_id": port.device_id,
+        "device_owner": port.device_owner,
+        "fixed_ips": [
+            {"subnet_id": fixed_ip.subnet_id, "ip_address": str(fixed_ip.ip_address)} for fixed_ip in addresses
+        ],
+        "allowed_address_pairs": list(port.allowed_address_pairs),
+        "extra_dhcp_opts": list(port.extra_dhcp_opts),
+        "security_groups": list(port.security_group_ids),
+        "port_security_enabled": port.port_security_enabled,
+        "propagate_uplink_status": port.propagate_uplink_status,
+        "dns_name": port.dns_name,
+        "dns_assignment": [_dns_assignment(reading, port, fixed_ip) for fixed_ip in addresses],
+        "ip_allocation": "immediate",
+        **_binding(port),
+    }
+
+
+def _binding(port: Port) -> Rendered:
+    details: Rendered = {
+        "port_filter": True,
+        "ovs_hybrid_plug": False,
+        "bridge_name": "br-int",
+        "datapath_type": "system",
+        "connectivity": "l2",
+    }
+    return {
+        "binding:vnic_type": port.vnic_type,
+        "binding:profile": port.profile,
+        "binding:host_id": port.host_id,
+        "binding:vif_type": "ovs" if port.host_id else "unbound",
+        "binding:vif_details": details if port.host_id else {},
+    }
+
+
+def _dns_assignment(reading: Reading, port: Port, fixed_ip: FixedIp) -> Rendered:
+    hostname = port.dns_name or f"host-{str(fixed_ip.ip_address).replace('.', '-')}"
+    domain = reading.config.dns_domain.rstrip(".")
+    return {"ip_address": str(fixed_ip.ip_address), "hostname": hostname, "fqdn": f"{hostname}.{domain}."}
+
+
+def _check_network_owner(writing: Writing, parent: Network, values: Values, action: str) -> None:
+    if owned_by_project(writing.reading, parent):
+        return
+    open_values = (ABSENT, None, ())
+    asked = [name for name in _NETWORK_OWNERS_ATTRIBUTES if values.get(name) not in open_values]
+    if any("ip_address" in wish for wish in values.get("fixed_ips") or ()):
+        asked.append("fixed_ips:ip_address")
+    if values.get("device_owner", "").startswith("network:"):
+        asked.append("device_owner")
+    if asked:
+        rules = " and ".join(f"rule:{action}:{name}" for name in asked)
+        raise errors.PolicyNotAuthorized(rules=f"(rule:{action} and {rules})")
+
+
+def _check_kept_by_service(port: Port, values: Values) -> None:
+    """What belongs to a router or to the service keeps its owner, its device and its addresses."""
+    owner = values.get("device_owner", port.device_owner)
+    device = values.get("device_id", port.device_id)
+    if port.device_owner in _NOT_DIRECTLY and (owner, device) != (port.device_owner, port.device_id):
+        raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
+    addressed = not isinstance(values.get("fixed_ips", ABSENT), Absent)
+    if addressed and port.device_owner in {"network:router_ha_interface", "network:floatingip", "network:dhcp"}:
+        raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
+
+
+def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tuple[str, ...]:
+    if isinstance(asked, Absent):
+        default = port.port_security_enabled and not port.device_owner.startswith("network:")
+        return (security_group.ensure_default(writing.txn, port.project_id),) if default else ()
+    if asked and not port.port_security_enabled:
+        raise errors.PortSecurityAndIPRequiredForSecurityGroups
+    for group_id in asked:
+        _check_group(writing.txn, writing.reading, group_id)
+    return tuple(asked)
+
+
+def _check_group(txn: Transaction, reading: Reading, group_id: str) -> None:
+    group = txn.get(SecurityGroup, id=group_id)
+    if group is None or not owned_by_project(reading, group):
+        raise errors.SecurityGroupNotFound(security_group_id=group_id)
+
+
+def _checked(port: Port) -> Port:
+    if port.allowed_address_pairs and not port.port_security_enabled:
+        raise errors.AddressPairAndPortSecurityRequired
+    pairs = tuple({"mac_address": port.mac_address, **pair} for pair in port.allowed_address_pairs)
+    return replace(port, allowed_address_pairs=pairs)
+
+
+def _binding_field(name: str, convert: object, default: object) -> Field:
+    assert callable(convert)
+    return Field(
+        name=f"binding:{name}", parse=convert, default=default, post=True, put=True, admin_sets=True, admin_sees=True
+    )
+
+
+PORTS: Final = Resource(
+    name="port",
+    collection="ports",
+    kind=Port,
+    fields=(
+        *STANDARD,
+        Field(name="network_id", parse=parse.identifier, default=REQUIRED, post=True),
+        Field(name="admin_state_up", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="mac_address", parse=parse.empty_as_none(parse.mac), default=None, post=True, put=True),
+        Field(name="fixed_ips", parse=fixed_ips, post=True, put=True, sortable=False),
+        Field(name="device_id", parse=parse.text(255), default="", post=True, put=True),
+        Field(name="device_owner", parse=parse.text(255), default="", post=True, put=True),
+        Field(name="security_groups", parse=parse.list_of(parse.identifier), post=True, put=True, sortable=False),
+        Field(name="allowed_address_pairs", parse=address_pairs, default=(), post=True, put=True, filterable=False),
+        Field(name="extra_dhcp_opts", filterable=False, sortable=False),
+        Field(name="port_security_enabled", parse=parse.boolean, post=True, put=True),
+        Field(name="propagate_uplink_status", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="dns_name", parse=parse.hostname, default="", post=True, put=True),
+        Field(name="binding:vnic_type", parse=parse.one_of("normal"), default="normal", post=True, put=True),
+        _binding_field("host_id", lambda value: "" if value is None else parse.text(255)(value), ""),
+        _binding_field("profile", parse.mapping, {}),
+        Field(name="binding:vif_type", admin_sees=True),
+        Field(name="binding:vif_details", admin_sees=True, filterable=False, sortable=False),
+        Field(name="dns_assignment", filterable=False, sortable=False),
+        Field(name="ip_allocation"),
+        Field(name="status"),
+    ),
+    not_found=lambda port_id: errors.PortNotFound(port_id=port_id),
+    columns=("id", "name", "project_id", "network_id", "device_id", "device_owner"),
+    find=find,
+    owned=owned,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+    tagged=True,
+    limited=True,
+)

@@ -1,0 +1,121 @@
+"""A port's addresses: which are asked for, whether they can be, and how they change."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from futago.controller.resources import errors, parse
+from futago.controller.resources.definition import Absent
+from futago.controller.resources.service_ports import give_address
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Subnet
+from futago.values import IPv4Address
+
+Wishes = list[tuple[tuple[Subnet, ...], IPv4Address | None]]
+"""For each address: the subnets that it may come from, the best first, and the address if it is named."""
+
+_known = {"subnet_id": parse.nullable(parse.identifier), "ip_address": parse.nullable(parse.address)}
+
+
+def fixed_ips(value: Any) -> tuple[dict[str, Any], ...]:
+    """A list of {"subnet_id": …, "ip_address": …}, one of them at least."""
+    items = parse.list_of(parse.entry(_known, ()))(value)
+    kept = tuple({key: item for key, item in wish.items() if item is not None} for wish in items)
+    if any(not wish for wish in kept):
+        raise errors.InvalidInput(reason="IP allocation requires subnet_id or ip_address")
+    return kept
+
+
+def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] | Absent) -> Wishes:
+    """What a port of `network` is to get; unless a request says, one address of any subnet.
+
+    Raises:
+        errors.InvalidIpForNetwork: no subnet has the address.
+        errors.InvalidIpForSubnet: the named subnet has not.
+
+    """
+    subnets = tuple(txn.find(Subnet, network_id=network.id))
+    if isinstance(asked, Absent):
+        return [(subnets, None)] if subnets else []
+    return [_wish(network, subnets, wish) for wish in asked]
+
+
+def give(txn: Transaction, port: Port, wanted: Wishes) -> None:
+    """Give a port all of the addresses; a subnet that is used up passes the wish on to the next."""
+    for position, (subnets, address) in _named_first(wanted):
+        _give_one(txn, port, subnets, address, position)
+
+
+def change(txn: Transaction, port: Port, wanted: Wishes) -> None:
+    """Let a port have these addresses from now on; those that stay are not touched.
+
+    Raises:
+        errors.FipAssociated: a floating IP stands for one that would go.
+
+    """
+    held = txn.find(FixedIp, port_id=port.id)
+    staying: dict[int, FixedIp] = {}
+    for position, (subnets, address) in _named_first(wanted):
+        ids = {subnet.id for subnet in subnets}
+        free = [fixed_ip for fixed_ip in held if fixed_ip not in staying.values() and fixed_ip.subnet_id in ids]
+        kept = next((fixed_ip for fixed_ip in free if address in (None, fixed_ip.ip_address)), None)
+        if kept is not None:
+            staying[position] = kept
+    for fixed_ip in held:
+        if fixed_ip not in staying.values():
+            _take(txn, port, fixed_ip)
+    for position, (subnets, address) in _named_first(wanted):
+        if position in staying:
+            txn.replace(staying[position], replace(staying[position], position=position))
+        else:
+            _give_one(txn, port, subnets, address, position)
+
+
+def _named_first(wanted: Wishes) -> list[tuple[int, tuple[tuple[Subnet, ...], IPv4Address | None]]]:
+    """With their positions; an address that is named must not be given away as any."""
+    return sorted(enumerate(wanted), key=lambda item: item[1][1] is None)
+
+
+def _wish(
+    network: Network, subnets: tuple[Subnet, ...], wish: dict[str, Any]
+) -> tuple[tuple[Subnet, ...], IPv4Address | None]:
+    address, subnet_id = wish.get("ip_address"), wish.get("subnet_id")
+    if subnet_id is not None:
+        subnets = tuple(subnet for subnet in subnets if subnet.id == subnet_id)
+        if not subnets:
+            failure = f"Failed to create port on network {network.id}"
+            raise errors.InvalidInput(reason=f"{failure}, because fixed_ips included invalid subnet {subnet_id}")
+    if address is None:
+        return subnets, None
+    fitting = tuple(subnet for subnet in subnets if _usable(subnet, address))
+    if not fitting:
+        raise (errors.InvalidIpForSubnet if subnet_id else errors.InvalidIpForNetwork)(ip_address=address)
+    return fitting, address
+
+
+def _usable(subnet: Subnet, address: IPv4Address) -> bool:
+    """Neither the network's own nor the broadcast address."""
+    if subnet.cidr.prefixlen >= 31:
+        return address in subnet.cidr
+    return subnet.cidr.network_address < address < subnet.cidr.broadcast_address
+
+
+def _give_one(
+    txn: Transaction, port: Port, subnets: Sequence[Subnet], address: IPv4Address | None, position: int
+) -> None:
+    for subnet in subnets:
+        if address is not None and txn.count(FixedIp, subnet_id=subnet.id, ip_address=address):
+            raise errors.IpAddressAlreadyAllocated(ip_address=address, subnet_id=subnet.id)
+        try:
+            give_address(txn, port, (subnet, address), position)
+        except errors.IpAddressGenerationFailure:
+            continue
+        return
+    raise errors.IpAddressGenerationFailure(network_id=port.network_id)
+
+
+def _take(txn: Transaction, port: Port, fixed_ip: FixedIp) -> None:
+    if txn.count(FloatingIp, port_id=port.id, fixed_ip_address=fixed_ip.ip_address):
+        raise errors.FipAssociated(port_id=port.id)
+    txn.remove(fixed_ip)

@@ -1,0 +1,162 @@
+"""Quotas: how many of each thing a project may have."""
+
+from typing import Any, Final
+
+from futago.controller.resources import errors, parse
+from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
+from futago.controller.store.database import Transaction, View
+from futago.controller.store.rows import (
+    FloatingIp,
+    Network,
+    Port,
+    Quota,
+    Router,
+    Row,
+    SecurityGroup,
+    SecurityGroupRule,
+    Subnet,
+)
+
+DEFAULTS: Final = {
+    "network": 100,
+    "subnet": 100,
+    "port": 500,
+    "router": 10,
+    "floatingip": 50,
+    "security_group": 10,
+    "security_group_rule": 100,
+}
+"""Neutron's limits; -1 is none."""
+_KINDS: Final[dict[str, type[Row]]] = {
+    "network": Network,
+    "subnet": Subnet,
+    "port": Port,
+    "router": Router,
+    "floatingip": FloatingIp,
+    "security_group": SecurityGroup,
+    "security_group_rule": SecurityGroupRule,
+}
+_UNBOUNDED: Final = -1
+
+
+def check(txn: Transaction, project_id: str, resource: str, more: int) -> None:
+    """See that the project may have `more` of a resource; what belongs to nobody is not counted.
+
+    Raises:
+        errors.OverQuota: it may not.
+
+    """
+    limit = limits(txn, project_id)[resource]
+    if project_id and limit != _UNBOUNDED and used(txn, project_id, resource) + more > limit:
+        raise errors.OverQuota(overs=[resource])
+
+
+def limits(view: View, project_id: str) -> dict[str, int]:
+    """The project's limits, the defaults where it has none of its own."""
+    return {**DEFAULTS, **{quota.resource: quota.limit for quota in view.find(Quota, project_id=project_id)}}
+
+
+def used(view: View, project_id: str, resource: str) -> int:
+    """How many the project has."""
+    return view.count(_KINDS[resource], project_id=project_id)
+
+
+def show_all(reading: Reading, _params: Params) -> Rendered:
+    """Of every project that has limits of its own."""
+    _admin_only(reading, "get_quota")
+    projects = sorted({quota.project_id for quota in reading.view.find(Quota)})
+    shown = [{**limits(reading.view, project), "project_id": project, "tenant_id": project} for project in projects]
+    return {"quotas": shown}
+
+
+def show(reading: Reading, params: Params) -> Rendered:
+    """The limits of one project."""
+    project_id = _project(reading, params)
+    return {"quota": limits(reading.view, project_id)}
+
+
+def show_defaults(reading: Reading, params: Params) -> Rendered:
+    """The limits of a project that has none of its own."""
+    _project(reading, params)
+    return {"quota": dict(DEFAULTS)}
+
+
+def show_details(reading: Reading, params: Params) -> Rendered:
+    """The limits of one project, with what it uses."""
+    project_id = _project(reading, params)
+    return {
+        "quota": {
+            resource: {"limit": limit, "used": used(reading.view, project_id, resource), "reserved": 0}
+            for resource, limit in limits(reading.view, project_id).items()
+        }
+    }
+
+
+def show_caller(reading: Reading, _params: Params) -> Rendered:
+    """Whose limits `/quotas/<project>` would show."""
+    project_id = reading.caller.project_id
+    return {"tenant": {"tenant_id": project_id, "project_id": project_id}}
+
+
+def update(writing: Writing, params: Params, body: Any) -> Rendered:
+    """Give a project limits of its own."""
+    _admin_only(writing.reading, "update_quota")
+    project_id = params["project_id"]
+    for resource, limit in _asked(body).items():
+        known = writing.txn.get(Quota, project_id=project_id, resource=resource)
+        fresh = Quota(project_id=project_id, resource=resource, limit=limit)
+        if known is None:
+            writing.txn.add(fresh)
+        else:
+            writing.txn.replace(known, fresh)
+    return {"quota": limits(writing.txn, project_id)}
+
+
+def delete(writing: Writing, params: Params, _body: Any) -> None:
+    """Back to the defaults."""
+    _admin_only(writing.reading, "delete_quota")
+    for quota in writing.txn.find(Quota, project_id=params["project_id"]):
+        writing.txn.remove(quota)
+
+
+def _project(reading: Reading, params: Params) -> str:
+    project_id = params["project_id"]
+    if project_id != reading.caller.project_id:
+        _admin_only(reading, "get_quota")
+    return project_id
+
+
+def _admin_only(reading: Reading, rule: str) -> None:
+    if not reading.caller.admin:
+        raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
+
+
+def _asked(body: Any) -> dict[str, int]:
+    wanted = body.get("quota") if isinstance(body, dict) else None
+    if not isinstance(wanted, dict):
+        raise errors.HTTPBadRequest(message="Unable to find 'quota' in request body")
+    ignored = {"tenant_id", "project_id", "force", "check_limit"}
+    unknown = [name for name in wanted if name not in DEFAULTS and name not in ignored]
+    if unknown:
+        raise errors.HTTPBadRequest(message=f"Unrecognized attribute(s) '{', '.join(unknown)}'")
+    return {name: _limit(name, value) for name, value in wanted.items() if name in DEFAULTS}
+
+
+def _limit(name: str, value: Any) -> int:
+    try:
+        return parse.integer(_UNBOUNDED, 2**31 - 1)(value)
+    except parse.Unfit as error:
+        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {error}.") from error
+
+
+ACTIONS: Final = (
+    Action("GET", "/quotas", read=show_all),
+    Action("GET", "/quotas/tenant", read=show_caller),
+    Action("GET", "/quotas/project", read=show_caller),
+    Action("GET", "/quotas/{project_id}", read=show),
+    Action("GET", "/quotas/{project_id}/default", read=show_defaults),
+    Action("GET", "/quotas/{project_id}/details", read=show_details),
+    Action("GET", "/quotas/{project_id}/details.json", read=show_details),
+    Action("PUT", "/quotas/{project_id}", write=update),
+    Action("DELETE", "/quotas/{project_id}", write=delete, status=204),
+)

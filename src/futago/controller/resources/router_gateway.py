@@ -1,0 +1,107 @@
+"""A router's way out: its port on an external network."""
+
+from typing import Any
+
+from msgspec.structs import replace
+
+from futago.controller.resources import errors, lookup, network, parse
+from futago.controller.resources.definition import ABSENT, Writing
+from futago.controller.resources.port_addresses import change as change_addresses
+from futago.controller.resources.port_addresses import fixed_ips, give, wishes
+from futago.controller.resources.router_legs import GATEWAY, check_no_overlap, legs
+from futago.controller.resources.service_ports import add_port, remove_port
+from futago.controller.store.rows import FloatingIp, Network, Port, Router, Subnet
+
+Info = dict[str, Any]
+"""`external_gateway_info` as a request gives it."""
+
+_read = parse.entry(
+    {"network_id": parse.identifier, "enable_snat": parse.boolean, "external_fixed_ips": fixed_ips},
+    ("network_id",),
+)
+
+
+def parse_info(value: Any) -> Info | None:
+    """Null and {} take the gateway away."""
+    return None if value in (None, {}) else _read(value)
+
+
+def change(writing: Writing, router: Router, info: Info | None) -> Router:
+    """Set, change or clear the gateway of `router`.
+
+    Raises:
+        errors.RouterExternalGatewayInUseByFloatingIp: floating IPs need the gateway that would go.
+
+    """
+    if info is not None:
+        _check_policy(writing, info)
+        info = {**info, "network_id": _external(writing, info["network_id"]).id}
+    staying = info is not None and info["network_id"] == router.gateway_network_id
+    if not staying:
+        router = _clear(writing, router)
+    if info is None:
+        return router
+    return _keep(writing, router, info) if staying else _set(writing, router, info)
+
+
+def _check_policy(writing: Writing, info: Info) -> None:
+    asked = [name for name in ("enable_snat", "external_fixed_ips") if name in info]
+    if asked and not writing.caller.admin:
+        rules = " and ".join(f"rule:update_router:external_gateway_info:{name}" for name in asked)
+        raise errors.PolicyNotAuthorized(rules=f"(rule:update_router and {rules})")
+
+
+def _external(writing: Writing, network_id: str) -> Network:
+    external = lookup.one(writing.reading, network.NETWORKS, network_id)
+    if not external.external:
+        raise errors.BadRequest(resource="router", reason=f"Network {network_id} is not an external network")
+    return external
+
+
+def _clear(writing: Writing, router: Router) -> Router:
+    if router.gateway_port_id is None:
+        return router
+    if writing.txn.count(FloatingIp, router_id=router.id):
+        raise errors.RouterExternalGatewayInUseByFloatingIp(router_id=router.id, network_id=router.gateway_network_id)
+    port = writing.txn.get(Port, id=router.gateway_port_id)
+    cleared = replace(router, gateway_port_id=None, gateway_network_id=None, enable_snat=True)
+    cleared = writing.txn.replace(router, cleared)
+    if port is not None:
+        remove_port(writing.txn, port)
+    return cleared
+
+
+def _set(writing: Writing, router: Router, info: Info) -> Router:
+    txn = writing.txn
+    external = txn.get(Network, id=info["network_id"])
+    assert external is not None, "it has been looked up"
+    if not txn.count(Subnet, network_id=external.id):
+        raise errors.ExternalIpAddressExhausted(network_id=external.id)
+    port = add_port(txn, network=external, project_id="", device_owner=GATEWAY, device_id=router.id)
+    before = legs(txn, router)
+    asked = info.get("external_fixed_ips") or ABSENT
+    give(txn, port, wishes(txn, external, asked))
+    for leg in legs(txn, router):
+        if leg.port.id == port.id:
+            check_no_overlap(before, leg.subnet)
+    return txn.replace(
+        router,
+        replace(
+            router,
+            gateway_port_id=port.id,
+            gateway_network_id=external.id,
+            enable_snat=info.get("enable_snat", True),
+        ),
+    )
+
+
+def _keep(writing: Writing, router: Router, info: Info) -> Router:
+    """The same network: the port stays, its addresses change if the request names them."""
+    port = writing.txn.get(Port, id=router.gateway_port_id)
+    external = writing.txn.get(Network, id=info["network_id"])
+    assert port is not None
+    assert external is not None
+    if info.get("external_fixed_ips"):
+        change_addresses(writing.txn, port, wishes(writing.txn, external, info["external_fixed_ips"]))
+        writing.txn.touch(f"router/{router.id}")
+    return writing.txn.replace(router, replace(router, enable_snat=info.get("enable_snat", router.enable_snat)))

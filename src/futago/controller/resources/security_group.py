@@ -1,0 +1,162 @@
+"""Security groups, and the default one that every project has."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from msgspec.structs import replace
+from sqlalchemy import Text, cast
+
+from futago.controller.resources import errors, lookup, parse, security_group_rule
+from futago.controller.resources.definition import (
+    STANDARD,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.store.database import Transaction, View
+from futago.controller.store.rows import DefaultSecurityGroup, Port, SecurityGroup, SecurityGroupRule
+from futago.controller.store.tables import TABLES
+
+_COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
+_ETHERTYPES: Final = ("IPv4", "IPv6")
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
+    """A project sees its own groups."""
+    return lookup.rows(reading, SecurityGroup, wanted)
+
+
+def create(writing: Writing, values: Values) -> SecurityGroup:
+    """Make a group that lets everything out and nothing in."""
+    if values["name"] == "default":
+        raise errors.SecurityGroupDefaultAlreadyExists
+    ensure_default(writing.txn, values["project_id"])
+    return _add(writing.txn, values["project_id"], chosen(values, _COLUMNS))
+
+
+def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGroup:
+    """Change a group; the default one keeps its name."""
+    default = writing.txn.get(DefaultSecurityGroup, security_group_id=group.id) is not None
+    if default and values.get("name", "default") != "default":
+        raise errors.SecurityGroupCannotUpdateDefault
+    return writing.txn.replace(group, replace(group, **chosen(values, _COLUMNS)))
+
+
+def delete(writing: Writing, group: SecurityGroup) -> None:
+    """Delete a group that no port has, with its rules and those that name it."""
+    txn = writing.txn
+    default = txn.get(DefaultSecurityGroup, security_group_id=group.id)
+    if default is not None and not writing.caller.admin:
+        raise errors.SecurityGroupCannotRemoveDefault
+    if _in_use(txn, group.id):
+        raise errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
+    if default is not None:
+        txn.remove(default)
+    for rule in txn.find(SecurityGroupRule, security_group_id=group.id):
+        txn.remove(rule)
+    for rule in txn.find(SecurityGroupRule, remote_group_id=group.id):
+        txn.remove(rule)
+    txn.remove(group)
+
+
+def render(reading: Reading, groups: Sequence[SecurityGroup]) -> list[Rendered]:
+    """Groups as Neutron shows them, rules included."""
+    found = lookup.among(reading.view, SecurityGroupRule, "security_group_id", [group.id for group in groups])
+    rules = lookup.grouped(found, "security_group_id")
+    return [
+        {
+            **standard(group),
+            "stateful": group.stateful,
+            "shared": False,
+            "security_group_rules": security_group_rule.render(reading, rules.get(group.id, [])),
+        }
+        for group in groups
+    ]
+
+
+def default_of(view: View, project_id: str) -> str | None:
+    """The id of the project's default group, if it has it yet."""
+    known = view.get(DefaultSecurityGroup, project_id=project_id)
+    return None if known is None else known.security_group_id
+
+
+def ensure_default(txn: Transaction, project_id: str) -> str:
+    """The id of the project's default group, which lets its members reach each other; made on first use."""
+    known = default_of(txn, project_id)
+    if known is not None:
+        return known
+    group = _add(txn, project_id, {"name": "default", "description": "Default security group"}, default=True)
+    txn.add(DefaultSecurityGroup(project_id=project_id, security_group_id=group.id))
+    for ethertype in _ETHERTYPES:
+        _add_rule(txn, group, ethertype, "ingress", remote_group_id=group.id, default=True)
+    return group.id
+
+
+def _add(txn: Transaction, project_id: str, columns: Mapping[str, object], *, default: bool = False) -> SecurityGroup:
+    group = txn.add(SecurityGroup(id=str(uuid.uuid4()), project_id=project_id, **columns))  # type: ignore[arg-type]
+    for ethertype in _ETHERTYPES:
+        _add_rule(txn, group, ethertype, "egress", remote_group_id=None, default=default)
+    return group
+
+
+def _add_rule(
+    txn: Transaction,
+    group: SecurityGroup,
+    ethertype: str,
+    direction: str,
+    *,
+    remote_group_id: str | None,
+    default: bool,
+) -> None:
+    txn.add(
+        SecurityGroupRule(
+            id=str(uuid.uuid4()),
+            project_id=group.project_id,
+            security_group_id=group.id,
+            direction=direction,
+            ethertype=ethertype,
+            remote_group_id=remote_group_id,
+            belongs_to_default_sg=default,
+        )
+    )
+
+
+def _in_use(txn: Transaction, group_id: str) -> bool:
+    """A port keeps its groups as a JSON list, in which an id cannot be part of another."""
+    listed = cast(TABLES[Port].c.security_group_ids, Text).contains(group_id)
+    return bool(txn.search(Port, listed, limit=1))
+
+
+def _wanting(reading: Reading) -> bool:
+    return bool(reading.caller.project_id) and default_of(reading.view, reading.caller.project_id) is None
+
+
+SECURITY_GROUPS: Final = Resource(
+    name="security_group",
+    collection="security_groups",
+    kind=SecurityGroup,
+    fields=(
+        *STANDARD,
+        Field(name="stateful", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="shared", sortable=False),
+        Field(name="security_group_rules", filterable=False, sortable=False),
+    ),
+    not_found=lambda group_id: errors.SecurityGroupNotFound(security_group_id=group_id),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+    wanting=_wanting,
+    provide=lambda writing: ensure_default(writing.txn, writing.caller.project_id),
+    tagged=True,
+    limited=True,
+)

@@ -1,0 +1,206 @@
+"""Rules of security groups."""
+
+import ipaddress
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from futago.controller.resources import errors, lookup, parse
+from futago.controller.resources.definition import (
+    REQUIRED,
+    STANDARD,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    owned_by_project,
+    standard,
+)
+from futago.controller.store.rows import DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
+
+_NUMBERS: Final = {
+    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "hopopt": 0, "icmp": 1, "igmp": 2, "ip": 0, "ipip": 4,
+    "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "icmpv6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
+    "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
+}  # fmt: skip
+"""The protocols that have names in the API, by their numbers (IANA)."""
+_WITH_PORTS: Final = {_NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
+_ICMP: Final = {_NUMBERS["icmp"], _NUMBERS["ipv6-icmp"]}
+_ANY: Final = frozenset({"0", "any", "ip", "hopopt"})
+_UNIQUE: Final = (
+    "direction",
+    "ethertype",
+    "protocol",
+    "port_range_min",
+    "port_range_max",
+    "remote_ip_prefix",
+    "remote_group_id",
+)
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroupRule]:
+    """A project sees the rules of its groups."""
+    return lookup.rows(reading, SecurityGroupRule, wanted)
+
+
+def create(writing: Writing, values: Values) -> SecurityGroupRule:
+    """Add a rule to a group; the same rule twice is refused."""
+    group_id = values["security_group_id"]
+    _one_group(writing, group_id)
+    if values["remote_group_id"] is not None:
+        _one_group(writing, values["remote_group_id"])
+    _check(values)
+    for rule in writing.txn.find(SecurityGroupRule, security_group_id=group_id):
+        if all(getattr(rule, name) == values[name] for name in _UNIQUE):
+            raise errors.SecurityGroupRuleExists(rule_id=rule.id)
+    return writing.txn.add(
+        SecurityGroupRule(
+            id=str(uuid.uuid4()),
+            project_id=values["project_id"],
+            security_group_id=group_id,
+            description=values["description"],
+            belongs_to_default_sg=writing.txn.count(DefaultSecurityGroup, security_group_id=group_id) > 0,
+            **{name: values[name] for name in _UNIQUE},
+        )
+    )
+
+
+def delete(writing: Writing, rule: SecurityGroupRule) -> None:
+    """Take a rule out of its group."""
+    writing.txn.remove(rule)
+
+
+def render(_reading: Reading, rules: Sequence[SecurityGroupRule]) -> list[Rendered]:
+    """Rules as Neutron shows them."""
+    return [
+        {
+            **{name: value for name, value in standard(rule).items() if name not in {"name", "tags"}},
+            "security_group_id": rule.security_group_id,
+            **{name: getattr(rule, name) for name in _UNIQUE},
+            "remote_address_group_id": None,
+            "normalized_cidr": _normalized(rule.remote_ip_prefix),
+            "belongs_to_default_sg": rule.belongs_to_default_sg,
+        }
+        for rule in rules
+    ]
+
+
+def _one_group(writing: Writing, group_id: str) -> None:
+    group = writing.txn.get(SecurityGroup, id=group_id)
+    if group is None or not owned_by_project(writing.reading, group):
+        raise errors.SecurityGroupNotFound(security_group_id=group_id)
+
+
+def _check(values: Values) -> None:
+    if values["remote_group_id"] is not None and values["remote_ip_prefix"] is not None:
+        raise errors.SecurityGroupRemoteGroupAndRemoteIpPrefix
+    prefix, ethertype = values["remote_ip_prefix"], values["ethertype"]
+    if prefix is not None and f"IPv{ipaddress.ip_network(prefix, strict=False).version}" != ethertype:
+        raise errors.SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)
+    _check_protocol(values["protocol"], ethertype)
+    _check_ports(values["protocol"], values["port_range_min"], values["port_range_max"])
+
+
+def _check_protocol(protocol: str | None, ethertype: str) -> None:
+    if ethertype == "IPv4" and protocol is not None and protocol.startswith(("ipv6-", "icmpv6")):
+        raise errors.SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
+
+
+def _check_ports(protocol: str | None, lowest: int | None, highest: int | None) -> None:
+    if lowest is None and highest is None:
+        return
+    number = None if protocol is None else _number(protocol)
+    if number in _ICMP:
+        _check_icmp(lowest, highest)
+    elif number not in _WITH_PORTS:
+        raise errors.SecurityGroupInvalidProtocolForPort(protocol=protocol, supported="TCP, UDP, UDPLITE, SCTP, DCCP")
+    elif lowest is None or highest is None or lowest > highest:
+        raise errors.SecurityGroupInvalidPortRange
+    elif lowest == 0:
+        raise errors.SecurityGroupInvalidPortValue(port=lowest)
+
+
+def _check_icmp(kind: int | None, code: int | None) -> None:
+    if kind is None:
+        raise errors.SecurityGroupMissingIcmpType(code=code)
+    for field, attribute, value in (("type", "port_range_min", kind), ("code", "port_range_max", code)):
+        if value is not None and value > 255:
+            raise errors.SecurityGroupInvalidIcmpValue(field=field, attribute=attribute, value=value)
+
+
+def _number(protocol: str) -> int:
+    return int(protocol) if protocol.isdecimal() else _NUMBERS[protocol]
+
+
+def _protocol(value: Any) -> str | None:
+    """The name or number as it was given, in lower case; every word for "any" is none."""
+    if value is None:
+        return None
+    text = str(value).lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
+    if text in _ANY:
+        return None
+    if text in _NUMBERS or (text.isascii() and text.isdecimal() and int(text) <= 255):
+        return text
+    raise errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(_NUMBERS))
+
+
+def _ethertype(value: Any) -> str:
+    known = {"ipv4": "IPv4", "ipv6": "IPv6"}
+    text = value.lower() if isinstance(value, str) else ""
+    if text not in known:
+        raise errors.SecurityGroupRuleInvalidEtherType(ethertype=value, values="IPv4, IPv6")
+    return known[text]
+
+
+def _port(value: Any) -> int | None:
+    if value in (None, ""):
+        return None
+    try:
+        return parse.integer(0, 65535)(value)
+    except (parse.Unfit, errors.InvalidInput) as error:
+        raise errors.SecurityGroupInvalidPortValue(port=value) from error
+
+
+def _prefix(value: Any) -> str:
+    text = parse.text(64)(value)
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError as error:
+        raise errors.InvalidCIDR(value=text) from error
+    return text
+
+
+def _normalized(prefix: str | None) -> str | None:
+    return None if prefix is None else str(ipaddress.ip_network(prefix, strict=False))
+
+
+SECURITY_GROUP_RULES: Final = Resource(
+    name="security_group_rule",
+    collection="security_group_rules",
+    kind=SecurityGroupRule,
+    fields=(
+        *(field for field in STANDARD if field.name not in {"name", "description", "tags"}),
+        Field(name="description", parse=parse.text(255), default="", post=True),
+        Field(name="security_group_id", parse=parse.identifier, default=REQUIRED, post=True),
+        Field(name="direction", parse=parse.one_of("ingress", "egress"), default=REQUIRED, post=True),
+        Field(name="ethertype", parse=_ethertype, default="IPv4", post=True),
+        Field(name="protocol", parse=_protocol, default=None, post=True),
+        Field(name="port_range_min", parse=_port, default=None, post=True),
+        Field(name="port_range_max", parse=_port, default=None, post=True),
+        Field(name="remote_ip_prefix", parse=parse.empty_as_none(_prefix), default=None, post=True),
+        Field(name="remote_group_id", parse=parse.empty_as_none(parse.identifier), default=None, post=True),
+        Field(name="remote_address_group_id", parse=parse.nothing, post=True),
+        Field(name="normalized_cidr"),
+        Field(name="belongs_to_default_sg"),
+    ),
+    not_found=lambda rule_id: errors.SecurityGroupRuleNotFound(rule_id=rule_id),
+    columns=("id", "project_id", "security_group_id"),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    delete=delete,
+    limited=True,
+)

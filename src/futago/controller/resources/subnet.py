@@ -1,0 +1,251 @@
+"""Subnets: address ranges of networks, their pools, gateways and what DHCP tells."""
+
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import combinations
+from typing import Any, Final
+
+from msgspec.structs import replace
+from sqlalchemy import or_, select
+
+from futago.controller import allocate
+from futago.controller.resources import dhcp, errors, lookup, network, parse
+from futago.controller.resources.definition import (
+    ABSENT,
+    REQUIRED,
+    STANDARD,
+    Absent,
+    Field,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import FixedIp, HostRoute, Network, Pool, Port, Router, Subnet
+from futago.controller.store.tables import TABLES
+from futago.values import IPv4Address, IPv4Network
+
+_COLUMNS: Final = {
+    "name": "name",
+    "description": "description",
+    "enable_dhcp": "enable_dhcp",
+    "dns_nameservers": "dns_nameservers",
+    "host_routes": "host_routes",
+    "service_types": "service_types",
+}
+_MOST_NAMESERVERS: Final = 5
+_MOST_ROUTES: Final = 20
+_LONGEST_DHCP_PREFIX: Final = 30
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
+    """Everybody sees, besides the own subnets, those of own and of shared networks."""
+    networks = TABLES[Network].c
+    shown = select(networks.id).where(
+        or_(networks.shared.is_(True), networks.project_id == reading.caller.project_id),
+    )
+    return lookup.rows(reading, Subnet, wanted, TABLES[Subnet].c.network_id.in_(shown))
+
+
+def create(writing: Writing, values: Values) -> Subnet:
+    """Make a subnet, and start DHCP on its network if it wants it."""
+    parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
+    if not owned_by_project(writing.reading, parent):
+        raise errors.PolicyNotAuthorized(rules="rule:create_subnet")
+    cidr = _cidr(writing.txn, values)
+    gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
+    pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
+    row = Subnet(
+        id=str(uuid.uuid4()),
+        project_id=values["project_id"],
+        network_id=parent.id,
+        cidr=cidr,
+        gateway_ip=gateway,
+        allocation_pools=pools,
+        **chosen(values, _COLUMNS),
+    )
+    _check(row)
+    row = writing.txn.add(row)
+    if row.enable_dhcp:
+        dhcp.place(writing.txn, writing.config, row.network_id)
+    return row
+
+
+def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
+    """Change a subnet; a gateway that a router has cannot move."""
+    changed = replace(row, **chosen(values, {**_COLUMNS, "gateway_ip": "gateway_ip"}))
+    if values.get("allocation_pools"):
+        changed = replace(changed, allocation_pools=values["allocation_pools"])
+    if row.gateway_ip is not None and changed.gateway_ip != row.gateway_ip:
+        _check_gateway_is_free(writing.txn, row, row.gateway_ip)
+    _check(changed)
+    changed = writing.txn.replace(row, changed)
+    if changed.enable_dhcp:
+        dhcp.place(writing.txn, writing.config, row.network_id)
+    elif row.enable_dhcp:
+        _end_dhcp(writing.txn, row)
+    return changed
+
+
+def delete(writing: Writing, row: Subnet) -> None:
+    """Delete a subnet that no port but the DHCP servers' has an address in."""
+    txn = writing.txn
+    held = {fixed_ip.port_id for fixed_ip in txn.find(FixedIp, subnet_id=row.id)}
+    if any(port.device_owner != "network:dhcp" for port in lookup.among(txn, Port, "id", held)):
+        raise errors.SubnetInUse(subnet_id=row.id, reason="One or more ports have an IP allocation from this subnet")
+    _end_dhcp(txn, row)
+    txn.remove(row)
+
+
+def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
+    """Subnets as Neutron shows them."""
+    network_ids = {row.network_id for row in subnets}
+    external = {row.id for row in lookup.among(reading.view, Network, "id", network_ids) if row.external}
+    return [
+        {
+            **standard(row),
+            "network_id": row.network_id,
+            "ip_version": 4,
+            "subnetpool_id": None,
+            "enable_dhcp": row.enable_dhcp,
+            "ipv6_ra_mode": None,
+            "ipv6_address_mode": None,
+            "gateway_ip": None if row.gateway_ip is None else str(row.gateway_ip),
+            "cidr": str(row.cidr),
+            "allocation_pools": [{"start": str(pool.start), "end": str(pool.end)} for pool in row.allocation_pools],
+            "host_routes": [
+                {"destination": str(route.destination), "nexthop": str(route.nexthop)} for route in row.host_routes
+            ],
+            "dns_nameservers": [str(server) for server in row.dns_nameservers],
+            "router:external": row.network_id in external,
+            "service_types": list(row.service_types),
+            "segment_id": None,
+        }
+        for row in subnets
+    ]
+
+
+def _cidr(txn: Transaction, values: Values) -> IPv4Network:
+    if values["ip_version"] != 4:
+        raise errors.InvalidInput(reason="IPv6 subnets are not supported by this version")
+    cidr = values["cidr"]
+    if not isinstance(cidr, IPv4Network):
+        raise errors.BadRequest(resource="subnets", reason="a subnetpool must be specified in the absence of a cidr")
+    if cidr.prefixlen == 0:
+        raise errors.InvalidInput(reason="0 is not allowed as CIDR prefix length")
+    if cidr.is_multicast or cidr.is_loopback:
+        raise errors.InvalidInput(reason=f"{cidr} is not a range of addresses that hosts can have")
+    if any(other.cidr.overlaps(cidr) for other in txn.find(Subnet, network_id=values["network_id"])):
+        asked = f"Requested subnet with cidr: {cidr} for network: {values['network_id']}"
+        raise errors.InvalidInput(reason=f"{asked} overlaps with another subnet")
+    return cidr
+
+
+def _check(row: Subnet) -> None:
+    hosts = allocate.hosts(row.cidr)
+    if row.enable_dhcp and row.cidr.prefixlen > _LONGEST_DHCP_PREFIX:
+        raise errors.InvalidInput(reason="Subnet has a prefix length that is incompatible with DHCP service enabled")
+    if row.gateway_ip is not None and not hosts.start <= row.gateway_ip <= hosts.end:
+        raise errors.InvalidInput(reason="Gateway is not valid on subnet")
+    if len(row.dns_nameservers) > _MOST_NAMESERVERS:
+        raise errors.DNSNameServersExhausted(subnet_id=row.id, limit=_MOST_NAMESERVERS)
+    if len(row.host_routes) > _MOST_ROUTES:
+        raise errors.HostRoutesExhausted(subnet_id=row.id, limit=_MOST_ROUTES)
+    _check_pools(row, hosts)
+
+
+def _check_pools(row: Subnet, hosts: Pool) -> None:
+    for pool in row.allocation_pools:
+        if pool.start > pool.end:
+            raise errors.InvalidAllocationPool(pool=_text(pool))
+        if not hosts.start <= pool.start <= pool.end <= hosts.end:
+            raise errors.OutOfBoundsAllocationPool(pool=_text(pool), cidr=row.cidr)
+        if row.gateway_ip is not None and pool.start <= row.gateway_ip <= pool.end:
+            raise errors.GatewayConflictWithAllocationPools(pool=_text(pool), ip_address=row.gateway_ip)
+    for first, second in combinations(sorted(row.allocation_pools, key=lambda pool: pool.start), 2):
+        if second.start <= first.end:
+            raise errors.OverlappingAllocationPools(first=_text(first), second=_text(second), cidr=row.cidr)
+
+
+def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPv4Address) -> None:
+    fixed_ip = txn.get(FixedIp, subnet_id=row.id, ip_address=gateway)
+    port = txn.get(Port, id=fixed_ip.port_id) if fixed_ip is not None else None
+    if port is not None and txn.count(Router, id=port.device_id):
+        raise errors.GatewayIpInUse(ip_address=gateway, port_id=port.id)
+
+
+def _end_dhcp(txn: Transaction, row: Subnet) -> None:
+    """Take the DHCP servers out of this subnet, and off the network if it was the last one with DHCP."""
+    others = txn.find(Subnet, network_id=row.network_id, enable_dhcp=True)
+    if not any(other.id != row.id for other in others):
+        dhcp.withdraw(txn, row.network_id)
+    servers = {port.id for port in txn.find(Port, network_id=row.network_id, device_owner="network:dhcp")}
+    for fixed_ip in txn.find(FixedIp, subnet_id=row.id):
+        if fixed_ip.port_id in servers:
+            txn.remove(fixed_ip)
+
+
+def _text(pool: Pool) -> str:
+    return f"{pool.start}-{pool.end}"
+
+
+def _pools(value: Any) -> tuple[Pool, ...]:
+    parsed = parse.list_of(parse.entry({"start": parse.address, "end": parse.address}, ("start", "end")))(value)
+    return tuple(Pool(item["start"], item["end"]) for item in parsed)
+
+
+def host_routes(value: Any) -> tuple[HostRoute, ...]:
+    """Routes as the API writes them."""
+    keys = ("destination", "nexthop")
+    parsed = parse.list_of(parse.entry({"destination": parse.cidr, "nexthop": parse.address}, keys))(value)
+    return tuple(HostRoute(item["destination"], item["nexthop"]) for item in parsed)
+
+
+def containing(subnets: Iterable[Subnet], address: IPv4Address) -> Subnet | None:
+    """The subnet that `address` belongs to."""
+    return next((row for row in subnets if address in row.cidr), None)
+
+
+def overlapping(cidr: IPv4Network, others: Collection[Subnet]) -> Subnet | None:
+    """The first of `others` that shares addresses with `cidr`."""
+    return next((row for row in others if row.cidr.overlaps(cidr)), None)
+
+
+def _null(name: str) -> Field:
+    return Field(name=name, parse=parse.nothing, post=True)
+
+
+SUBNETS: Final = Resource(
+    name="subnet",
+    collection="subnets",
+    kind=Subnet,
+    fields=(
+        *STANDARD,
+        Field(name="network_id", parse=parse.identifier, default=REQUIRED, post=True),
+        Field(name="ip_version", parse=parse.integer(4, 6), default=REQUIRED, post=True),
+        Field(name="cidr", parse=parse.empty_as_none(parse.cidr), post=True),
+        Field(name="gateway_ip", parse=parse.nullable(parse.address), default=ABSENT, post=True, put=True),
+        Field(name="allocation_pools", parse=_pools, default=(), post=True, put=True, filterable=False),
+        Field(name="enable_dhcp", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="dns_nameservers", parse=parse.list_of(parse.address), default=(), post=True, put=True),
+        Field(name="host_routes", parse=host_routes, default=(), post=True, put=True, filterable=False),
+        Field(name="service_types", parse=parse.list_of(parse.text(255)), default=(), post=True, put=True),
+        Field(name="router:external"),
+        *(_null(name) for name in ("subnetpool_id", "prefixlen", "segment_id", "ipv6_ra_mode", "ipv6_address_mode")),
+    ),
+    not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
+    columns=("id", "name", "project_id", "network_id"),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+    tagged=True,
+    limited=True,
+)
