@@ -1,7 +1,9 @@
 """Everything that touches the kernel: the sockets of one router, opened inside its namespace and used from outside.
 
-Three file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink), gratuitous ARP
-(packet). All calls return at once: the kernel does netlink's work within the `send`.
+Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
+gratuitous ARP (packet), lives only while it is used: the kernel takes about 15 ms to close one, and would take that
+for each router, one after the other, before it tells the warden that an engine has died.
+All calls return at once: the kernel does netlink's work within the `send`.
 """
 
 import ctypes
@@ -11,6 +13,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -41,6 +44,9 @@ class Outcome:
     changed: int
     """How many of them were needed."""
     problems: tuple[str, ...]
+
+
+_closer: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="close packet sockets")
 
 
 class Attachment:
@@ -136,13 +142,15 @@ class Attachment:
             OSError: an interface is down or gone; the others have been announced.
 
         """
+        frames = netns.run_inside(self._router.namespace, _open_for_frames)
         failed: OSError | None = None
         for address in addresses:
             try:
                 for frame in packet.gratuitous_arp(self._mac(address.interface), address.address.ip):
-                    self._frames.sendto(frame, (address.interface, 0))
+                    frames.sendto(frame, (address.interface, 0))
             except OSError as error:
                 failed = error
+        _closer.submit(frames.close)
         if failed:
             raise failed
 
@@ -164,7 +172,6 @@ class Attachment:
     def _open_all(self) -> None:
         self._adverts = self._opened(socket.AF_INET, socket.SOCK_RAW, packet.PROTOCOL)
         self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-        self._frames = self._opened(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._netlink.settimeout(2)
         self._set_up_adverts()
@@ -211,7 +218,7 @@ class Attachment:
     def _ioctl(self, request: int, interface: str) -> bytes:
         """Ask about an interface of the socket's namespace, which is not ours (netdevice(7))."""
         try:
-            return fcntl.ioctl(self._frames, request, struct.pack("=16s24x", interface.encode()[:15]))
+            return fcntl.ioctl(self._adverts, request, struct.pack("=16s24x", interface.encode()[:15]))
         except OSError as error:
             raise OSError(error.errno, f"no interface {interface}: {error.strerror}") from error
 
@@ -247,6 +254,11 @@ class Attachment:
             answers = rtnetlink.read_acknowledgements(self._netlink.recv(1 << 16))
             codes.update({s: code for s, code in answers.items() if s >= first})
         return [codes[first + i] for i in range(len(batch))]
+
+
+def _open_for_frames() -> socket.socket:
+    """Protocol 0: it sends, and receives nothing (packet(7))."""
+    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
 
 
 def _only_our_vrid(sock: socket.socket, vrid: int) -> None:

@@ -77,6 +77,6 @@ async def _run(
 
 
 def _allow_many_sockets() -> None:
-    """Three descriptors a router; the usual 1,024 would end at 340 routers."""
+    """Two descriptors a router, a third while it announces; the usual 1,024 would end at 340 routers."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
