@@ -122,6 +122,10 @@ class ThrowAwayHost:
         lines = path.read_bytes().splitlines() if path.exists() else []
         return decode(lines[-1], Report) if lines else Report(revision=0, roles=(), ports_up=(), failures=())
 
+    def reports(self) -> int:
+        """How many reports the controller got."""
+        return len((self.state / "reports").read_bytes().splitlines())
+
     def wait_for_revision(self, revision: int) -> Report:
         wait_until(lambda: self.last_report().revision >= revision, f"{self.name} has reached revision {revision}")
         return self.last_report()

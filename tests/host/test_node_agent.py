@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +12,8 @@ from futago.contract.specs import RouterSpec
 from futago.values import NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import DHCP, HA, HA_NET, INSIDE, NETNS, QG, QR, VM, VM_MAC, gateway_node, network, port, router
+
+VRRPD = f"{FUTAGO} vrrpd --socket {{state}}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &"
 
 
 @pytest.fixture
@@ -119,26 +120,62 @@ def test_a_port_that_nobody_knows_hears_nothing(node: ThrowAwayHost) -> None:
 
 
 def test_a_router_is_elected_for_once_it_is_wired_and_its_role_is_reported(node: ThrowAwayHost) -> None:
-    node.run(f"{FUTAGO} vrrpd --socket {node.state}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &")
+    node.run(VRRPD.format(state=node.state))
     node.give(gateway_node(ha=True), revision=1)
     report = node.wait_for_revision(1)
     assert {QR, QG, HA} <= set(report.ports_up)
-    wait_until(lambda: [role.role for role in node.last_report().roles] == [Role.ACTIVE], "it is active")
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
     addresses = json.loads(node.run(f"ip -n {NETNS} -j addr"))
     found = {one["local"] for link in addresses for one in link["addr_info"] if link["ifname"] != "lo"}
-    assert found >= {"169.254.192.1", "192.168.80.1", "10.0.80.101", "10.0.80.110"}
+    assert found == {"169.254.192.1", "192.168.80.1", "10.0.80.101", "10.0.80.110"}
+
+
+def test_a_restart_of_the_agent_changes_no_role(node: ThrowAwayHost) -> None:
+    node.run(VRRPD.format(state=node.state))
+    node.give(gateway_node(ha=True), revision=1)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
     since = node.last_report().roles[0].since
     node.stop_agent()
+    seen = node.reports()
     node.start_agent()
-    reports = node.state / "reports"
-    seen = len(reports.read_bytes().splitlines())
-    wait_until(lambda: len(reports.read_bytes().splitlines()) > seen + 2, "the agent reports again")
+    wait_until(lambda: node.reports() > seen + 2, "the agent reports again")
     assert [(role.role, role.since) for role in node.last_report().roles] == [(Role.ACTIVE, since)]
-    assert time.time() > since
+
+
+def test_a_removed_router_is_elected_for_no_more(node: ThrowAwayHost) -> None:
+    node.run(VRRPD.format(state=node.state))
+    node.give(gateway_node(ha=True), revision=1)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
     node.give([network(HA_NET, NetworkType.VXLAN, 1001)], revision=2)
     node.wait_for_revision(2)
-    assert node.last_report().roles == ()
+    assert roles(node) == []
     assert NETNS not in node.run("ip netns list")
+
+
+def test_an_engine_that_comes_late_is_told(node: ThrowAwayHost) -> None:
+    node.give(gateway_node(ha=True), revision=1)
+    node.wait_for_revision(1)
+    wait_until(lambda: "is `futago vrrpd` running?" in str(node.last_report().failures), "its absence is reported")
+    node.run(VRRPD.format(state=node.state))
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
+    wait_until(lambda: node.last_report().failures == (), "nothing fails any more")
+
+
+def test_a_replica_that_is_not_active_transmits_nothing(node: ThrowAwayHost) -> None:
+    """One frame with the router's MAC from the wrong node would teach every switch the wrong way."""
+    node.give(gateway_node(ha=True), revision=1)
+    node.wait_for_revision(1)
+    node.run("ip netns exec outside ping -c 5 -i 0.2 -W 1 10.0.80.101 >/dev/null; true")
+    sent = {
+        link["ifname"]: link["stats64"]["tx"]["packets"]
+        for link in json.loads(node.run(f"ip -n {NETNS} -s -j link"))
+        if link["ifname"].startswith(("qr-", "qg-"))
+    }
+    assert sent == {f"qr-{QR[:11]}": 0, f"qg-{QG[:11]}": 0}
+
+
+def roles(host: ThrowAwayHost) -> list[Role]:
+    return [role.role for role in host.last_report().roles]
 
 
 def flow_ages(host: ThrowAwayHost) -> list[float]:

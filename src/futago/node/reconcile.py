@@ -54,7 +54,7 @@ class _Seen:
 
     known: dict[str, Element] = field(default_factory=dict)
     touched: dict[str, Element] = field(default_factory=dict)
-    """Elements that were put and failed: something of them may be there."""
+    """Elements that failed to come or to go: something of them may be there."""
     unread: bool = True
     refused: str = ""
 
@@ -90,12 +90,14 @@ class Reconciler:
             surplus = [element for key, element in there.items() if key not in mine and self._due(key, element)]
             failures = _attempt(stage.driver.remove, surplus)
             for element in surplus:
-                if element.key in failures:
-                    self._fail(element, failures[element.key], HOST)
-                    continue
                 seen.known.pop(element.key, None)
                 seen.touched.pop(element.key, None)
-                self._troubles.pop(element.key, None)
+                if element.key in failures:
+                    # Half of it may be gone: if it is wanted again it is put again.
+                    seen.touched[element.key] = element
+                    self._fail(element, failures[element.key], HOST)
+                else:
+                    self._troubles.pop(element.key, None)
         self._forget_troubles_of_the_gone(wanted)
 
     def holds(self, element: Element) -> bool:
@@ -129,6 +131,9 @@ class Reconciler:
             seen.known, seen.refused = {}, str(error)
             return
         seen.known, seen.unread, seen.refused = dict(found), False, ""
+        for key, element in seen.known.items():
+            if key in mine and mine[key].element == element:
+                self._troubles.pop(key, None)
 
     def _put(self, stage: Stage, mine: Mapping[str, Owned]) -> None:
         seen = self._seen[stage.name]

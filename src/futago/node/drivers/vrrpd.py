@@ -19,7 +19,7 @@ _log = structlog.get_logger()
 
 
 class Elections:
-    """`on_role` is called when a router's role or error changes, `on_return` when the engine is there (again)."""
+    """`on_role` is called when a router's role or error changes, `on_return` when the engine comes or goes."""
 
     def __init__(self, client: VrrpdClient, *, on_role: Callable[[], None], on_return: Callable[[], None]) -> None:
         self._client = client
@@ -67,20 +67,22 @@ class Elections:
 
     async def watch(self) -> None:
         """Follow the engine for ever."""
-        present = True
+        present: bool | None = None
         while True:
             try:
+                await self._client.status()
+                if not present:
+                    _log.info("vrrp engine connected")
+                    present, self._engine_knows = True, False
+                    self._on_return()
                 async for status in self._client.watch():
-                    if not present or not self._statuses:
-                        self._engine_knows = False
-                        self._on_return()
-                    present = True
                     self._learn(status)
             except (VrrpdGone, RequestRefused) as error:
-                if present:
+                self._engine_knows = False
+                if present is not False:
                     _log.warning("vrrp engine away", error=str(error))
-                present, self._engine_knows = False, False
-                self._on_return()
+                    present = False
+                    self._on_return()
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def _learn(self, status: RouterStatus) -> None:
@@ -89,7 +91,12 @@ class Elections:
         if before is None or before.role is not status.role:
             was = None if before is None else str(before.role)
             _log.info("vrrp role changed", router=status.name, was=was, now=str(status.role), because=status.cause)
+        if status.error is None:
+            self._refused = {key: text for key, text in self._refused.items() if self._name(key) != status.name}
         self._on_role()
+
+    def _name(self, key: Key) -> str | None:
+        return self._told[key].name if key in self._told else None
 
     async def _running(self) -> set[str]:
         """The routers that an engine which we have not told anything yet elects for."""

@@ -1,0 +1,138 @@
+from msgspec.structs import replace
+
+from futago.contract.specs import DhcpRoute, StaticRoute
+from futago.node.features.compose import host_state
+from futago.node.features.dhcp import render_config, render_hosts, render_names
+from futago.node.features.ha import elections
+from futago.node.features.nat import nat, render
+from futago.node.features.routing import routing
+from futago.node.host import Layer3, Namespace, NftTable, OvsPort, Route, Veth
+from futago.values import IPv4Address, IPv4Interface, IPv4Network
+from futago.vrrp.config import Version, VirtualAddress, VirtualRoute
+from host.node_specs import DHCP, HA, INSIDE, NETNS, QG, QR, dhcp, gateway_node, router
+from unit.node.kit import PLACE, VLANS, golden, specs_of
+
+QR_NAME, QG_NAME, HA_NAME = f"qr-{QR[:11]}", f"qg-{QG[:11]}", f"ha-{HA[:11]}"
+
+
+def elements(kind: type, *, ha: bool) -> dict[str, object]:
+    state = host_state(specs_of(gateway_node(ha=ha)), VLANS, PLACE)
+    return {key: one.element for key, one in state.elements.items() if isinstance(one.element, kind)}
+
+
+def test_a_replica_has_its_own_address_only() -> None:
+    """What is on qr- and qg- is the virtual router's: a standby that had it would answer ARP."""
+    layer3 = elements(Layer3, ha=True)
+    assert layer3[f"layer3/{NETNS}/{HA_NAME}"] == Layer3(
+        namespace=NETNS, interface=HA_NAME, addresses=(IPv4Interface("169.254.192.1/18"),)
+    )
+    assert f"layer3/{NETNS}/{QR_NAME}" not in layer3
+
+
+def test_a_router_without_election_has_everything_and_says_so() -> None:
+    layer3 = elements(Layer3, ha=False)
+    assert layer3[f"layer3/{NETNS}/{QG_NAME}"] == Layer3(
+        namespace=NETNS,
+        interface=QG_NAME,
+        addresses=(IPv4Interface("10.0.80.101/24"), IPv4Interface("10.0.80.110/32")),
+        routes=(Route(destination=IPv4Network("0.0.0.0/0"), next_hop=IPv4Address("10.0.80.1")),),
+        announce=True,
+    )
+
+
+def test_every_replica_has_the_same_legs() -> None:
+    veths = elements(Veth, ha=True)
+    assert veths[f"veth/{NETNS}/{QR_NAME}"] == Veth(
+        namespace=NETNS,
+        name=QR_NAME,
+        host_name=f"hr-{QR[:11]}",
+        mac=router(ha=True).interfaces[0].mac,
+        mtu=1450,
+        up=True,
+    )
+    assert f"veth/{NETNS}/{HA_NAME}" in veths
+    assert all(len(veth.name) <= 15 and len(veth.host_name) <= 15 for veth in veths.values() if isinstance(veth, Veth))
+
+
+def test_a_leg_is_on_the_switch_with_its_networks_vlan() -> None:
+    port = elements(OvsPort, ha=True)[f"ovs-port/hr-{QR[:11]}"]
+    assert isinstance(port, OvsPort)
+    assert port.tag == VLANS[INSIDE]
+    assert dict(port.iface_ids)["iface-id"] == QR
+
+
+def test_a_router_that_is_down_is_quiet() -> None:
+    down = replace(router(ha=True), admin_state_up=False)
+    owned = [one.element for one in routing(specs_of([*gateway_node(), down]), VLANS, PLACE)]
+    assert Namespace(name=NETNS, forwarding=True) in owned
+    assert not any(veth.up for veth in owned if isinstance(veth, Veth))
+    assert not [one for one in owned if isinstance(one, Layer3)]
+    assert elections(specs_of([down])) == {}
+
+
+def test_an_extra_route_goes_out_by_the_leg_that_reaches_its_next_hop() -> None:
+    inner = StaticRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
+    lost = StaticRoute(destination=IPv4Network("172.17.0.0/16"), next_hop=IPv4Address("203.0.113.1"))
+    (config,) = elections(specs_of([replace(router(ha=True), routes=(inner, lost))])).values()
+    assert config.routes[1:] == (
+        VirtualRoute(destination=inner.destination, next_hop=inner.next_hop, interface=QR_NAME),
+    )
+
+
+def test_what_the_engine_is_told_of_a_router() -> None:
+    (config,) = elections(specs_of([router(ha=True)])).values()
+    assert (config.namespace, config.interface, config.version) == (NETNS, HA_NAME, Version.V2)
+    assert config.source == IPv4Address("169.254.192.1")
+    assert config.advertised == (IPv4Address("169.254.0.1"),)
+    assert config.addresses == (
+        VirtualAddress(interface=QG_NAME, address=IPv4Interface("10.0.80.101/24")),
+        VirtualAddress(interface=QG_NAME, address=IPv4Interface("10.0.80.110/32")),
+        VirtualAddress(interface=QR_NAME, address=IPv4Interface("192.168.80.1/24")),
+    )
+    assert config.routes == (
+        VirtualRoute(destination=IPv4Network("0.0.0.0/0"), next_hop=IPv4Address("10.0.80.1"), interface=QG_NAME),
+    )
+
+
+def test_the_table_of_a_router_with_floating_ips() -> None:
+    many = router(ha=True, floating=(("10.0.80.111", "192.168.80.11"), ("10.0.80.110", "192.168.80.10")))
+    assert many.gateway is not None
+    golden("floating_ips.nft", render(many, many.gateway))
+
+
+def test_the_table_of_a_router_without_snat() -> None:
+    plain = router(ha=True, floating=())
+    assert plain.gateway is not None
+    golden("no_snat.nft", render(plain, replace(plain.gateway, enable_snat=False)))
+
+
+def test_the_table_does_not_depend_on_who_is_active() -> None:
+    ours, theirs = router(ha=True), router(ha=True)
+    assert theirs.ha is not None
+    theirs = replace(theirs, ha=replace(theirs.ha, priority=100, address=IPv4Interface("169.254.192.2/18")))
+    assert nat(specs_of([ours])) == nat(specs_of([theirs]))
+
+
+def test_a_router_without_a_gateway_has_no_table() -> None:
+    alone = replace(router(ha=True), gateway=None, floating_ips=())
+    state = host_state(specs_of([*gateway_node(), alone]), VLANS, PLACE)
+    assert not [one for one in state.elements.values() if isinstance(one.element, NftTable)]
+
+
+def test_the_files_of_a_dhcp_server() -> None:
+    route = DhcpRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
+    spec = dhcp()
+    spec = replace(spec, subnets=(replace(spec.subnets[0], routes=(route,)),))
+    golden("server.dnsmasq", f"{render_config(spec)}# hosts\n{render_hosts(spec)}# names\n{render_names(spec)}")
+
+
+def test_clients_of_a_subnet_without_a_gateway_are_told_of_none() -> None:
+    """Without the option dnsmasq would name itself."""
+    spec = dhcp()
+    config = render_config(replace(spec, subnets=(replace(spec.subnets[0], gateway=None),)))
+    assert "option:router\n" in config
+
+
+def test_specs_whose_network_is_not_there_yet_wait_for_it() -> None:
+    state = host_state(specs_of([dhcp()]), {}, PLACE)
+    assert not [key for key in state.elements if DHCP[:11] in key]

@@ -1,0 +1,81 @@
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from futago.node.features.compose import host_state
+from futago.node.features.switching import allocate_vlans, switching
+from futago.node.host import DEAD_VLAN, FlowTable, HostState, OvsPort, Plug
+from futago.values import IPv4Address, NetworkType, Vlan
+from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port
+from unit.node.kit import PLACE, VLANS, golden, specs_of
+
+names = st.sets(st.text("abc", min_size=1, max_size=3))
+
+
+def flows_of(state: HostState) -> str:
+    tables = [one.element for one in state.elements.values() if isinstance(one.element, FlowTable)]
+    return "\n".join("\n".join([f"# {table.bridge}", *table.flows]) for table in tables) + "\n"
+
+
+def test_the_flows_of_a_network_node() -> None:
+    golden("network_node.flows", flows_of(host_state(specs_of(gateway_node(ha=True)), VLANS, PLACE)))
+
+
+def test_the_flows_of_a_compute_node() -> None:
+    here = replace(PLACE, bridge_mappings={}, local_ip=IPv4Address("192.0.2.2"))
+    golden("compute_node.flows", flows_of(host_state(specs_of(compute_node()), VLANS, here)))
+
+
+def test_vlan_and_gre_networks_have_their_own_marks_outside() -> None:
+    gre = network(INSIDE, NetworkType.GRE, 5, "vm")
+    vlan = replace(network(OUTSIDE, NetworkType.VLAN, 1234), physical_network="external1")
+    here = replace(PLACE, tunnel_types=("gre", "vxlan"))
+    golden("gre_and_vlan.flows", flows_of(host_state(specs_of([PEER_VM, gre, vlan]), VLANS, here)))
+
+
+def test_a_node_without_tunnels_has_no_tunnel_bridge() -> None:
+    state = host_state(specs_of(gateway_node()), VLANS, replace(PLACE, local_ip=None))
+    assert "bridge/br-tun" not in state.elements
+    assert "flows/br-tun" not in state.elements
+    assert not [key for key in state.elements if key.startswith("ovs-port/vxlan-")]
+
+
+def test_a_flood_goes_to_the_networks_members_only() -> None:
+    specs = specs_of([PEER_VM, network(HA_NET, NetworkType.VXLAN, 1001)])
+    assert "dl_vlan" not in flows_of(host_state(specs, VLANS, PLACE))
+
+
+def test_a_port_that_is_administratively_down_gets_the_dead_vlan() -> None:
+    down = replace(port(), admin_state_up=False)
+    (plug,) = [
+        one.element
+        for one in switching(specs_of([network(INSIDE, NetworkType.VXLAN, 1000), down]), VLANS, PLACE)
+        if isinstance(one.element, Plug)
+    ]
+    assert plug == Plug(port_id=VM, tag=DEAD_VLAN, network_id=INSIDE)
+
+
+def test_a_tunnel_to_oneself_is_not_made() -> None:
+    own = replace(PEER_VM, tunnel_address=IPv4Address("192.0.2.1"))
+    assert not [
+        o for o in switching(specs_of([own]), VLANS, PLACE) if isinstance(o.element, OvsPort) and o.owner == own.key
+    ]
+
+
+@given(names, names)
+def test_a_network_keeps_its_vlan_as_long_as_it_lives(first: set[str], second: set[str]) -> None:
+    before = allocate_vlans({}, first)
+    after = allocate_vlans(before, second)
+    assert after.keys() == second
+    assert len(set(after.values())) == len(second)
+    assert all(after[name] == before[name] for name in first & second)
+
+
+def test_two_networks_that_claim_one_vlan_get_two() -> None:
+    assert sorted(allocate_vlans({"a": Vlan(1), "b": Vlan(1)}, ["a", "b"]).values()) == [1, 2]
+
+
+def test_there_are_4094_local_vlans() -> None:
+    vlans = allocate_vlans({}, (f"{n:05}" for n in range(5000)))
+    assert len(vlans) == 4094
+    assert max(vlans.values()) == 4094
