@@ -277,11 +277,17 @@ def _only_our_vrid(sock: socket.socket, vrid: int) -> None:
     sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code)))
 
 
+def be_ordinary() -> None:
+    """Undo for a child what `prefer_this_process` did for its parent; locked memory is not inherited (mlockall(2))."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 def prefer_this_process() -> list[str]:
     """Be scheduled before ordinary processes and never be swapped out; what the kernel refuses is returned."""
     refused: list[str] = []
     try:
-        os.sched_setscheduler(0, os.SCHED_RR | os.SCHED_RESET_ON_FORK, os.sched_param(1))
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
     except OSError as error:
         refused.append(f"real-time scheduling: {error.strerror}")
     libc = ctypes.CDLL(None, use_errno=True)

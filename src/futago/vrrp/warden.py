@@ -22,6 +22,7 @@ from typing import Final, NoReturn
 import structlog
 
 from futago.vrrp.guard import guard_needed, sign, stand_guard, take_lock, withdraw
+from futago.vrrp.sockets import be_ordinary
 from futago.vrrp.worker import Settings, work
 
 LOCK_PATIENCE: Final = 5.0
@@ -187,6 +188,7 @@ def _alone(body: Callable[[], None]) -> None:
         if descriptor < 2 or stat.S_ISFIFO(os.fstat(descriptor).st_mode):
             os.dup2(nothing, descriptor)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+    be_ordinary()
     body()
 
 

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from futago.values import Millis, Role
 from futago.vrrp.config import VirtualRouterConfig
@@ -283,3 +285,16 @@ def test_every_event_is_answered_in_every_role(machine: Machine, event: Event) -
     """A late packet is a case, not an accident; a router that takes part always has a deadline."""
     now, _ = after(machine, event, 10_000)
     assert (now.deadline is None) == (now.role is Role.INITIALIZE)
+
+
+@given(st.lists(st.tuples(st.sampled_from(EVENTS), st.integers(0, 5000)), max_size=40))
+def test_whatever_happens_the_addresses_are_here_exactly_while_the_router_is_active(
+    story: list[tuple[Event, int]],
+) -> None:
+    machine, held, now = Machine(router()), False, 0
+    for event, wait in story:
+        now += wait
+        machine, effects = after(machine, event, now)
+        for effect in effects:
+            held = isinstance(effect, Put) or (held and not isinstance(effect, Remove))
+        assert held == (machine.role is Role.ACTIVE)

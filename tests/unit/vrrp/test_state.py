@@ -1,0 +1,48 @@
+"""The file that the engine goes on from."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from futago.contract.codec import BadMessage
+from futago.values import Role
+from futago.vrrp import state
+from futago.vrrp.state import Saved, SavedRole
+from unit.vrrp.samples import router, router_v2
+
+SAVED = Saved(
+    routers=(router(), router_v2(name="other")),
+    roles={"router80": SavedRole(role=Role.ACTIVE, since=1.5), "other": SavedRole(role=Role.BACKUP, since=2.5)},
+)
+
+
+def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
+    state.save(tmp_path / "state", SAVED)
+    assert state.load(tmp_path / "state") == SAVED
+
+
+def test_without_a_file_there_are_no_routers(tmp_path: Path) -> None:
+    assert state.load(tmp_path / "none") == Saved()
+
+
+def test_a_file_that_is_not_ours_is_told_from_none(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("[1, 2")
+    with pytest.raises(BadMessage):
+        state.load(tmp_path / "state")
+
+
+def test_a_new_state_replaces_the_old_one_whole_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    state.save(tmp_path / "state", SAVED)
+    state.save(tmp_path / "state", Saved())
+    assert state.load(tmp_path / "state") == Saved()
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_only_root_may_read_it_since_it_has_passwords(tmp_path: Path) -> None:
+    state.save(tmp_path / "state", SAVED)
+    assert stat.S_IMODE((tmp_path / "state").stat().st_mode) == 0o600
+
+
+def test_only_a_router_that_was_active_counts_as_active() -> None:
+    assert [SAVED.active(name) for name in ("router80", "other", "unknown")] == [True, False, False]
