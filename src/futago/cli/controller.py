@@ -84,7 +84,8 @@ def _serve(settings: ControllerConfig) -> None:
     try:
         listener = listen(settings)
     except OSError as error:
-        _fail(f"cannot listen on {address}: {error.strerror}; choose another with --listen ADDR:PORT")
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        _fail(f"cannot listen on {address}: {why}; choose another with --listen ADDR:PORT")
     try:
         app = build(settings)
     except OSError as error:
