@@ -103,11 +103,19 @@ class ThrowAwayHost:
 
     def start_controller(self) -> None:
         """A controller of this node alone, with `give` and `reports`."""
-        self.give([], revision=0)
+        if not (self.state / "changes.json").exists():
+            self.give([], revision=0)
         (self.state / "join-token").write_text("join-me")
         script = Path(__file__).with_name("node_controller.py")
         self._controller = subprocess.Popen(self._enter(sys.executable, str(script), str(self.state), "9696"))
         wait_until(lambda: self.succeeds("ss -ltn | grep -q :9696"), "the controller listens")
+
+    def stop_controller(self) -> None:
+        assert self._controller is not None
+        for process in _children(self._controller) or [self._controller.pid]:
+            os.kill(process, signal.SIGKILL)
+        self._controller.wait(GENEROUS_SECONDS)
+        self._controller = None
 
     def give(self, specs: Iterable[Spec], revision: int) -> None:
         """From now on the controller has these specs, and no others, for this node."""
@@ -150,18 +158,11 @@ class ThrowAwayHost:
 
     def stop_agent(self, number: signal.Signals = signal.SIGTERM) -> int:
         assert self._agent is not None
-        children = Path(f"/proc/{self._agent.pid}/task/{self._agent.pid}/children").read_text().split()
-        for process in children or [str(self._agent.pid)]:
-            os.kill(int(process), number)
+        for process in _children(self._agent) or [self._agent.pid]:
+            os.kill(process, number)
         status = self._agent.wait(GENEROUS_SECONDS)
         self._agent = None
         return status
-
-    @property
-    def agent_pid(self) -> int:
-        assert self._agent is not None
-        children = Path(f"/proc/{self._agent.pid}/task/{self._agent.pid}/children").read_text().split()
-        return int(children[0]) if children else self._agent.pid
 
     def agent_log(self) -> str:
         log = self.state / "agent.log"
@@ -212,3 +213,8 @@ class Hosts:
             if error is not None:
                 print(f"--- agent of {host.name}\n{host.agent_log()}")
             host.close()
+
+
+def _children(process: "subprocess.Popen[bytes]") -> list[int]:
+    """nsenter forks into a process namespace: what it runs is its child."""
+    return [int(child) for child in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]

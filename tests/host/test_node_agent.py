@@ -4,14 +4,30 @@ import json
 import re
 from collections.abc import Iterator
 
+import msgspec
 import pytest
 
 from futago.contract.codec import decode
 from futago.contract.report import NodeFacts
-from futago.contract.specs import RouterSpec
-from futago.values import NetworkType, Role
+from futago.contract.specs import DhcpHost, DhcpSpec, RouterSpec
+from futago.values import IPv4Address, Mac, NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
-from host.node_specs import DHCP, HA, HA_NET, INSIDE, NETNS, QG, QR, VM, VM_MAC, gateway_node, network, port, router
+from host.node_specs import (
+    DHCP,
+    HA,
+    HA_NET,
+    INSIDE,
+    NETNS,
+    QG,
+    QR,
+    VM,
+    VM_MAC,
+    dhcp,
+    gateway_node,
+    network,
+    port,
+    router,
+)
 
 VRRPD = f"{FUTAGO} vrrpd --socket {{state}}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &"
 
@@ -92,6 +108,66 @@ def test_a_missing_provider_bridge_is_reported_and_holds_up_nothing_else(node: T
     assert "bridge br-ex2 does not exist" in report.failures[0].message
     node.run("ovs-vsctl add-br br-ex2 -- set bridge br-ex2 datapath_type=netdev")
     wait_until(lambda: node.last_report().failures == (), "the failure is over")
+
+
+def test_a_new_lease_is_given_by_the_same_server(node: ThrowAwayHost) -> None:
+    """dnsmasq reads its hosts again, as the user that it has become; it is not started anew."""
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    server = node.run("cat /run/futago/dhcp/*/pid")
+    guest = DhcpHost(mac=Mac("fa:16:3e:00:00:77"), address=IPv4Address("192.168.80.77"), hostname="guest")
+    more = msgspec.structs.replace(dhcp(), hosts=(*dhcp().hosts, guest))
+    node.give([more if isinstance(spec, DhcpSpec) else spec for spec in [*gateway_node(), port()]], revision=2)
+    node.wait_for_revision(2)
+    node.run("ip netns add vm1")
+    node.run(f"{FUTAGO} port plug {VM} --netns vm1 --mac {guest.mac}")
+    wait_until(lambda: VM in node.last_report().ports_up, "the port is wired")
+    said = node.run("ip netns exec vm1 udhcpc -i eth0 -n -q -t 10 -T 1 -s /bin/true 2>&1")
+    assert "lease of 192.168.80.77 obtained" in said
+    assert node.run("cat /run/futago/dhcp/*/pid") == server
+
+
+def test_a_dhcp_server_that_died_is_started_again(node: ThrowAwayHost) -> None:
+    node.stop_agent()
+    node.write_config(roles='["l3", "dhcp"]', bridge_mappings='{external1 = "br-ex1"}', resync_seconds=1.0)
+    node.give(gateway_node(), revision=1)
+    node.start_agent()
+    node.wait_for_revision(1)
+    server = node.run("cat /run/futago/dhcp/*/pid")
+    node.run(f"kill -9 {server}")
+    wait_until(lambda: node.run("cat /run/futago/dhcp/*/pid") != server, "another server runs")
+
+
+def test_without_a_controller_everything_stays_and_with_one_it_goes_on(node: ThrowAwayHost) -> None:
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    node.stop_controller()
+    node.stop_agent()
+    node.start_agent()
+    wait_until(lambda: "controller not reachable" in node.agent_log(), "the controller is missed")
+    assert node.succeeds(f"ip netns exec {NETNS} nft list table ip futago")
+    node.start_controller()
+    node.give(gateway_node()[:3], revision=5)
+    node.wait_for_revision(5)
+    assert "qrouter" not in node.run("ip netns list")
+
+
+def test_a_node_that_the_controller_does_not_know_any_more_joins_again(node: ThrowAwayHost) -> None:
+    node.stop_agent()
+    (node.state / "credential").write_text("of-another-time")
+    node.start_agent()
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    assert (node.state / "credential").read_text() == "known-node"
+
+
+def test_another_controller_is_asked_when_one_fails(node: ThrowAwayHost) -> None:
+    node.stop_agent()
+    config = node.state / "node.toml"
+    config.write_text(config.read_text().replace('["http', '["http://127.0.0.1:1", "http'))
+    node.give(gateway_node(), revision=1)
+    node.start_agent()
+    node.wait_for_revision(1)
 
 
 def test_a_plugged_port_is_wired_and_reported_at_once(node: ThrowAwayHost) -> None:

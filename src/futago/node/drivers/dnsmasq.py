@@ -60,6 +60,9 @@ class DnsmasqDriver:
     def _put(self, server: Dnsmasq) -> None:
         home = self._directory / server.network_id
         home.mkdir(parents=True, exist_ok=True)
+        # dnsmasq reads its hosts again when it is root no more.
+        for directory in (self._directory.parent, self._directory, home):
+            directory.chmod(directory.stat().st_mode | 0o755)
         same_config = self._read(server.network_id, server.namespace).config == server.config
         _write(home / "hosts", server.hosts)
         _write(home / "names", server.names)
