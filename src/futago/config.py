@@ -45,7 +45,7 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """The address on which the API, identity and the nodes' interface are served."""
     listen_port: int = 9696
     public_url: str = ""
-    """The URL under which clients reach this controller, for the service catalog; "" is http://<host name>:<port>."""
+    """The URL under which clients reach this controller, for the catalog; "" is the one by which each has just come."""
     state_path: Path = Path("/var/lib/futago/controller")
     """The database, the keys, the first credentials."""
     database_url: str = ""

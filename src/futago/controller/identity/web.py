@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 
 import anyio
 import msgspec
+import structlog
 from anyio.to_thread import run_sync
 from starlette.datastructures import QueryParams
 from starlette.requests import Request
@@ -23,6 +24,7 @@ from futago.controller.identity.service import Identity, Session
 from futago.controller.store.database import Conflict
 
 T = TypeVar("T")
+log = structlog.get_logger()
 
 REQUEST_ID_HEADER: Final = "x-openstack-request-id"
 _LOGINS_AT_ONCE: Final = 1
@@ -79,6 +81,8 @@ class Call:
     method: str
     path: Mapping[str, str]
     query: QueryParams
+    client: str
+    """The address from which it came."""
     body: bytes
     token: str
     subject_token: str
@@ -149,6 +153,8 @@ def route(identity: Identity, path: str, *, slow: Collection[str] = (), **handle
 
     async def endpoint(request: Request) -> Response:
         call = await _call(identity, request)
+        if call is None:
+            return _response(error_answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large."))
         handler = handlers.get("GET" if request.method == "HEAD" else request.method, _no_such_method)
         answer = await run_sync(_answer, handler, call, limiter=limiter if request.method in slow else None)
         return _response(answer)
@@ -187,13 +193,12 @@ def _equal(value: object, text: str) -> bool:
 
 
 def _answer(handler: Handler, call: Call) -> Answer:
-    if len(call.body) > _LARGEST_BODY:
-        return error_answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large.")
     try:
         return handler(call)
     except Refused as refused:
         return error_answer(refused.status, refused.message)
     except Unauthorized:
+        log.info("request without good credentials refused", method=call.method, url=call.url, client=call.client)
         headers = {"WWW-Authenticate": f'Keystone uri="{call.origin}/identity"'}
         return error_answer(HTTPStatus.UNAUTHORIZED, "The request you have made requires authentication.", headers)
     except Conflict:
@@ -206,7 +211,13 @@ def error_answer(status: HTTPStatus, message: str, headers: Mapping[str, str] | 
     return Answer(status, document, headers or {})
 
 
-async def _call(identity: Identity, request: Request) -> Call:
+async def _call(identity: Identity, request: Request) -> Call | None:
+    """The request, read; None where its body is larger than any that makes sense."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            return None
     return Call(
         identity=identity,
         origin=f"{request.url.scheme}://{request.url.netloc}",
@@ -214,7 +225,8 @@ async def _call(identity: Identity, request: Request) -> Call:
         method=request.method,
         path=request.path_params,
         query=request.query_params,
-        body=await request.body(),
+        client=request.client.host if request.client else "",
+        body=body,
         token=request.headers.get("x-auth-token", ""),
         subject_token=request.headers.get("x-subject-token", ""),
     )
