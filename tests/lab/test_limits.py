@@ -13,12 +13,12 @@ def running(cloud: Cloud, host: str) -> list[Running]:
 
 
 def test_the_controller_takes_less_than_150_mib(healthy: Cloud) -> None:
-    assert processes.pss_mib(running(healthy, "controller")) < 150
+    assert processes.memory_mib(running(healthy, "controller")) < 150
 
 
 def test_a_network_node_takes_less_than_150_mib_and_few_processes(healthy: Cloud) -> None:
     there = {host: running(healthy, host) for host in healthy.nodes}
-    assert [host for host, found in there.items() if processes.pss_mib(found) >= 150] == []
+    assert [host for host, found in there.items() if processes.memory_mib(found) >= 150] == []
     assert {host: len(found) for host, found in there.items() if len(found) > 5 + 1} == {}
 
 

@@ -2,10 +2,13 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+_MAPPING: Final = re.compile(
+    r"^[0-9a-f]+-[0-9a-f]+ \S+ (?P<offset>[0-9a-f]+) (?P<device>[0-9a-f]+:[0-9a-f]+) (?P<inode>\d+)"
+)
 _REPLY: Final = re.compile(r"^\[(?P<time>\d+\.\d+)\] .*bytes from .*icmp_seq=(?P<seq>\d+)")
 
 
@@ -54,9 +57,42 @@ def lost(received: Sequence[Reply]) -> tuple[int, ...]:
     )
 
 
-def pss_kib(smaps_rollup: str) -> int:
-    """A process's share of memory: its own pages, and its part of those that it shares (proc(5), smaps_rollup)."""
-    for line in smaps_rollup.splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1])
-    return 0
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What one process holds, in KiB: pages of its own, and pages of files, which others may hold too."""
+
+    own: int
+    """Anonymous pages, each divided by the number of processes that share it since a fork."""
+    files: Mapping[str, int]
+    """Resident pages of files, by mapping."""
+
+
+def memory(smaps_rollup: str, smaps: str) -> Memory:
+    """Read a process's memory from what the kernel tells of it (proc(5))."""
+    own = next((int(line.split()[1]) for line in smaps_rollup.splitlines() if line.startswith("Pss_Anon:")), 0)
+    files: dict[str, int] = {}
+    mapping = ""
+    for line in smaps.splitlines():
+        name, _, value = line.partition(":")
+        if name == "Rss":
+            files[mapping] = files.get(mapping, 0) + int(value.split()[0])
+        elif name == "Anonymous":
+            files[mapping] -= int(value.split()[0])
+        elif match := _MAPPING.match(line):
+            mapping = f"{match['device']}/{match['inode']}@{match['offset']}"
+    return Memory(own, {mapping: kib for mapping, kib in files.items() if kib > 0 and "/0@" not in mapping})
+
+
+def together_mib(processes: Iterable[Memory]) -> float:
+    """The PSS that these processes would have together on a machine of their own.
+
+    In a lab, hosts share the pages of programs and libraries with each other; a sum of the kernel's own PSS would
+    divide these by all hosts, and tell too little. So a file's pages count once here, as the process that has most
+    of them holds them.
+    """
+    found = list(processes)
+    files: dict[str, int] = {}
+    for process in found:
+        for mapping, kib in process.files.items():
+            files[mapping] = max(kib, files.get(mapping, 0))
+    return (sum(process.own for process in found) + sum(files.values())) / 1024

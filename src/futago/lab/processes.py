@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from futago.lab import measure
+from futago.lab.measure import Memory
 from futago.lab.state import Process
 
 _OPEN_VSWITCH: Final = frozenset({"ovsdb-server", "ovs-vswitchd"})
@@ -17,7 +18,7 @@ class Running:
     pid: int
     name: str
     argv: tuple[str, ...]
-    pss_kib: int
+    memory: Memory
 
     @property
     def what(self) -> str:
@@ -32,8 +33,9 @@ def of_futago(host: Process) -> list[Running]:
     return [running for running in found if running.name not in _OPEN_VSWITCH]
 
 
-def pss_mib(running: list[Running]) -> float:
-    return sum(item.pss_kib for item in running) / 1024
+def memory_mib(running: list[Running]) -> float:
+    """Their PSS, as it would be on a machine of their own."""
+    return measure.together_mib(item.memory for item in running)
 
 
 def _members(host: Process) -> list[int]:
@@ -53,6 +55,7 @@ def _look(pid: int) -> Running | None:
     try:
         argv = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
         name = Path(f"/proc/{pid}/comm").read_text().strip()
-        return Running(pid, name, tuple(argv), measure.pss_kib(Path(f"/proc/{pid}/smaps_rollup").read_text()))
+        rollup, smaps = (Path(f"/proc/{pid}/{file}").read_text() for file in ("smaps_rollup", "smaps"))
+        return Running(pid, name, tuple(argv), measure.memory(rollup, smaps))
     except OSError:
         return None

@@ -17,7 +17,7 @@ def lines(lab: Lab) -> Iterator[str]:
             continue
         running = processes.of_futago(lab.process(host))
         what = ", ".join(sorted(item.what for item in running if plan.kind is not Kind.EXTERNAL))
-        yield f"{host:11} on   {processes.pss_mib(running):5.0f} MiB  {what}"
+        yield f"{host:11} on   {processes.memory_mib(running):5.0f} MiB  {what}"
     for instance in lab.instances.values():
         yield f"{instance.name:11} on   {instance.host}, {instance.address}"
     try:

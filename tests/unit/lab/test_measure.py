@@ -1,9 +1,7 @@
-from itertools import chain
-
 import pytest
 
 from futago.lab import measure
-from futago.lab.measure import Gap, Reply
+from futago.lab.measure import Gap, Memory, Reply
 
 PING = """PING 10.0.80.101 (10.0.80.101) 56(84) bytes of data.
 [1700000000.100000] 64 bytes from 10.0.80.101: icmp_seq=1 ttl=62 time=1.9 ms
@@ -50,10 +48,30 @@ def test_without_any_answer_nothing_can_be_said_to_be_lost() -> None:
     assert measure.lost([]) == ()
 
 
-def test_the_share_of_memory_is_the_kernels_pss_line() -> None:
-    rollup = "\n".join(chain(["7f0-7f1 ---p 0 00:00 0 [rollup]", "Rss:  999 kB"], ["Pss:   123 kB", "Pss_Dirty: 9 kB"]))
-    assert measure.pss_kib(rollup) == 123
+SMAPS = """\
+55d0-55d1 r--p 00000000 fe:00 41 /usr/bin/python3
+Size:  8 kB
+Rss:  40 kB
+Anonymous:  4 kB
+7f00-7f01 rw-p 00000000 00:00 0 [heap]
+Rss:  900 kB
+Anonymous:  900 kB
+7f02-7f03 r-xp 00001000 fe:00 42 /usr/lib/libc.so.6
+Rss:  100 kB
+Anonymous:  0 kB
+"""
 
 
-def test_a_process_without_memory_of_its_own_has_no_share() -> None:
-    assert measure.pss_kib("") == 0
+def test_a_processs_own_memory_is_told_from_that_of_files() -> None:
+    read = measure.memory("Rss: 1040 kB\nPss: 500 kB\nPss_Anon:  450 kB\n", SMAPS)
+    assert read == Memory(own=450, files={"fe:00/41@00000000": 36, "fe:00/42@00001000": 100})
+
+
+def test_the_pages_of_a_file_count_once_for_all_processes_of_a_host() -> None:
+    node = Memory(own=1024, files={"libc": 1024, "python": 512})
+    vrrpd = Memory(own=2048, files={"libc": 512, "python": 1024})
+    assert measure.together_mib([node, vrrpd]) == 1 + 2 + 1 + 1
+
+
+def test_no_process_takes_no_memory() -> None:
+    assert measure.together_mib([measure.memory("", "")]) == 0

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 
@@ -33,9 +34,9 @@ def at_most(what: str, limit: int, seen: int) -> Check:
 
 def table(checks: list[Check]) -> Table:
     """The final table."""
-    made = Table(title="Expected and seen", title_justify="left", show_lines=False)
+    made = Table(title="Expected and seen", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     made.add_column("")
-    made.add_column("what")
+    made.add_column("what", no_wrap=True)
     made.add_column("expected")
     made.add_column("seen")
     for check in checks:
