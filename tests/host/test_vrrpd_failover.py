@@ -121,6 +121,19 @@ def test_when_the_warden_is_killed_the_engine_hands_over_as_if_it_had_been_stopp
     assert orphaned.addresses() == set()
 
 
+def test_an_engine_that_keeps_dying_lets_its_peer_take_over(pair: Pair) -> None:
+    """Adopting again and again what it cannot keep up would be worse than a failover."""
+    pair.start()
+    dying, survivor = pair.active(), pair.standby()
+    for _ in range(4):
+        worker = dying.worker()
+        os.kill(worker, signal.SIGKILL)
+        wait_for("another engine answers", lambda was=worker: dying.working(was))
+    wait_for("the other is active", survivor.active)
+    assert survivor.addresses() == VIRTUAL
+    pair.wait_for_one_active()
+
+
 def test_an_engine_starts_as_a_backup_after_its_guard_has_withdrawn(pair: Pair) -> None:
     pair.start()
     stopped, survivor = pair.active(), pair.standby()

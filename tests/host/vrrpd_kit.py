@@ -108,6 +108,12 @@ class Host:
         children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text()
         return int(children.split()[0])
 
+    def working(self, former: int) -> bool:
+        """Whether another worker than the former one answers."""
+        assert self.warden
+        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text().split()
+        return children not in ([], [str(former)]) and self.answers()
+
     def terminate(self) -> int:
         assert self.warden
         self.warden.terminate()

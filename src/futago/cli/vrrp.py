@@ -134,13 +134,20 @@ def _read_routers(path: Path) -> tuple[VirtualRouterConfig, ...]:
 def _table(routers: tuple[RouterStatus, ...]) -> Table:
     from rich.table import Table
 
-    table = Table("router", "role", "since", "cause", "peer", "sent", "heard", "dropped", "error", box=None)
+    table = Table("router", "role", "for", "cause", "peer", "sent", "heard", "dropped", "error", box=None)
     for r in routers:
         peer = str(r.peer) if r.peer else "-"
         counts = (str(r.adverts_sent), str(r.adverts_received), str(sum(r.dropped.values())))
         style = "bold" if r.role == "active" else None
-        table.add_row(r.name, r.role.value, _time(r.since), r.cause, peer, *counts, r.error or "-", style=style)
+        table.add_row(r.name, r.role.value, _age(r.since), r.cause, peer, *counts, r.error or "-", style=style)
     return table
+
+
+def _age(since: float) -> str:
+    import time
+    from datetime import timedelta
+
+    return str(timedelta(seconds=max(0, int(time.time() - since))))
 
 
 def _time(since: float) -> str:

@@ -28,7 +28,9 @@ from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import Saved, SavedRole
 
 CHECK_EVERY: Final = 2.0
-"""Seconds between two looks at whether the interfaces are still there, and at those that were not."""
+"""Seconds between two looks at whether a router's interfaces are still there, or have come."""
+CHECK_AT_ONCE: Final = 20
+"""Routers looked at in one go: a few milliseconds, so that no election waits for it."""
 SAVE_AFTER: Final = 0.02
 """Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
 
@@ -61,7 +63,8 @@ class Daemon:
         self._watchers: set[Watcher] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.TimerHandle | None = None
-        self._checking = self._loop.call_later(CHECK_EVERY, self._check_all)
+        self._unchecked: list[str] = []
+        self._checking = self._loop.call_later(CHECK_EVERY, self._check_some)
 
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place goes on as active."""
@@ -259,14 +262,18 @@ class Daemon:
             log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
         self._push(name)
 
-    def _check_all(self) -> None:
-        for router in tuple(self._wanted.values()):
+    def _check_some(self) -> None:
+        """Look at the next few routers; at all of them within `CHECK_EVERY`."""
+        self._unchecked = self._unchecked or list(self._wanted)
+        batch, self._unchecked = self._unchecked[:CHECK_AT_ONCE], self._unchecked[CHECK_AT_ONCE:]
+        for router in [self._wanted[name] for name in batch if name in self._wanted]:
             if router.name not in self._attached:
                 self._attach(router, None)
             elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
                 self._repair(router)
         self._rearm()
-        self._checking = self._loop.call_later(CHECK_EVERY, self._check_all)
+        share = CHECK_AT_ONCE / max(CHECK_AT_ONCE, len(self._wanted))
+        self._checking = self._loop.call_later(CHECK_EVERY * share, self._check_some)
 
     def _check(self, router: VirtualRouterConfig) -> bool:
         """A router whose interface is gone, new or down leaves, and joins anew if it can."""

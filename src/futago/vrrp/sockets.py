@@ -46,7 +46,8 @@ class Outcome:
     problems: tuple[str, ...]
 
 
-_closer: Final = ThreadPoolExecutor(max_workers=1, thread_name_prefix="close packet sockets")
+_closer: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="close packet sockets")
+"""Several at a time wait for the same grace period of the kernel."""
 
 
 class Attachment:
