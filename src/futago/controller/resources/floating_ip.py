@@ -88,7 +88,7 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
     }
     routers = {row.router_id for row in floating_ips if row.router_id}
     replicas = lookup.among(reading.view, Replica, "router_id", routers)
-    served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE}
+    served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE or replica.ha_port_id is None}
     return [
         {
             **{name: value for name, value in standard(row).items() if name != "name"},

@@ -61,15 +61,14 @@ def create(writing: Writing, values: Values) -> Router:
 def update(writing: Writing, router: Router, values: Values) -> Router:
     """Change a router."""
     _check_centralized(values)
+    if values.get("ha") not in {None, router.ha}:
+        router = _change_kind(writing, router, values["ha"])
     if "external_gateway_info" in values:
         router = router_gateway.change(writing, router, values["external_gateway_info"])
     changed = replace(router, **chosen(values, _COLUMNS))
     if "routes" in values:
         check_routes(writing.txn, router, changed.routes)
-    router = writing.txn.replace(router, changed)
-    if values.get("ha") not in {None, router.ha}:
-        router = _change_kind(writing, router, values["ha"])
-    return router
+    return writing.txn.replace(router, changed)
 
 
 def delete(writing: Writing, router: Router) -> None:

@@ -1,0 +1,127 @@
+"""Nodes as agents, and which of them carry what."""
+
+import time
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from api_kit import Client
+from futago.controller.store.database import Database
+from futago.controller.store.rows import Node, Replica
+from futago.values import Role
+
+
+def _agent(admin: Client, agent_type: str, host: str = "net1") -> Any:
+    (agent,) = admin.get(f"/v2.0/agents?agent_type={agent_type}&host={host}")["agents"]
+    return agent
+
+
+def _take_roles(database: Database, active: str) -> None:
+    with database.note() as txn:
+        for replica in txn.find(Replica):
+            role = Role.ACTIVE if replica.node == active else Role.BACKUP
+            txn.replace(replica, replace(replica, role=role))
+
+
+def _die(database: Database, name: str) -> None:
+    with database.note() as txn:
+        node = txn.get(Node, name=name)
+        assert node is not None
+        txn.replace(node, replace(node, heartbeat_at=time.time() - 60))
+
+
+def _states(admin: Client, router: dict[str, Any]) -> dict[str, str]:
+    agents = admin.get(f"/v2.0/routers/{router['id']}/l3-agents")["agents"]
+    return {agent["host"]: agent["ha_state"] for agent in agents}
+
+
+def test_a_network_node_shows_as_four_agents(admin: Client, two_network_nodes: tuple[str, str]) -> None:
+    agents = admin.get("/v2.0/agents?host=net1")["agents"]
+    assert {(agent["agent_type"], agent["binary"]) for agent in agents} == {
+        ("Open vSwitch agent", "neutron-openvswitch-agent"),
+        ("L3 agent", "neutron-l3-agent"),
+        ("DHCP agent", "neutron-dhcp-agent"),
+        ("Metadata agent", "neutron-metadata-agent"),
+    }
+    assert all(agent["alive"] and agent["admin_state_up"] for agent in agents)
+    assert _agent(admin, "L3 agent")["availability_zone"] == "nova"
+    assert _agent(admin, "Open vSwitch agent")["configurations"]["tunneling_ip"] == "172.31.0.1"
+
+
+def test_one_replica_is_active_and_a_dead_node_is_unknown(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    router = admin.router(name="r")
+    assert _states(admin, router) == {"net1": "standby", "net2": "standby"}
+    _take_roles(database, "net1")
+    assert _states(admin, router) == {"net1": "active", "net2": "standby"}
+    _die(database, "net1")
+    assert _states(admin, router) == {"net1": "unknown", "net2": "standby"}
+    assert _agent(admin, "L3 agent")["alive"] is False
+
+
+def test_a_floating_ip_is_active_when_a_replica_of_its_router_is(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    external = admin.external()
+    network, router = admin.network(name="n"), admin.router(name="r")
+    admin.join(router, admin.subnet(network, "10.0.0.0/24"))
+    admin.lead_out(router, external)
+    path = f"/v2.0/floatingips/{admin.floating_ip(external, port_id=admin.port(network)['id'])['id']}"
+    assert admin.get(path)["floatingip"]["status"] == "DOWN"
+    _take_roles(database, "net2")
+    assert admin.get(path)["floatingip"]["status"] == "ACTIVE"
+    assert admin.put(path, {"floatingip": {"port_id": None}})["floatingip"]["status"] == "DOWN"
+
+
+def test_too_few_living_nodes_make_no_ha_router(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    _die(database, "net2")
+    words = "Not enough l3 agents available to ensure HA. Minimum required 2, available 1."
+    admin.refused("POST", "/v2.0/routers", {"router": {}}, 409, "HANotEnoughAvailableAgents", words)
+    assert admin.get("/v2.0/networks")["networks"] == []
+
+
+def test_a_disabled_agent_gets_no_routers(admin: Client, two_network_nodes: tuple[str, str]) -> None:
+    path = f"/v2.0/agents/{_agent(admin, 'L3 agent')['id']}"
+    assert admin.put(path, {"agent": {"admin_state_up": False}})["agent"]["admin_state_up"] is False
+    router = admin.router(ha=False)
+    assert list(_states(admin, router)) == ["net2"]
+    admin.refused("POST", f"{path}/l3-routers", {"router_id": router["id"]}, 409, "InvalidL3Agent")
+
+
+def test_routers_move_by_hand(admin: Client, two_network_nodes: tuple[str, str]) -> None:
+    router = admin.router(name="r")
+    path = f"/v2.0/agents/{_agent(admin, 'L3 agent')['id']}/l3-routers"
+    assert [shown["id"] for shown in admin.get(path)["routers"]] == [router["id"]]
+    admin.refused("POST", path, {"router_id": router["id"]}, 409, "RouterHostedByL3Agent")
+    admin.delete(f"{path}/{router['id']}")
+    assert list(_states(admin, router)) == ["net2"]
+    admin.refused("DELETE", f"{path}/{router['id']}", None, 409, "RouterNotHostedByL3Agent")
+    admin.post(path, {"router_id": router["id"]})
+    assert list(_states(admin, router)) == ["net1", "net2"]
+
+
+def test_dhcp_moves_by_hand(admin: Client, two_network_nodes: tuple[str, str]) -> None:
+    network = admin.network(name="n")
+    admin.subnet(network, "10.0.0.0/24")
+    path = f"/v2.0/agents/{_agent(admin, 'DHCP agent')['id']}/dhcp-networks"
+    assert [shown["id"] for shown in admin.get(path)["networks"]] == [network["id"]]
+    admin.delete(f"{path}/{network['id']}")
+    assert admin.get(path) == {"networks": []}
+    admin.refused("DELETE", f"{path}/{network['id']}", None, 409, "NetworkNotHostedByDhcpAgent")
+    admin.post(path, {"network_id": network["id"]})
+    admin.refused("POST", path, {"network_id": network["id"]}, 409, "NetworkHostedByDHCPAgent")
+    hosts = [agent["host"] for agent in admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]]
+    assert hosts == ["net1", "net2"]
+
+
+@pytest.mark.parametrize("attribute", ["host", "alive", "id"])
+def test_what_a_node_says_of_itself_is_not_changed_here(
+    admin: Client, two_network_nodes: tuple[str, str], attribute: str
+) -> None:
+    path = f"/v2.0/agents/{_agent(admin, 'L3 agent')['id']}"
+    words = f"Cannot update read-only attribute {attribute}"
+    admin.refused("PUT", path, {"agent": {attribute: "x"}}, 400, "HTTPBadRequest", words)

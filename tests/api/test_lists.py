@@ -1,0 +1,162 @@
+"""Lists: filters, fields, order and pages."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from api_kit import OTHER_PROJECT, Client
+
+
+@pytest.fixture
+def networks(admin: Client) -> list[dict[str, Any]]:
+    """Five networks, named out of order."""
+    return [admin.network(name=name, shared=name == "c") for name in ("e", "b", "d", "a", "c")]
+
+
+def _names(client: Client, query: str) -> list[str]:
+    return [network["name"] for network in client.get(f"/v2.0/networks?{query}")["networks"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("name=a", ["a"]),
+        ("name=a&name=c", ["a", "c"]),
+        ("name=nothing", []),
+        ("shared=True", ["c"]),
+        ("shared=false&name=c", []),
+        ("router:external=False&name=a", ["a"]),
+        ("provider:segmentation_id=1000", ["e"]),
+        ("provider:physical_network=&name=b", ["b"]),
+        ("admin_state_up=1&name=a", ["a"]),
+        ("mtu=1500", []),
+        ("changed_since=2999-01-01T00:00:00Z", []),
+    ],
+)
+def test_filters_narrow(admin: Client, networks: list[dict[str, Any]], query: str, names: list[str]) -> None:
+    assert sorted(_names(admin, query)) == names
+
+
+def test_an_id_is_a_filter_and_only_the_fields_asked_for_are_shown(
+    admin: Client, networks: list[dict[str, Any]]
+) -> None:
+    wanted = {"id": networks[2]["id"]}
+    assert admin.get("/v2.0/networks?name=d&fields=id") == {"networks": [wanted]}
+    assert admin.get(f"/v2.0/networks?id={wanted['id']}&fields=id") == {"networks": [wanted]}
+    assert admin.get(f"/v2.0/networks/{wanted['id']}?fields=id&fields=name") == {"network": {**wanted, "name": "d"}}
+
+
+def test_tenant_id_is_project_id(admin: Client, networks: list[dict[str, Any]]) -> None:
+    other = admin.network(name="other", tenant_id=OTHER_PROJECT)
+    for name in ("tenant_id", "project_id"):
+        found = admin.get(f"/v2.0/networks?{name}={OTHER_PROJECT}")["networks"]
+        assert [network["id"] for network in found] == [other["id"]]
+
+
+def test_ports_are_found_by_an_address_in_a_subnet(admin: Client) -> None:
+    network = admin.network(name="n")
+    subnet = admin.subnet(network, "10.0.0.0/24")
+    ports = [admin.port(network, name=name) for name in ("a", "b")]
+    address = ports[1]["fixed_ips"][0]["ip_address"]
+    for query in (
+        f"fixed_ips=ip_address={address}",
+        f"fixed_ips=ip_address={address}&fixed_ips=subnet_id={subnet['id']}",
+        f"mac_address={ports[1]['mac_address'].upper()}",
+    ):
+        assert [port["name"] for port in admin.get(f"/v2.0/ports?{query}")["ports"]] == ["b"]
+    assert len(admin.get(f"/v2.0/ports?fixed_ips=subnet_id={subnet['id']}")["ports"]) == 2
+    assert len(admin.get(f"/v2.0/ports?security_groups={ports[0]['security_groups'][0]}")["ports"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("nmae=a", "['nmae'] is invalid attribute for filtering"),
+        ("sort_key=nonsense", "['nonsense'] is invalid attribute for sort keys"),
+        ("sort_key=name&sort_dir=up", "Sort direction"),
+        ("limit=-1", "Limit must be an integer 0 or greater and not '-1'"),
+        ("limit=x", "Limit must be an integer 0 or greater and not 'x'"),
+        ("marker=x", "The marker 'x' is not in this list"),
+    ],
+)
+def test_a_query_that_makes_no_sense_is_refused(admin: Client, query: str, words: str) -> None:
+    admin.refused("GET", f"/v2.0/networks?{query}", None, 400, "HTTPBadRequest", words)
+
+
+def test_lists_have_an_order(admin: Client, networks: list[dict[str, Any]]) -> None:
+    assert _names(admin, "sort_key=name") == ["a", "b", "c", "d", "e"]
+    assert _names(admin, "sort_key=name&sort_dir=desc") == ["e", "d", "c", "b", "a"]
+    assert _names(admin, "sort_key=shared&sort_dir=desc&sort_key=name&sort_dir=asc")[:2] == ["c", "a"]
+
+
+def test_pages_lead_through_the_whole_list_and_back(admin: Client, networks: list[dict[str, Any]]) -> None:
+    first = admin.get("/v2.0/networks?sort_key=name&limit=2")
+    assert [network["name"] for network in first["networks"]] == ["a", "b"]
+    assert [link["rel"] for link in first["networks_links"]] == ["next"]
+    second = _follow(admin, first, "next")
+    assert [network["name"] for network in second["networks"]] == ["c", "d"]
+    third = _follow(admin, second, "next")
+    assert [network["name"] for network in third["networks"]] == ["e"]
+    assert [link["rel"] for link in third["networks_links"]] == ["previous"]
+    back = _follow(admin, third, "previous")
+    assert [network["name"] for network in back["networks"]] == ["c", "d"]
+    assert [network["name"] for network in _follow(admin, back, "previous")["networks"]] == ["a", "b"]
+
+
+def _follow(client: Client, page: dict[str, Any], rel: str) -> Any:
+    href = next(link["href"] for link in page["networks_links"] if link["rel"] == rel)
+    parts = urlsplit(href)
+    assert parts.netloc == "controller:9696"
+    return client.get(f"{parts.path}?{parts.query}")
+
+
+def test_a_list_of_networks_is_made_at_once_or_not_at_all(admin: Client) -> None:
+    made = admin.post("/v2.0/networks", {"networks": [{"name": "a"}, {"name": "b"}]})["networks"]
+    assert [network["name"] for network in made] == ["a", "b"]
+    flat = {"provider:network_type": "flat", "provider:physical_network": "external1"}
+    admin.refused("POST", "/v2.0/networks", {"networks": [{"name": "c"}, flat, flat]}, 409, "FlatNetworkInUse")
+    assert sorted(_names(admin, "")) == ["a", "b"]
+
+
+def test_tags_come_and_go_and_are_filters(admin: Client, networks: list[dict[str, Any]]) -> None:
+    path = f"/v2.0/networks/{networks[0]['id']}/tags"
+    assert admin.put(path, {"tags": ["red", "blue"]}) == {"tags": ["red", "blue"]}
+    admin.put(f"{path}/green", None, 201)
+    admin.get(f"{path}/green", 204)
+    admin.refused("GET", f"{path}/pink", None, 404, "TagNotFound", "Tag pink could not be found.")
+    admin.refused("PUT", path, {"tags": "red"}, 400, "HTTPBadRequest", "Invalid tags body")
+    admin.delete(f"{path}/blue")
+    assert admin.get(path) == {"tags": ["red", "green"]}
+    assert _names(admin, "tags=red,green") == ["e"]
+    assert _names(admin, "tags=red,pink") == []
+    assert _names(admin, "tags-any=red,pink") == ["e"]
+    assert sorted(_names(admin, "not-tags-any=red")) == ["a", "b", "c", "d"]
+    admin.delete(path)
+    assert admin.get(path) == {"tags": []}
+
+
+def test_a_change_can_depend_on_the_revision(admin: Client) -> None:
+    network = admin.network(name="n")
+    path, body = f"/v2.0/networks/{network['id']}", {"network": {"name": "m"}}
+    answer = admin.request("PUT", path, body, If_Match="revision_number=7")
+    assert answer.status_code == 412
+    assert answer.json()["NeutronError"]["type"] == "RevisionNumberConstraintFailed"
+    fitting = f"revision_number={network['revision_number']}"
+    assert admin.request("PUT", path, body, If_Match=fitting).json()["network"]["revision_number"] == 1
+
+
+def test_the_version_document_is_for_everybody(admin: Client) -> None:
+    answer = admin.http.get("/")
+    links = [{"rel": "self", "href": "http://controller:9696/v2.0/"}]
+    assert answer.json() == {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}
+    assert "networks" in {resource["collection"] for resource in admin.get("/v2.0/")["resources"]}
+
+
+def test_extensions_are_listed_and_others_are_a_page(admin: Client) -> None:
+    aliases = {extension["alias"] for extension in admin.get("/v2.0/extensions")["extensions"]}
+    assert {"router", "l3-ha", "external-net", "provider", "security-group", "quotas", "agent"} <= aliases
+    assert admin.get("/v2.0/extensions/l3-ha")["extension"]["alias"] == "l3-ha"
+    answer = admin.request("GET", "/v2.0/extensions/<dvr>")
+    assert answer.status_code == 404
+    assert "Extension with alias &lt;dvr&gt; does not exist" in answer.text
