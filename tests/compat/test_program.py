@@ -133,6 +133,14 @@ def test_a_bad_file_is_one_line_that_names_the_file_and_the_key(tmp_path: Path, 
     assert says in line
 
 
+def test_settings_that_no_vrrp_version_can_carry_are_one_line_too(tmp_path: Path) -> None:
+    (tmp_path / "controller.toml").write_text(f"ha_vrrp_advert_int_ms = 7\nstate_path = '{tmp_path}/state'\n")
+    done = futago("controller", "--listen", "127.0.0.1:0", "--config", str(tmp_path / "controller.toml"))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "ha_vrrp_advert_int_ms is 7" in line
+
+
 def test_its_help_has_examples() -> None:
     done = futago("controller", "--help")
     assert done.returncode == 0

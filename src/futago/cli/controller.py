@@ -88,6 +88,8 @@ def _serve(settings: ControllerConfig) -> None:
         _fail(f"cannot listen on {address}: {why}; choose another with --listen ADDR:PORT")
     try:
         app = build(settings)
+    except BadConfig as error:
+        _fail(str(error))
     except OSError as error:
         _fail(
             f"cannot use the state directory {settings.state_path}: {error.strerror}; choose another with --state DIR"
