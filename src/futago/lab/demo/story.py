@@ -1,6 +1,7 @@
 """The demo's six steps. Each adds its checks; the exit status is 0 only if every one holds."""
 
 import re
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -23,14 +24,16 @@ from futago.lab.topology import Kind
 
 NAME: Final = "demo"
 
+_FUTAGO: Final = "futago" if shutil.which("futago") else "./run"
+
 AFTERWARDS: Final = f"""
 The lab is up. Look around:
-  futago lab status --name {NAME}
-  futago lab exec net1 --name {NAME} -- ip netns
-  futago lab power-off net1 --name {NAME}      (and power-on)
-  futago lab cut net1 underlay --name {NAME}   (and restore)
+  {_FUTAGO} lab status --name {NAME}
+  {_FUTAGO} lab exec net1 --name {NAME} -- ip netns
+  {_FUTAGO} lab power-off net1 --name {NAME}      (and power-on)
+  {_FUTAGO} lab cut net1 underlay --name {NAME}   (and restore)
 Take it away:
-  futago lab down --name {NAME}
+  {_FUTAGO} lab down --name {NAME}
 """
 
 
