@@ -237,6 +237,20 @@ def test_an_engine_that_comes_late_is_told(node: ThrowAwayHost) -> None:
     wait_until(lambda: node.last_report().failures == (), "nothing fails any more")
 
 
+def test_a_router_that_is_administratively_down_is_quiet_and_comes_back(node: ThrowAwayHost) -> None:
+    node.run(VRRPD.format(state=node.state))
+    down = msgspec.structs.replace(router(ha=True), admin_state_up=False)
+    others = [spec for spec in gateway_node() if not isinstance(spec, RouterSpec)]
+    node.give([*others, router(ha=True)], revision=1)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
+    node.give([*others, down], revision=2)
+    node.wait_for_revision(2)
+    assert roles(node) == []
+    assert "state UP" not in node.run(f"ip -n {NETNS} link show qr-{QR[:11]}")
+    node.give([*others, router(ha=True)], revision=3)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active again")
+
+
 def test_a_replica_that_is_not_active_transmits_nothing(node: ThrowAwayHost) -> None:
     """One frame with the router's MAC from the wrong node would teach every switch the wrong way."""
     node.give(gateway_node(ha=True), revision=1)

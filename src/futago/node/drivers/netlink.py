@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 from pyroute2.iproute.linux import IPRoute
-from pyroute2.netlink.exceptions import NetlinkError
 
 from futago import netns
 from futago.node.drivers import netns as namespaces
 from futago.node.drivers.ethtool import tx_checksum_off
+from futago.node.drivers.netns import refusals
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Layer3, Route, Veth
 from futago.values import Mac, mac_bytes
@@ -35,7 +35,7 @@ class VethDriver:
 
     def read(self, wanted: Collection[Veth]) -> dict[str, Veth]:
         """Every pair that has an end in a namespace of ours."""
-        with IPRoute() as ip:
+        with refusals("links"), IPRoute() as ip:
             outside = {link["index"]: link for link in ip.get_links()}
         names = {veth.namespace for veth in wanted}
         found: dict[str, Veth] = {}
@@ -48,20 +48,17 @@ class VethDriver:
         return each(veths, self._put)
 
     def remove(self, veths: Sequence[Veth]) -> dict[str, str]:
-        return each(veths, _remove_veth)
+        return each(veths, lambda veth: unplug(veth.host_name))
 
     def _put(self, veth: Veth) -> None:
         if not netns.exists(veth.namespace):
             raise HostRefused(f"namespace {veth.namespace} does not exist")
-        with IPRoute() as ip:
-            try:
-                outer = _ensure_pair(ip, veth)
-                self._quieten(veth.host_name)
-                ip.link("set", index=outer, mtu=veth.mtu)
-                ip.link("set", index=outer, state="up")
-                netns.run_inside(veth.namespace, lambda: self._put_inner(veth))
-            except NetlinkError as error:
-                raise HostRefused(f"{veth.name}: {error}") from error
+        with refusals(veth.name), IPRoute() as ip:
+            outer = _ensure_pair(ip, veth)
+            self._quieten(veth.host_name)
+            ip.link("set", index=outer, mtu=veth.mtu)
+            ip.link("set", index=outer, state="up")
+            netns.run_inside(veth.namespace, lambda: self._put_inner(veth))
 
     def _quieten(self, host_name: str) -> None:
         namespaces.write_sysctl(f"net/ipv6/conf/{host_name}/disable_ipv6", "1")
@@ -105,7 +102,7 @@ def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
 
 def unplug(outer: str) -> None:
     """Remove a pair by its outer end."""
-    with IPRoute() as ip:
+    with refusals(outer), IPRoute() as ip:
         for index in ip.link_lookup(ifname=outer):
             ip.link("del", index=index)
 
@@ -142,7 +139,7 @@ def _index(ip: Any, name: str) -> int:
 
 def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
     def links() -> list[Any]:
-        with IPRoute() as ip:
+        with refusals(namespace), IPRoute() as ip:
             return list(ip.get_links())
 
     veths = []
@@ -164,19 +161,12 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
     return veths
 
 
-def _remove_veth(veth: Veth) -> None:
-    try:
-        unplug(veth.host_name)
-    except NetlinkError as error:
-        raise HostRefused(f"{veth.host_name}: {error}") from error
-
-
 def _read_layer3(wanted: Layer3) -> Layer3 | None:
     if not netns.exists(wanted.namespace):
         return None
 
     def look() -> tuple[set[IPv4Interface], set[Route]] | None:
-        with IPRoute() as ip:
+        with refusals(wanted.interface), IPRoute() as ip:
             found = ip.link_lookup(ifname=wanted.interface)
             return (_addresses(ip, found[0]), _routes(ip, found[0])) if found else None
 
@@ -198,10 +188,8 @@ def _read_layer3(wanted: Layer3) -> Layer3 | None:
 def _put_layer3(wanted: Layer3) -> None:
     if not netns.exists(wanted.namespace):
         raise HostRefused(f"namespace {wanted.namespace} does not exist")
-    try:
+    with refusals(wanted.interface):
         netns.run_inside(wanted.namespace, partial(_settle_layer3, wanted))
-    except NetlinkError as error:
-        raise HostRefused(f"{wanted.interface}: {error}") from error
 
 
 def _remove_layer3(element: Layer3) -> None:

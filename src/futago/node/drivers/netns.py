@@ -7,11 +7,13 @@ import ctypes
 import errno
 import os
 import threading
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
 from pyroute2.iproute.linux import IPRoute
+from pyroute2.netlink.exceptions import NetlinkError
 
 from futago import netns
 from futago.node.drivers.run import each
@@ -38,6 +40,15 @@ _QUIET: Final = {
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
 }
+
+
+@contextmanager
+def refusals(what: str) -> Iterator[None]:
+    """What the kernel refuses by netlink is the host's refusal."""
+    try:
+        yield
+    except NetlinkError as error:
+        raise HostRefused(f"{what}: {error}") from error
 
 
 class NamespaceDriver:
@@ -71,7 +82,8 @@ def is_ours(name: str) -> bool:
             found: Any = ip.get_links(ifname="lo")[0].get_attr("IFLA_IFALIAS")
             return None if found is None else str(found)
 
-    return netns.exists(name) and netns.run_inside(name, alias) == MARK
+    with refusals(name):
+        return netns.exists(name) and netns.run_inside(name, alias) == MARK
 
 
 def create(name: str) -> None:
@@ -111,7 +123,7 @@ def _put(namespace: Namespace) -> None:
 def _settle(namespace: Namespace) -> None:
     for name, value in _settings(namespace).items():
         write_sysctl(name, value)
-    with IPRoute() as ip:
+    with refusals(namespace.name), IPRoute() as ip:
         ip.link("set", index=1, state="up", ifalias=MARK)
 
 
