@@ -9,7 +9,7 @@ import pytest
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.app import build_identity
-from futago.controller.identity.service import Identity
+from futago.controller.identity.service import Identity, PasswordUser
 from identity_kit import TOKENS, Cloud, error, project_scope
 
 
@@ -189,6 +189,26 @@ def test_a_new_password_ends_the_tokens_of_the_old_one(cloud: Cloud) -> None:
     assert cloud.http.get("/identity/v3/auth/projects", headers=demo).status_code == 401
     assert cloud.log_in("demo", cloud.demo_password).status_code == 401
     assert cloud.log_in("demo", "second").status_code == 201
+
+
+def test_a_login_that_was_under_way_when_the_password_changed_gives_nothing(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The old password was still right when it was verified."""
+    demo = cloud.demo()
+    user_id = cloud.identity.caller(demo["X-Auth-Token"]).user_id
+    verify = cloud.identity.check_password
+
+    def verify_then_change(user: PasswordUser) -> str:
+        found = verify(user)
+        with cloud.database.note() as txn:
+            cloud.identity.revoke_user(txn, user_id)
+        return found
+
+    monkeypatch.setattr(cloud.identity, "check_password", verify_then_change)
+    late = cloud.log_in("demo", cloud.demo_password)
+    with pytest.raises(Unauthorized):
+        cloud.identity.caller(late.headers["X-Subject-Token"])
 
 
 def test_a_role_given_or_taken_counts_at_the_next_request(cloud: Cloud) -> None:

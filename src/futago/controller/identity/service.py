@@ -117,17 +117,20 @@ class Identity:
     def log_in(self, login: Login) -> tuple[str, Session]:
         """A new token and its session.
 
+        It counts as issued when the request came: revoking while a password is being verified ends it, too.
+
         Raises:
             Unauthorized: the credentials are wrong, or the user has no role in the scope.
 
         """
+        now = self._clock()
         user_id, parent = self._who(login.identity)
         with self.database.read() as view:
             user = find_user(view, user_id=user_id, name=None, domain=None)
             if user is None:
                 raise Unauthorized
             project = _scope(view, user, login.scope, parent)
-            session = _session(view, self._token(login.identity.methods, user, project, parent))
+            session = _session(view, self._token(login.identity.methods, user, project, parent, now))
         return self._sealer.seal(session.token), session
 
     def check_password(self, user: PasswordUser) -> str:
@@ -172,9 +175,10 @@ class Identity:
             case _:
                 raise Unauthorized
 
-    def _token(self, methods: tuple[str, ...], user: User, project: Project | None, parent: Token | None) -> Token:
+    def _token(
+        self, methods: tuple[str, ...], user: User, project: Project | None, parent: Token | None, now: float
+    ) -> Token:
         """A token from a token lives no longer than that one."""
-        now = self._clock()
         inherited = parent.audit_ids[-1:] if parent else ()
         return Token(
             user_id=user.id,
