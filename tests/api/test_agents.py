@@ -13,7 +13,7 @@ from futago.values import Role
 
 
 def _agent(admin: Client, agent_type: str, host: str = "net1") -> Any:
-    (agent,) = admin.get(f"/v2.0/agents?agent_type={agent_type}&host={host}")["agents"]
+    (agent,) = admin.get(f"/v2.0/agents?agent_type={agent_type.upper()}&host={host}")["agents"]
     return agent
 
 

@@ -102,6 +102,7 @@ BODIES = [
     (b"", "malformed"),
     (b"\xff\xfe", "malformed"),
     (b"[" * 100_000, "malformed"),
+    (b'{"network": {"name": ' + b"[" * 900 + b"]" * 900 + b"}}", ""),
     (b"null", "Unable to find 'network' in request body"),
     (b"[]", "Unable to find 'network' in request body"),
     (b'{"networks": []}', "Unable to find 'networks' in request body"),

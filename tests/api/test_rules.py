@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from api_kit import Client
+from futago.controller.store.database import Database
 
 
 @pytest.fixture
@@ -143,6 +144,35 @@ def test_ports_of_the_service_are_not_deleted_as_ports(admin: Client, cloud: dic
     for port in ports:
         words = f"cannot be deleted directly via the port API: has device owner {port['device_owner']}"
         admin.refused("DELETE", f"/v2.0/ports/{port['id']}", None, 409, "ServicePortInUse", words)
+
+
+@pytest.mark.parametrize("owner", ["network:router_interface", "network:router_gateway", "network:dhcp"])
+def test_nobody_puts_a_leg_on_a_router_by_making_a_port(
+    member: Client, admin: Client, cloud: dict[str, Any], owner: str
+) -> None:
+    network = member.network(name="mine")
+    member.subnet(network, "192.168.9.0/24")
+    leg = {"device_id": cloud["router"]["id"], "device_owner": owner}
+    kind = "UnsupportedPortDeviceOwner"
+    for client in (member, admin):
+        body = {"port": {"network_id": network["id"], **leg}}
+        client.refused("POST", "/v2.0/ports", body, 409, kind, "Operation create is not supported for device_owner")
+        port = client.port(network)
+        client.refused("PUT", f"/v2.0/ports/{port['id']}", {"port": leg}, 409, kind, "Operation update")
+
+
+def test_a_leg_of_a_router_can_change_its_address_but_not_its_router(
+    admin: Client, cloud: dict[str, Any], database: Database
+) -> None:
+    owner = "network:ha_router_replicated_interface"
+    (leg,) = admin.get(f"/v2.0/ports?device_owner={owner}")["ports"]
+    path = f"/v2.0/ports/{leg['id']}"
+    admin.refused("PUT", path, {"port": {"device_id": ""}}, 409, "UnsupportedPortDeviceOwner", "update")
+    with database.read() as view:
+        before = view.revision()
+    admin.put(path, {"port": {"fixed_ips": [{"ip_address": "192.168.80.254"}]}})
+    with database.read() as view:
+        assert f"router/{cloud['router']['id']}" in view.changed_keys(before)
 
 
 def test_gateway_and_interface_stay_while_a_floating_ip_needs_them(admin: Client, cloud: dict[str, Any]) -> None:

@@ -43,7 +43,10 @@ def test_the_default_group_stays_what_it_is(member: Client) -> None:
     path = f"/v2.0/security-groups/{_default(member)['id']}"
     member.refused("DELETE", path, None, 409, "SecurityGroupCannotRemoveDefault")
     member.refused("PUT", path, {"security_group": {"name": "x"}}, 409, "SecurityGroupCannotUpdateDefault")
+    other = member.post("/v2.0/security-groups", {"security_group": {"name": "web"}})["security_group"]
     body = {"security_group": {"name": "default"}}
+    path = f"/v2.0/security-groups/{other['id']}"
+    member.refused("PUT", path, body, 409, "SecurityGroupCannotUpdateDefault")
     member.refused("POST", "/v2.0/security-groups", body, 409, "SecurityGroupDefaultAlreadyExists")
 
 

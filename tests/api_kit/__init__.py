@@ -65,8 +65,8 @@ class Client:
                 "provider:physical_network": physical_network,
             }
         )
-        self.subnet(network, cidr, enable_dhcp=False)
-        return network
+        subnet = self.subnet(network, cidr, enable_dhcp=False)
+        return {**network, "subnets": [subnet["id"]]}
 
     def subnet(self, network: dict[str, Any], cidr: str, **attributes: Any) -> dict[str, Any]:
         body = {"network_id": network["id"], "cidr": cidr, "ip_version": 4, **attributes}

@@ -72,6 +72,8 @@ class Door:
             return answers.unauthorized(f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity")
         except ApiError as error:
             return answers.of_error(error)
+        except RecursionError:  # a body of lists within lists within lists, quoted in what is wrong with it
+            return answers.of_error(errors.HTTPBadRequest(message="The body is nested too deeply."))
         except Exception:
             log.exception("request failed", method=request.method, path=request.url.path)
             return answers.of_bug()

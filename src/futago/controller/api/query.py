@@ -88,7 +88,9 @@ def narrowed(query: Query, item: Rendered) -> Rendered:
 
 def _check_filters(resource: Resource[Any], filters: dict[str, list[str]]) -> None:
     tags = _TAGS if resource.tagged else frozenset()
-    known = {field.name for field in resource.fields if field.filterable} | tags | {_SINCE}
+    known = {field.name for field in resource.fields if field.filterable} | tags
+    if resource.field("updated_at") is not None:
+        known |= {_SINCE}
     unknown = [name for name in filters if name not in known]
     if unknown:
         raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for filtering")

@@ -146,6 +146,11 @@ def _switching(facts: NodeFacts) -> Rendered:
     }
 
 
+def _agent_type(value: object) -> str:
+    """In a filter it may be written in any case, as clients are used to."""
+    return next((known for known in _PROGRAMS if known.lower() == str(value).lower()), str(value))
+
+
 AGENTS: Final = Resource(
     name="agent",
     collection="agents",
@@ -153,10 +158,10 @@ AGENTS: Final = Resource(
     fields=(
         Field(name="id"),
         Field(name="admin_state_up", parse=parse.boolean, put=True),
+        Field(name="agent_type", parse=_agent_type),
         *(
             Field(name=name)
             for name in (
-                "agent_type",
                 "binary",
                 "topic",
                 "host",

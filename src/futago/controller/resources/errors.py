@@ -23,11 +23,15 @@ class ApiError(Exception):
         return type(self).__name__
 
 
-class _NotFound(ApiError):
+class NotFound(ApiError):
+    """There is no such thing, or none that the caller may know of."""
+
     status = 404
 
 
-class _Conflict(ApiError):
+class InUse(ApiError):
+    """It cannot be, as things are."""
+
     status = 409
 
 
@@ -38,7 +42,7 @@ class HTTPBadRequest(ApiError):
     """The request is not what the resource takes; `message` says where."""
 
 
-class HTTPNotFound(_NotFound):
+class HTTPNotFound(NotFound):
     sentence = "The resource could not be found."
 
 
@@ -71,53 +75,49 @@ class RevisionMismatch(ApiError):
         return "RevisionNumberConstraintFailed"
 
 
-class HTTPConflict(_Conflict):
+class HTTPConflict(InUse):
     """Other writers were quicker, again and again."""
 
     sentence = "The resource is being changed by other requests; try again."
 
 
-class OverQuota(_Conflict):
+class OverQuota(InUse):
     sentence = "Quota exceeded for resources: {overs}."
 
 
-class SubnetPoolNotFound(_NotFound):
-    sentence = "Subnet pool {subnetpool_id} could not be found."
-
-
-class TagNotFound(_NotFound):
+class TagNotFound(NotFound):
     sentence = "Tag {tag} could not be found."
 
 
 # Networks
 
 
-class NetworkNotFound(_NotFound):
+class NetworkNotFound(NotFound):
     sentence = "Network {network_id} could not be found."
 
 
-class NetworkInUse(_Conflict):
+class NetworkInUse(InUse):
     sentence = (
         "Unable to complete operation on network {network_id}. "
         "There are one or more ports still in use on the network, id for these ports is: {port_ids}."
     )
 
 
-class ExternalNetworkInUse(_Conflict):
+class ExternalNetworkInUse(InUse):
     sentence = (
         "External network {network_id} cannot be updated to be made non-external, since it has existing gateway ports."
     )
 
 
-class InvalidSharedSetting(_Conflict):
+class InvalidSharedSetting(InUse):
     sentence = "Unable to reconfigure sharing settings for network {network_id}. Multiple projects are using it."
 
 
-class FlatNetworkInUse(_Conflict):
+class FlatNetworkInUse(InUse):
     sentence = "Unable to create the flat network. Physical network {physical_network} is in use."
 
 
-class TunnelIdInUse(_Conflict):
+class TunnelIdInUse(InUse):
     sentence = "Unable to create the network. The tunnel ID {tunnel_id} is in use."
 
 
@@ -129,11 +129,11 @@ class NoNetworkAvailable(ApiError):
 # Subnets
 
 
-class SubnetNotFound(_NotFound):
+class SubnetNotFound(NotFound):
     sentence = "Subnet {subnet_id} could not be found."
 
 
-class SubnetInUse(_Conflict):
+class SubnetInUse(InUse):
     sentence = "Unable to complete operation on subnet {subnet_id}: {reason}."
 
 
@@ -145,15 +145,15 @@ class OutOfBoundsAllocationPool(ApiError):
     sentence = "The allocation pool {pool} spans beyond the subnet cidr {cidr}."
 
 
-class OverlappingAllocationPools(_Conflict):
+class OverlappingAllocationPools(InUse):
     sentence = "Found overlapping allocation pools: {first} {second} for subnet {cidr}."
 
 
-class GatewayConflictWithAllocationPools(_Conflict):
+class GatewayConflictWithAllocationPools(InUse):
     sentence = "Gateway ip {ip_address} conflicts with allocation pool {pool}."
 
 
-class GatewayIpInUse(_Conflict):
+class GatewayIpInUse(InUse):
     sentence = "Current gateway ip {ip_address} already in use by port {port_id}. Unable to update."
 
 
@@ -168,34 +168,34 @@ class HostRoutesExhausted(ApiError):
 # Ports
 
 
-class PortNotFound(_NotFound):
+class PortNotFound(NotFound):
     sentence = "Port {port_id} could not be found."
 
 
-class ServicePortInUse(_Conflict):
+class ServicePortInUse(InUse):
     sentence = "Port {port_id} cannot be deleted directly via the port API: {reason}."
 
 
-class PortInUse(_Conflict):
+class PortInUse(InUse):
     sentence = (
         "Unable to complete operation on port {port_id} for network {network_id}. "
         "Port already has an attached device {device_id}."
     )
 
 
-class MacAddressInUse(_Conflict):
+class MacAddressInUse(InUse):
     sentence = "Unable to complete operation for network {network_id}. The mac address {mac} is in use."
 
 
-class IpAddressInUse(_Conflict):
+class IpAddressInUse(InUse):
     sentence = "Unable to complete operation for network {network_id}. The IP address {ip_address} is in use."
 
 
-class IpAddressAlreadyAllocated(_Conflict):
+class IpAddressAlreadyAllocated(InUse):
     sentence = "IP address {ip_address} already allocated in subnet {subnet_id}"
 
 
-class IpAddressGenerationFailure(_Conflict):
+class IpAddressGenerationFailure(InUse):
     sentence = "No more IP addresses available on network {network_id}."
 
 
@@ -211,11 +211,11 @@ class InvalidIpForSubnet(ApiError):
     sentence = "IP address {ip_address} is not a valid IP for the specified subnet."
 
 
-class UnsupportedPortDeviceOwner(_Conflict):
+class UnsupportedPortDeviceOwner(InUse):
     sentence = "Operation {operation} is not supported for device_owner {device_owner} on port {port_id}."
 
 
-class AddressPairAndPortSecurityRequired(_Conflict):
+class AddressPairAndPortSecurityRequired(InUse):
     sentence = "Port Security must be enabled in order to have allowed address pairs on a port."
 
 
@@ -235,7 +235,7 @@ class DuplicateAddressPairInRequest(ApiError):
     sentence = "Request contains duplicate address pair: mac_address {mac_address} ip_address {ip_address}."
 
 
-class FipAssociated(_Conflict):
+class FipAssociated(InUse):
     sentence = (
         "Unable to complete the operation on port {port_id} because the port still has an associated floating IP."
     )
@@ -244,19 +244,19 @@ class FipAssociated(_Conflict):
 # Routers
 
 
-class RouterNotFound(_NotFound):
+class RouterNotFound(NotFound):
     sentence = "Router {router_id} could not be found"
 
 
-class RouterInUse(_Conflict):
+class RouterInUse(InUse):
     sentence = "Router {router_id} still has ports"
 
 
-class RouterInterfaceNotFound(_NotFound):
+class RouterInterfaceNotFound(NotFound):
     sentence = "Router {router_id} does not have an interface with id {port_id}"
 
 
-class RouterInterfaceNotFoundForSubnet(_NotFound):
+class RouterInterfaceNotFoundForSubnet(NotFound):
     sentence = "Router {router_id} has no interface on subnet {subnet_id}"
 
 
@@ -264,21 +264,21 @@ class SubnetMismatchForPort(ApiError):
     sentence = "Subnet on port {port_id} does not match the requested subnet {subnet_id}."
 
 
-class RouterInterfaceInUseByFloatingIP(_Conflict):
+class RouterInterfaceInUseByFloatingIP(InUse):
     sentence = (
         "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, "
         "as it is required by one or more floating IPs."
     )
 
 
-class RouterInterfaceInUseByRoute(_Conflict):
+class RouterInterfaceInUseByRoute(InUse):
     sentence = (
         "Router interface for subnet {subnet_id} on router {router_id} cannot be deleted, "
         "as it is required by one or more routes."
     )
 
 
-class RouterExternalGatewayInUseByFloatingIp(_Conflict):
+class RouterExternalGatewayInUseByFloatingIp(InUse):
     sentence = (
         "Gateway cannot be updated for router {router_id}, since a gateway to external network {network_id} "
         "is required by one or more floating IPs."
@@ -293,7 +293,7 @@ class RoutesExhausted(ApiError):
     sentence = "Unable to complete operation for {router_id}. The number of routes exceeds the maximum {limit}."
 
 
-class HaNotEnoughAvailableAgents(_Conflict):
+class HaNotEnoughAvailableAgents(InUse):
     """There are fewer living nodes that carry routers than an HA router needs."""
 
     sentence = "Not enough l3 agents available to ensure HA. Minimum required {min_agents}, available {num_agents}."
@@ -303,147 +303,59 @@ class HaNotEnoughAvailableAgents(_Conflict):
         return "HANotEnoughAvailableAgents"
 
 
-class NoVRIDAvailable(_Conflict):
-    sentence = "No more Virtual Router Identifier (VRID) available when creating router {router_id}."
-
-
 # Floating IPs
 
 
-class FloatingIPNotFound(_NotFound):
+class FloatingIPNotFound(NotFound):
     sentence = "Floating IP {floatingip_id} could not be found"
 
 
-class ExternalGatewayForFloatingIPNotFound(_NotFound):
+class ExternalGatewayForFloatingIPNotFound(NotFound):
     sentence = (
         "External network {external_network_id} is not reachable from subnet {subnet_id}.  "
         "Therefore, cannot associate Port {port_id} with a Floating IP."
     )
 
 
-class FloatingIPPortAlreadyAssociated(_Conflict):
+class FloatingIPPortAlreadyAssociated(InUse):
     sentence = (
         "Cannot associate floating IP {floating_ip_address} ({floatingip_id}) with port {port_id} "
         "using fixed IP {fixed_ip}, as that fixed IP already has a floating IP on external network {network_id}."
     )
 
 
-# Security groups
-
-
-class SecurityGroupNotFound(_NotFound):
-    sentence = "Security group {security_group_id} does not exist"
-
-
-class SecurityGroupInUse(_Conflict):
-    sentence = "Security Group {security_group_id} {reason}."
-
-
-class SecurityGroupDefaultAlreadyExists(_Conflict):
-    sentence = "Default security group already exists."
-
-
-class SecurityGroupCannotRemoveDefault(_Conflict):
-    sentence = "Insufficient rights for removing default security group."
-
-
-class SecurityGroupCannotUpdateDefault(_Conflict):
-    sentence = "Updating default security group not allowed."
-
-
-class SecurityGroupRuleNotFound(_NotFound):
-    sentence = "Security group rule {rule_id} does not exist"
-
-
-class SecurityGroupRuleExists(_Conflict):
-    sentence = "Security group rule already exists. Rule id is {rule_id}."
-
-
-class SecurityGroupInvalidPortRange(ApiError):
-    sentence = "For TCP/UDP protocols, port_range_min must be <= port_range_max"
-
-
-class SecurityGroupInvalidPortValue(ApiError):
-    sentence = "Invalid value for port {port}"
-
-
-class SecurityGroupMissingIcmpType(ApiError):
-    sentence = "ICMP code (port-range-max) {code} is provided but ICMP type (port-range-min) is missing."
-
-
-class SecurityGroupInvalidIcmpValue(ApiError):
-    sentence = "Invalid value for ICMP {field} ({attribute}) {value}. It must be 0 to 255."
-
-
-class SecurityGroupInvalidProtocolForPort(ApiError):
-    sentence = (
-        "Invalid protocol {protocol} for port range, only supported for {supported} or the protocol numbers thereof."
-    )
-
-
-class SecurityGroupRuleInvalidProtocol(ApiError):
-    sentence = (
-        "Security group rule protocol {protocol} not supported. "
-        "Only protocol values {values} and integer representations [0 to 255] are supported."
-    )
-
-
-class SecurityGroupRuleInvalidEtherType(ApiError):
-    sentence = "Security group rule for ethertype '{ethertype}' not supported. Allowed values are {values}."
-
-
-class SecurityGroupRemoteGroupAndRemoteIpPrefix(ApiError):
-    sentence = "Only remote_ip_prefix or remote_group_id may be provided."
-
-
-class SecurityGroupRuleParameterConflict(ApiError):
-    sentence = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
-
-
-class SecurityGroupEthertypeConflictWithProtocol(ApiError):
-    sentence = "Invalid ethertype {ethertype} for protocol {protocol}."
-
-
-class InvalidCIDR(ApiError):
-    sentence = "Invalid CIDR {value} given as IP prefix."
-
-
 # Agents
 
 
-class AgentNotFound(_NotFound):
+class AgentNotFound(NotFound):
     sentence = "Agent {agent_id} could not be found."
 
 
-class InvalidDHCPAgent(_NotFound):
+class InvalidDHCPAgent(NotFound):
     sentence = "Agent {agent_id} is not a valid DHCP Agent or has been disabled."
 
 
-class InvalidL3Agent(_Conflict):
+class InvalidL3Agent(InUse):
     sentence = "Agent {agent_id} is not a L3 Agent or has been disabled"
 
 
-class NetworkHostedByDHCPAgent(_Conflict):
+class NetworkHostedByDHCPAgent(InUse):
     sentence = "The network {network_id} has been already hosted by the DHCP Agent {agent_id}."
 
 
-class NetworkNotHostedByDhcpAgent(_Conflict):
+class NetworkNotHostedByDhcpAgent(InUse):
     sentence = "The network {network_id} is not hosted by the DHCP Agent {agent_id}."
 
 
-class RouterHostedByL3Agent(_Conflict):
+class RouterHostedByL3Agent(InUse):
     sentence = "The router {router_id} has been already hosted by the L3 Agent {agent_id}."
 
 
-class RouterNotHostedByL3Agent(_Conflict):
+class RouterNotHostedByL3Agent(InUse):
     sentence = "The router {router_id} is not hosted by L3 agent {agent_id}."
 
 
-class QuotaResourceUnknown(_NotFound):
-    sentence = "Unknown quota resources {unknown}."
-
-
-class ExtensionNotFound(_NotFound):
+class ExtensionNotFound(NotFound):
     """Answered as a page, as Neutron does."""
 
     sentence = "Extension with alias {alias} does not exist"

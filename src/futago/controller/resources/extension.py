@@ -15,6 +15,7 @@ _EXTENSIONS: Final = {
     "extraroute": ("Extra routes", "Static routes of routers"),
     "filter-validation": ("Filter validation", "Filters that do not exist are refused"),
     "fip-port-details": ("Floating IP port details", "The port that a floating IP stands for"),
+    "ip-substring-filtering": ("IP substring filtering", "Ports by a part of an address"),
     "l3-ha": ("Highly available routers", "Routers with a VRRP replica on several nodes"),
     "l3_agent_scheduler": ("L3 agent scheduler", "Which agents carry a router, and which of them is active"),
     "net-mtu": ("Network MTU", "The MTU of a network"),

@@ -6,7 +6,15 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import select
 
-from futago.controller.resources import errors, floating_rows, lookup, network, parse, security_group
+from futago.controller.resources import (
+    errors,
+    floating_rows,
+    lookup,
+    network,
+    parse,
+    security_group,
+    security_group_errors,
+)
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -28,6 +36,7 @@ from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Port, SecurityGroup
 from futago.controller.store.tables import TABLES
+from futago.controller.store.touched import touched
 
 _COLUMNS: Final = {
     "name": "name",
@@ -75,6 +84,7 @@ def create(writing: Writing, values: Values) -> Port:
     """Make a port with the addresses asked for, or one of any subnet with free ones."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
     _check_network_owner(writing, parent, values, "create_port")
+    _check_not_of_service("create", values["device_owner"], "")
     port = add_port(
         writing.txn,
         network=parent,
@@ -113,7 +123,8 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
         changed = replace(changed, up=False)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
         change(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
-        writing.txn.touch(f"port/{port.id}")
+        for key in touched(port):
+            writing.txn.touch(key)
     return writing.txn.replace(port, _checked(changed))
 
 
@@ -202,11 +213,18 @@ def _check_kept_by_service(port: Port, values: Values) -> None:
     """What belongs to a router or to the service keeps its owner, its device and its addresses."""
     owner = values.get("device_owner", port.device_owner)
     device = values.get("device_id", port.device_id)
-    if port.device_owner in _NOT_DIRECTLY and (owner, device) != (port.device_owner, port.device_id):
-        raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
+    if (owner, device) != (port.device_owner, port.device_id):
+        _check_not_of_service("update", port.device_owner, port.id)
+        _check_not_of_service("update", owner, port.id)
     addressed = not isinstance(values.get("fixed_ips", ABSENT), Absent)
     if addressed and port.device_owner in {"network:router_ha_interface", "network:floatingip", "network:dhcp"}:
         raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
+
+
+def _check_not_of_service(operation: str, owner: str, port_id: str) -> None:
+    """Or anybody could put a leg on anybody's router."""
+    if owner in _NOT_DIRECTLY:
+        raise errors.UnsupportedPortDeviceOwner(operation=operation, device_owner=owner, port_id=port_id)
 
 
 def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tuple[str, ...]:
@@ -223,7 +241,7 @@ def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tupl
 def _check_group(txn: Transaction, reading: Reading, group_id: str) -> None:
     group = txn.get(SecurityGroup, id=group_id)
     if group is None or not owned_by_project(reading, group):
-        raise errors.SecurityGroupNotFound(security_group_id=group_id)
+        raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
 
 
 def _checked(port: Port) -> Port:

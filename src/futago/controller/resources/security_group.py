@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import Text, cast
 
-from futago.controller.resources import errors, lookup, parse, security_group_rule
+from futago.controller.resources import lookup, parse, security_group_errors, security_group_rule
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -36,7 +36,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Security
 def create(writing: Writing, values: Values) -> SecurityGroup:
     """Make a group that lets everything out and nothing in."""
     if values["name"] == "default":
-        raise errors.SecurityGroupDefaultAlreadyExists
+        raise security_group_errors.SecurityGroupDefaultAlreadyExists
     ensure_default(writing.txn, values["project_id"])
     return _add(writing.txn, values["project_id"], chosen(values, _COLUMNS))
 
@@ -44,8 +44,9 @@ def create(writing: Writing, values: Values) -> SecurityGroup:
 def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGroup:
     """Change a group; the default one keeps its name."""
     default = writing.txn.get(DefaultSecurityGroup, security_group_id=group.id) is not None
-    if default and values.get("name", "default") != "default":
-        raise errors.SecurityGroupCannotUpdateDefault
+    renamed = values.get("name", group.name) != group.name
+    if renamed and (default or values["name"] == "default"):
+        raise security_group_errors.SecurityGroupCannotUpdateDefault
     return writing.txn.replace(group, replace(group, **chosen(values, _COLUMNS)))
 
 
@@ -54,9 +55,9 @@ def delete(writing: Writing, group: SecurityGroup) -> None:
     txn = writing.txn
     default = txn.get(DefaultSecurityGroup, security_group_id=group.id)
     if default is not None and not writing.caller.admin:
-        raise errors.SecurityGroupCannotRemoveDefault
+        raise security_group_errors.SecurityGroupCannotRemoveDefault
     if _in_use(txn, group.id):
-        raise errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
+        raise security_group_errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
     if default is not None:
         txn.remove(default)
     for rule in txn.find(SecurityGroupRule, security_group_id=group.id):
@@ -148,7 +149,7 @@ SECURITY_GROUPS: Final = Resource(
         Field(name="shared", sortable=False),
         Field(name="security_group_rules", filterable=False, sortable=False),
     ),
-    not_found=lambda group_id: errors.SecurityGroupNotFound(security_group_id=group_id),
+    not_found=lambda group_id: security_group_errors.SecurityGroupNotFound(security_group_id=group_id),
     find=find,
     owned=owned_by_project,
     render=render,

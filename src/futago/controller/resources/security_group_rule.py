@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from futago.controller.resources import errors, lookup, parse
+from futago.controller.resources import errors, lookup, parse, security_group_errors
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -54,7 +54,7 @@ def create(writing: Writing, values: Values) -> SecurityGroupRule:
     _check(values)
     for rule in writing.txn.find(SecurityGroupRule, security_group_id=group_id):
         if all(getattr(rule, name) == values[name] for name in _UNIQUE):
-            raise errors.SecurityGroupRuleExists(rule_id=rule.id)
+            raise security_group_errors.SecurityGroupRuleExists(rule_id=rule.id)
     return writing.txn.add(
         SecurityGroupRule(
             id=str(uuid.uuid4()),
@@ -90,22 +90,22 @@ def render(_reading: Reading, rules: Sequence[SecurityGroupRule]) -> list[Render
 def _one_group(writing: Writing, group_id: str) -> None:
     group = writing.txn.get(SecurityGroup, id=group_id)
     if group is None or not owned_by_project(writing.reading, group):
-        raise errors.SecurityGroupNotFound(security_group_id=group_id)
+        raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
 
 
 def _check(values: Values) -> None:
     if values["remote_group_id"] is not None and values["remote_ip_prefix"] is not None:
-        raise errors.SecurityGroupRemoteGroupAndRemoteIpPrefix
+        raise security_group_errors.SecurityGroupRemoteGroupAndRemoteIpPrefix
     prefix, ethertype = values["remote_ip_prefix"], values["ethertype"]
     if prefix is not None and f"IPv{ipaddress.ip_network(prefix, strict=False).version}" != ethertype:
-        raise errors.SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)
+        raise security_group_errors.SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)
     _check_protocol(values["protocol"], ethertype)
     _check_ports(values["protocol"], values["port_range_min"], values["port_range_max"])
 
 
 def _check_protocol(protocol: str | None, ethertype: str) -> None:
     if ethertype == "IPv4" and protocol is not None and protocol.startswith(("ipv6-", "icmpv6")):
-        raise errors.SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
+        raise security_group_errors.SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
 
 
 def _check_ports(protocol: str | None, lowest: int | None, highest: int | None) -> None:
@@ -115,19 +115,21 @@ def _check_ports(protocol: str | None, lowest: int | None, highest: int | None) 
     if number in _ICMP:
         _check_icmp(lowest, highest)
     elif number not in _WITH_PORTS:
-        raise errors.SecurityGroupInvalidProtocolForPort(protocol=protocol, supported="TCP, UDP, UDPLITE, SCTP, DCCP")
+        raise security_group_errors.SecurityGroupInvalidProtocolForPort(
+            protocol=protocol, supported="TCP, UDP, UDPLITE, SCTP, DCCP"
+        )
     elif lowest is None or highest is None or lowest > highest:
-        raise errors.SecurityGroupInvalidPortRange
+        raise security_group_errors.SecurityGroupInvalidPortRange
     elif lowest == 0:
-        raise errors.SecurityGroupInvalidPortValue(port=lowest)
+        raise security_group_errors.SecurityGroupInvalidPortValue(port=lowest)
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:
     if kind is None:
-        raise errors.SecurityGroupMissingIcmpType(code=code)
+        raise security_group_errors.SecurityGroupMissingIcmpType(code=code)
     for field, attribute, value in (("type", "port_range_min", kind), ("code", "port_range_max", code)):
         if value is not None and value > 255:
-            raise errors.SecurityGroupInvalidIcmpValue(field=field, attribute=attribute, value=value)
+            raise security_group_errors.SecurityGroupInvalidIcmpValue(field=field, attribute=attribute, value=value)
 
 
 def _number(protocol: str) -> int:
@@ -143,14 +145,14 @@ def _protocol(value: Any) -> str | None:
         return None
     if text in _NUMBERS or (text.isascii() and text.isdecimal() and int(text) <= 255):
         return text
-    raise errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(_NUMBERS))
+    raise security_group_errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(_NUMBERS))
 
 
 def _ethertype(value: Any) -> str:
     known = {"ipv4": "IPv4", "ipv6": "IPv6"}
     text = value.lower() if isinstance(value, str) else ""
     if text not in known:
-        raise errors.SecurityGroupRuleInvalidEtherType(ethertype=value, values="IPv4, IPv6")
+        raise security_group_errors.SecurityGroupRuleInvalidEtherType(ethertype=value, values="IPv4, IPv6")
     return known[text]
 
 
@@ -160,7 +162,7 @@ def _port(value: Any) -> int | None:
     try:
         return parse.integer(0, 65535)(value)
     except (parse.Unfit, errors.InvalidInput) as error:
-        raise errors.SecurityGroupInvalidPortValue(port=value) from error
+        raise security_group_errors.SecurityGroupInvalidPortValue(port=value) from error
 
 
 def _prefix(value: Any) -> str:
@@ -168,7 +170,7 @@ def _prefix(value: Any) -> str:
     try:
         ipaddress.ip_network(text, strict=False)
     except ValueError as error:
-        raise errors.InvalidCIDR(value=text) from error
+        raise security_group_errors.InvalidCIDR(value=text) from error
     return text
 
 
@@ -183,19 +185,19 @@ SECURITY_GROUP_RULES: Final = Resource(
     fields=(
         *(field for field in STANDARD if field.name not in {"name", "description", "tags"}),
         Field(name="description", parse=parse.text(255), default="", post=True),
-        Field(name="security_group_id", parse=parse.identifier, default=REQUIRED, post=True),
+        Field(name="security_group_id", parse=parse.text(64), default=REQUIRED, post=True),
         Field(name="direction", parse=parse.one_of("ingress", "egress"), default=REQUIRED, post=True),
         Field(name="ethertype", parse=_ethertype, default="IPv4", post=True),
         Field(name="protocol", parse=_protocol, default=None, post=True),
         Field(name="port_range_min", parse=_port, default=None, post=True),
         Field(name="port_range_max", parse=_port, default=None, post=True),
         Field(name="remote_ip_prefix", parse=parse.empty_as_none(_prefix), default=None, post=True),
-        Field(name="remote_group_id", parse=parse.empty_as_none(parse.identifier), default=None, post=True),
+        Field(name="remote_group_id", parse=parse.empty_as_none(parse.text(64)), default=None, post=True),
         Field(name="remote_address_group_id", parse=parse.nothing, post=True),
         Field(name="normalized_cidr"),
         Field(name="belongs_to_default_sg"),
     ),
-    not_found=lambda rule_id: errors.SecurityGroupRuleNotFound(rule_id=rule_id),
+    not_found=lambda rule_id: security_group_errors.SecurityGroupRuleNotFound(rule_id=rule_id),
     columns=("id", "project_id", "security_group_id"),
     find=find,
     owned=owned_by_project,

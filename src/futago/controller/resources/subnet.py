@@ -44,10 +44,10 @@ _LONGEST_DHCP_PREFIX: Final = 30
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
-    """Everybody sees, besides the own subnets, those of own and of shared networks."""
+    """Everybody sees, besides the own subnets, those of own, shared and external networks."""
     networks = TABLES[Network].c
     shown = select(networks.id).where(
-        or_(networks.shared.is_(True), networks.project_id == reading.caller.project_id),
+        or_(networks.shared.is_(True), networks.external.is_(True), networks.project_id == reading.caller.project_id),
     )
     return lookup.rows(reading, Subnet, wanted, TABLES[Subnet].c.network_id.in_(shown))
 
