@@ -152,6 +152,21 @@ def test_without_a_controller_everything_stays_and_with_one_it_goes_on(node: Thr
     assert "qrouter" not in node.run("ip netns list")
 
 
+def test_a_node_that_reboots_comes_back_without_a_controller(node: ThrowAwayHost) -> None:
+    """What a reboot takes: processes, namespaces, links, flows, /run. What it leaves: the disk, with the database."""
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    node.stop_controller()
+    node.stop_agent()
+    node.run("kill -9 $(cat /run/openvswitch/ovs-vswitchd.pid) $(cat /run/futago/dhcp/*/pid)")
+    node.run("for name in $(ip netns list | grep -o '^q[^ ]*'); do ip netns del $name; done; rm -r /run/futago")
+    wait_until(lambda: not re.search(r"\bh[rgd]-", node.run("ip -o link")), "the links are gone")
+    node.start_vswitchd()
+    node.start_agent()
+    wait_until(lambda: node.succeeds("ip netns exec outside ping -c1 -W1 10.0.80.101"), "the router answers")
+    wait_until(lambda: node.succeeds("kill -0 $(cat /run/futago/dhcp/*/pid)"), "the DHCP server runs")
+
+
 def test_a_node_that_the_controller_does_not_know_any_more_joins_again(node: ThrowAwayHost) -> None:
     node.stop_agent()
     (node.state / "credential").write_text("of-another-time")

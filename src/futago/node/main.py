@@ -69,7 +69,7 @@ class Agent:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Bring back what this node had, then follow controller, switch and engine until `stop`."""
-        _log.info("node started", node=self._config.name, roles=self._config.roles)
+        _log.info("node started", node=self._config.name, roles=",".join(self._config.roles))
         if self._saved is not None:
             self._loop.take(self._saved)
         self._ovsdb.start()
