@@ -204,6 +204,7 @@ def test_services_endpoints_and_regions_follow_from_the_settings(cloud: Cloud, a
     assert len(endpoints) == 6
     one = cloud.http.get(f"{V3}/endpoints/{endpoints[0]['id']}", headers=admin).json()["endpoint"]
     assert one == endpoints[0]
+    assert cloud.http.get(one["links"]["self"], headers=admin).json()["endpoint"] == one
     assert [region["id"] for region in cloud.http.get(f"{V3}/regions", headers=admin).json()["regions"]] == [
         "RegionOne"
     ]

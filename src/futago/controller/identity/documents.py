@@ -127,19 +127,7 @@ def endpoint_documents(config: ControllerConfig, origin: str, kind: str) -> list
     """The endpoints of one service: all three interfaces are one URL."""
     outside = config.public_url.rstrip("/").removesuffix("/v2.0") or origin
     url = f"{outside}/identity/v3" if kind == "identity" else outside
-    return [
-        {
-            "id": _computed("endpoint", f"{kind}/{interface}/{config.region}"),
-            "service_id": _computed("service", kind),
-            "interface": interface,
-            "region": config.region,
-            "region_id": config.region,
-            "url": url,
-            "enabled": True,
-            "links": {"self": f"{origin}/identity/v3/endpoints/{_computed('endpoint', f'{kind}/{interface}')}"},
-        }
-        for interface in _INTERFACES
-    ]
+    return [_endpoint(config, origin, kind, interface, url) for interface in _INTERFACES]
 
 
 def region_document(config: ControllerConfig, origin: str) -> Document:
@@ -148,6 +136,20 @@ def region_document(config: ControllerConfig, origin: str) -> Document:
         "description": "",
         "parent_region_id": None,
         "links": {"self": f"{origin}/identity/v3/regions/{config.region}"},
+    }
+
+
+def _endpoint(config: ControllerConfig, origin: str, kind: str, interface: str, url: str) -> Document:
+    endpoint_id = _computed("endpoint", f"{kind}/{interface}/{config.region}")
+    return {
+        "id": endpoint_id,
+        "service_id": _computed("service", kind),
+        "interface": interface,
+        "region": config.region,
+        "region_id": config.region,
+        "url": url,
+        "enabled": True,
+        "links": {"self": f"{origin}/identity/v3/endpoints/{endpoint_id}"},
     }
 
 
