@@ -18,10 +18,12 @@ from futago.values import IPv4Address, Millis, Role
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.packet import MAX_INTERVAL_V3
 
-ANNOUNCE_AGAIN_AFTER: Final = Millis(1000)
-"""How long after a takeover its gratuitous ARPs are repeated: a lost one would cost minutes."""
+ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
+"""When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
+tunnel has to learn its far end's address before it can send."""
 OWNER_PRIORITY: Final = 255
 _UNKNOWN: Final = Millis(0)
+_SECOND: Final = Millis(1000)
 
 
 class Cause(StrEnum):
@@ -144,8 +146,8 @@ class Machine:
     role: Role = Role.INITIALIZE
     election_at: Millis | None = None
     """BACKUP: the Active_Down_Timer; ACTIVE: the Adver_Timer (RFC 9568, 6.2)."""
-    announce_at: Millis | None = None
-    """When the gratuitous ARPs are repeated."""
+    announcements: tuple[Millis, ...] = ()
+    """When the gratuitous ARPs are repeated, in order."""
     active_interval: Millis = _UNKNOWN
     """The interval by which the active is judged; VRRPv3 learns it from the active (Active_Adver_Interval)."""
     active_left: bool = False
@@ -154,13 +156,14 @@ class Machine:
     @property
     def deadline(self) -> Millis | None:
         """When `TimerFired` is due."""
-        times = [at for at in (self.election_at, self.announce_at) if at is not None]
-        return min(times, default=None)
+        elections = () if self.election_at is None else (self.election_at,)
+        return min((*elections, *self.announcements), default=None)
 
     @property
     def skew(self) -> Millis:
-        """Lets the better router go first (Skew_Time)."""
-        return Millis((256 - self.config.priority) * self.active_interval // 256)
+        """Lets the better router go first (Skew_Time): a part of the interval, or, for RFC 3768, of a second."""
+        unit = _SECOND if self.config.version is Version.V2 else self.active_interval
+        return Millis((256 - self.config.priority) * unit // 256)
 
     @property
     def down_after(self) -> Millis:
@@ -249,7 +252,7 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
         role=Role.ACTIVE,
         active_interval=m.config.advert_interval,
         election_at=_after(now, m.config.advert_interval),
-        announce_at=_after(now, ANNOUNCE_AGAIN_AFTER),
+        announcements=_repeats(now),
         active_left=False,
     )
     took = (_put_all(m), _advert(m), Announce(m.config.addresses), RoleChanged(m.role, Role.ACTIVE, cause))
@@ -257,7 +260,7 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
 
 
 def _become_backup(m: Machine, cause: Cause, interval: Millis, now: Millis) -> Step:
-    waiting = replace(m, role=Role.BACKUP, active_interval=interval, announce_at=None, active_left=False)
+    waiting = replace(m, role=Role.BACKUP, active_interval=interval, announcements=(), active_left=False)
     backup = replace(waiting, election_at=_after(now, waiting.down_after))
     return backup, [RoleChanged(m.role, Role.BACKUP, cause)]
 
@@ -267,9 +270,9 @@ def _tick_active(m: Machine, now: Millis) -> Step:
     if _due(m.election_at, now):
         effects.append(_advert(m))
         m = replace(m, election_at=_after(now, m.config.advert_interval))
-    if _due(m.announce_at, now):
+    if any(_due(at, now) for at in m.announcements):
         effects.append(Announce(m.config.addresses))
-        m = replace(m, announce_at=None)
+        m = replace(m, announcements=tuple(at for at in m.announcements if not _due(at, now)))
     return m, effects
 
 
@@ -288,8 +291,7 @@ def _survive(m: Machine, now: Millis) -> Step:
 
     RFC 9568 answers with an advertisement at once; RFC 3768 just goes on, so there the other waits for the next one.
     """
-    again = _after(now, Millis(m.config.advert_interval + ANNOUNCE_AGAIN_AFTER))
-    survivor = replace(m, announce_at=again)
+    survivor = replace(m, announcements=_repeats(_after(now, m.config.advert_interval)))
     if m.config.version is Version.V2:
         return survivor, [Announce(m.config.addresses)]
     survivor = replace(survivor, election_at=_after(now, m.config.advert_interval))
@@ -320,12 +322,12 @@ def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) ->
         effects.extend((Remove(gone, gone_routes), _put_all(new)))
     if added:
         effects.append(Announce(added))
-        new = replace(new, announce_at=_after(now, ANNOUNCE_AGAIN_AFTER))
+        new = replace(new, announcements=_repeats(now))
     return new, effects
 
 
 def _stop(m: Machine) -> Machine:
-    return replace(m, role=Role.INITIALIZE, election_at=None, announce_at=None, active_left=False)
+    return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), active_left=False)
 
 
 def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:
@@ -354,6 +356,10 @@ def _put_all(m: Machine) -> Put:
 
 def _remove_all(m: Machine) -> Remove:
     return Remove(m.config.addresses, m.config.routes)
+
+
+def _repeats(since: Millis) -> tuple[Millis, ...]:
+    return tuple(_after(since, wait) for wait in ANNOUNCE_AGAIN_AFTER)
 
 
 def _after(now: Millis, wait: Millis) -> Millis:

@@ -86,19 +86,26 @@ def test_the_skew_of_short_intervals_is_not_rounded_away() -> None:
 def test_a_silent_active_is_replaced_addresses_first_then_advert_then_gratuitous_arp() -> None:
     machine, effects = after(backup(), TimerFired(), 3609)
     assert tuple(effects) == (PUT, ADVERT, Announce(ALL), RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.SILENCE))
-    assert machine.deadline == 4609
+    assert machine.election_at == 4609
 
 
 def test_a_timer_that_comes_early_does_nothing() -> None:
     assert after(backup(), TimerFired(), 3608) == (backup(), [])
 
 
-def test_gratuitous_arp_is_repeated_after_a_second_and_then_no_more() -> None:
+def test_gratuitous_arp_is_repeated_three_times_within_a_second_and_then_no_more() -> None:
     machine = active(router(advert_interval=Millis(10_000)))
-    assert machine.deadline == 1000
-    machine, effects = after(machine, TimerFired(), 1000)
-    assert effects == [Announce(ALL)]
+    for at in (50, 250, 1000):
+        assert machine.deadline == at
+        machine, effects = after(machine, TimerFired(), at)
+        assert effects == [Announce(ALL)]
     assert machine.deadline == 10_000
+
+
+def test_repeats_that_came_due_together_are_one() -> None:
+    machine, effects = after(active(router(advert_interval=Millis(10_000))), TimerFired(), 400)
+    assert effects == [Announce(ALL)]
+    assert machine.announcements == (1000,)
 
 
 def test_an_active_router_advertises_at_its_interval() -> None:
@@ -119,9 +126,10 @@ def test_a_version_3_backup_learns_the_interval_of_the_active() -> None:
     assert machine.deadline == 9000 + 1828
 
 
-def test_a_version_2_backup_goes_by_its_own_interval() -> None:
+def test_a_version_2_backup_goes_by_its_own_interval_and_its_skew_is_a_part_of_a_second() -> None:
+    """RFC 3768, 6.1: three intervals and (256 - priority) / 256 seconds; RFC 9568 scales the skew with the interval."""
     machine, _ = after(backup(router_v2()), heard(200, interval=9000), 0)
-    assert machine.deadline == 6000 + 1609
+    assert machine.deadline == 6000 + 804
 
 
 def test_priority_0_makes_a_backup_elect_after_its_skew() -> None:
@@ -182,7 +190,7 @@ def test_an_active_router_answers_a_lower_priority_with_an_advert_and_announces_
 
 def test_the_survivor_of_a_split_announces_once_more_when_the_other_has_gone() -> None:
     machine, _ = after(active(), heard(99), 5000)
-    assert machine.announce_at == 7000
+    assert machine.announcements == (6050, 6250, 7000)
 
 
 def test_a_version_2_survivor_announces_but_keeps_its_pace() -> None:
@@ -245,7 +253,7 @@ def test_an_active_router_takes_on_new_addresses_and_announces_only_them() -> No
     machine, effects = after(active(), Configured(config), 5000)
     assert effects == [Put(config.addresses, config.routes), Announce((FLOATING,))]
     assert machine.role is Role.ACTIVE
-    assert machine.announce_at == 6000
+    assert machine.announcements == (5050, 5250, 6000)
 
 
 def test_an_active_router_puts_before_it_removes_and_puts_back_what_removal_took_along() -> None:
