@@ -10,7 +10,18 @@ import msgspec
 import pytest
 
 from futago.values import Role
-from host.vrrpd_kit import HOLD_SECONDS, VIRTUAL, Pair, addresses_lost, frames_sent, make_pair, run, wait_for
+from host.vrrpd_kit import (
+    LONG_HOLD,
+    SHORT_HOLD,
+    VIRTUAL,
+    Pair,
+    addresses_lost,
+    frames_sent,
+    make_pair,
+    plug,
+    run,
+    wait_for,
+)
 from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router_v2
 
 FRAME_TYPE_ARP = b"\x08\x06"
@@ -19,6 +30,13 @@ FRAME_TYPE_ARP = b"\x08\x06"
 @pytest.fixture
 def pair(tmp_path: Path) -> Iterator[Pair]:
     with make_pair(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def hasty_pair(tmp_path: Path) -> Iterator[Pair]:
+    """Its guards wait only a second."""
+    with make_pair(tmp_path, hold_seconds=SHORT_HOLD) as made:
         yield made
 
 
@@ -96,15 +114,15 @@ def test_a_restart_neutralises_the_guard_that_the_former_engine_left(pair: Pair)
     active.terminate()
     active.start()
     sent = active.status().adverts_sent
-    adverts_in_two_holds = int(2 * HOLD_SECONDS / 0.3)
-    wait_for("two holds go by", lambda: active.status().adverts_sent > sent + adverts_in_two_holds)
+    adverts_in_a_hold_and_more = int((LONG_HOLD + 1) / 0.3)
+    wait_for("the hold is over", lambda: active.status().adverts_sent > sent + adverts_in_a_hold_and_more)
     assert active.addresses() == VIRTUAL
     assert active.active()
 
 
-def test_an_engine_stopped_for_good_hands_over_and_leaves_no_address_behind(pair: Pair) -> None:
-    pair.start()
-    stopped, survivor = pair.active(), pair.standby()
+def test_an_engine_stopped_for_good_hands_over_and_leaves_no_address_behind(hasty_pair: Pair) -> None:
+    hasty_pair.start()
+    stopped, survivor = hasty_pair.active(), hasty_pair.standby()
     assert stopped.terminate() == 0
     wait_for("the other is active", survivor.active)
     assert survivor.status().cause == "active resigned"
@@ -112,9 +130,9 @@ def test_an_engine_stopped_for_good_hands_over_and_leaves_no_address_behind(pair
     assert stopped.default_route() == ""
 
 
-def test_when_the_warden_is_killed_the_engine_hands_over_as_if_it_had_been_stopped(pair: Pair) -> None:
-    pair.start()
-    orphaned, survivor = pair.active(), pair.standby()
+def test_when_the_warden_is_killed_the_engine_hands_over_as_if_it_had_been_stopped(hasty_pair: Pair) -> None:
+    hasty_pair.start()
+    orphaned, survivor = hasty_pair.active(), hasty_pair.standby()
     assert orphaned.warden
     orphaned.warden.kill()
     wait_for("the other is active", survivor.active)
@@ -134,13 +152,13 @@ def test_an_engine_that_keeps_dying_lets_its_peer_take_over(pair: Pair) -> None:
     pair.wait_for_one_active()
 
 
-def test_an_engine_starts_as_a_backup_after_its_guard_has_withdrawn(pair: Pair) -> None:
-    pair.start()
-    stopped, survivor = pair.active(), pair.standby()
+def test_an_engine_starts_as_a_backup_after_its_guard_has_withdrawn(hasty_pair: Pair) -> None:
+    hasty_pair.start()
+    stopped, survivor = hasty_pair.active(), hasty_pair.standby()
     stopped.terminate()
     wait_for("the other is active", survivor.active)
     stopped.start()
-    pair.wait_for_one_active()
+    hasty_pair.wait_for_one_active()
     assert survivor.active()
 
 
@@ -188,6 +206,41 @@ def test_addresses_that_somebody_takes_from_the_active_router_come_back(pair: Pa
     active = pair.active()
     run("ip", "-n", active.namespace, "address", "del", str(OUTSIDE.address), "dev", "qg-1")
     wait_for("the address and the route are back", lambda: active.addresses() == VIRTUAL and active.default_route())
+
+
+def test_an_interface_of_the_active_router_that_is_made_anew_gets_its_addresses_back(pair: Pair) -> None:
+    pair.start()
+    active = pair.active()
+    run("ip", "-n", active.namespace, "link", "del", "qg-1")
+    plug(pair.wire, active.namespace, "qg-1")
+    wait_for("the address and the route are back", lambda: active.addresses() == VIRTUAL and active.default_route())
+    assert active.active()
+
+
+def test_an_ha_interface_that_is_made_anew_is_used_anew(pair: Pair) -> None:
+    """The old one's sockets would stay silent for ever."""
+    pair.start()
+    standby = pair.standby()
+    run("ip", "-n", standby.namespace, "link", "del", "ha-1")
+    plug(pair.wire, standby.namespace, "ha-1")
+    run("ip", "-n", standby.namespace, "address", "add", f"{standby.config.source}/18", "dev", "ha-1")
+    wait_for("it has joined again", lambda: standby.status().cause == "started" and standby.status().transitions > 1)
+    wait_for("it hears the active", lambda: standby.status().adverts_received > 3)
+    assert standby.status().role is Role.BACKUP
+
+
+def test_a_restart_in_the_seed_s_profile_changes_no_role(seed_pair: Pair) -> None:
+    """VRRPv2 cannot ask for patience; three intervals are patience enough."""
+    seed_pair.start()
+    active, standby = seed_pair.active(), seed_pair.standby()
+    transitions = standby.status().transitions
+    with addresses_lost(active) as lost:
+        active.terminate()
+        active.start()
+        heard = standby.status().adverts_received
+        wait_for("the peer hears adverts again", lambda: standby.status().adverts_received > heard + 2)
+    assert (active.active(), lost) == (True, [])
+    assert standby.status().transitions == transitions
 
 
 def test_the_seed_s_advertisement_reads_in_tcpdump_as_in_the_seed(seed_pair: Pair) -> None:

@@ -33,7 +33,8 @@ from unit.vrrp.samples import INSIDE, OUTSIDE, router
 
 LEGS = ("ha-1", "qr-1", "qg-1")
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
-HOLD_SECONDS = 2.0
+LONG_HOLD, SHORT_HOLD = 5.0, 1.0
+"""Seconds: more than a start takes on a busy machine; what a test can wait for."""
 _serial = count()
 
 
@@ -57,6 +58,7 @@ class Host:
     namespace: str
     config: VirtualRouterConfig
     directory: Path
+    hold_seconds: float = LONG_HOLD
     extra: tuple[str, ...] = ()
     """Further options of `futago vrrpd`."""
     warden: subprocess.Popen[bytes] | None = None
@@ -68,7 +70,7 @@ class Host:
         self.state = self.directory / "vrrpd.json"
 
     def command(self) -> list[str]:
-        paths = ["--socket", str(self.socket), "--state", str(self.state), "--hold-seconds", str(HOLD_SECONDS)]
+        paths = ["--socket", str(self.socket), "--state", str(self.state), "--hold-seconds", str(self.hold_seconds)]
         return [sys.executable, "-m", "futago", "vrrpd", *paths, *self.extra]
 
     def start(self) -> None:
@@ -174,7 +176,9 @@ class Pair:
 
 
 @contextmanager
-def make_pair(directory: Path, like: VirtualRouterConfig | None = None) -> Iterator[Pair]:
+def make_pair(
+    directory: Path, like: VirtualRouterConfig | None = None, hold_seconds: float = LONG_HOLD
+) -> Iterator[Pair]:
     """Both hosts wired, no engine started yet."""
     like = like or router(advert_interval=Millis(300), priority=50)
     base = f"fvt{os.getpid()}-{next(_serial)}"
@@ -186,7 +190,7 @@ def make_pair(directory: Path, like: VirtualRouterConfig | None = None) -> Itera
             source = IPv4Address(f"169.254.192.{number}")
             config = msgspec.structs.replace(like, namespace=name, source=source)
             (directory / name).mkdir()
-            hosts.append(Host(namespace=name, config=config, directory=directory / name))
+            hosts.append(Host(namespace=name, config=config, directory=directory / name, hold_seconds=hold_seconds))
             _plug(wire, name, source)
         yield Pair(wire, *hosts)
     finally:
@@ -250,11 +254,16 @@ def _plug(wire: str, name: str, source: IPv4Address) -> None:
     run("ip", "netns", "add", name)
     run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
     for leg in LEGS:
-        outer = f"{leg[:2]}-{name[-1]}"
-        run("ip", "-n", wire, "link", "add", outer, "type", "veth", "peer", "name", leg, "netns", name)
-        run("ip", "-n", wire, "link", "set", outer, "master", f"br-{leg[:2]}", "up")
-        run("ip", "-n", name, "link", "set", leg, "up")
+        plug(wire, name, leg)
     run("ip", "-n", name, "address", "add", f"{source}/18", "dev", "ha-1")
+
+
+def plug(wire: str, name: str, leg: str) -> None:
+    """Make one interface of a host, up and on its bridge."""
+    outer = f"{leg[:2]}-{name[-1]}"
+    run("ip", "-n", wire, "link", "add", outer, "type", "veth", "peer", "name", leg, "netns", name)
+    run("ip", "-n", wire, "link", "set", outer, "master", f"br-{leg[:2]}", "up")
+    run("ip", "-n", name, "link", "set", leg, "up")
 
 
 def _clean_up(host: Host) -> None:
