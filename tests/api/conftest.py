@@ -1,5 +1,6 @@
 """The API in process: a temporary SQLite, two projects with an admin, members and a reader."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,10 +20,19 @@ from futago.controller.store.rows import Node
 from futago.values import IPv4Address
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/futago.db")
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, made once: migrating takes longer than most tests."""
+    path = tmp_path_factory.mktemp("store") / "empty.db"
+    database = Database(f"sqlite:///{path}")
     database.migrate()
+    database.close()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, empty_store: Path) -> Iterator[Database]:
+    database = Database(f"sqlite:///{shutil.copy(empty_store, tmp_path / 'futago.db')}")
     yield database
     database.close()
 
