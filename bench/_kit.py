@@ -1,0 +1,34 @@
+"""What the benchmarks share: a lab with the walkthrough's cloud, and figures with their spread."""
+
+import statistics
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+
+from futago.config import Profile
+from futago.lab import lab as labs
+from futago.lab.lab import Lab
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+
+console = Console(highlight=False, width=None if Console().is_terminal else 120)
+NAME = "bench"
+
+
+@contextmanager
+def lab(profile: Profile) -> Iterator[Lab]:
+    """A lab of this name, taken away at the end whatever happens."""
+    labs.down(NAME)
+    console.print(f"building the lab, profile {profile} …")
+    try:
+        yield labs.up(NAME, profile)
+    finally:
+        labs.down(NAME)
+
+
+def spread(values: Sequence[float]) -> tuple[str, str, str]:
+    """Minimum, median, maximum."""
+    return tuple(f"{value:.2f}" for value in (min(values), statistics.median(values), max(values)))  # type: ignore[return-value]
