@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from futago.values import Role
+from futago.vrrp.machine import ANNOUNCE_AGAIN_AFTER
 from host.vrrpd_kit import (
     LONG_HOLD,
     SHORT_HOLD,
@@ -186,7 +187,7 @@ def test_a_takeover_is_announced_for_every_address_in_both_forms_and_again(pair:
         wait_for("it is active", pair.a.active)
         wait_for("a second goes by", lambda: pair.a.status().adverts_sent >= 5)
     arp = [frame for frame in frames if frame[12:14] == FRAME_TYPE_ARP]
-    assert len(arp) == 2 * len(VIRTUAL) * 2
+    assert len(arp) == 2 * len(VIRTUAL) * (1 + len(ANNOUNCE_AGAIN_AFTER))
 
 
 def test_an_address_added_to_an_active_router_appears_without_touching_the_others(pair: Pair) -> None:
