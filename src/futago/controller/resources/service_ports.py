@@ -36,6 +36,7 @@ def add_port(
         errors.IpAddressInUse: a wanted address is taken.
         errors.IpAddressGenerationFailure: a subnet has no free address.
         errors.MacAddressInUse: the wanted MAC is taken in this network.
+        Conflict: another writer took what was drawn here; the transaction is to be run again.
 
     """
     port = Port(
@@ -52,6 +53,8 @@ def add_port(
     try:
         port = txn.add(port)
     except Conflict as error:
+        if mac is None:
+            raise
         raise errors.MacAddressInUse(mac=port.mac_address, network_id=network.id) from error
     for position, wish in enumerate(addresses):
         give_address(txn, port, wish, position)
@@ -68,6 +71,8 @@ def give_address(txn: Transaction, port: Port, wish: Wish, position: int) -> Fix
     try:
         return txn.add(fixed_ip)
     except Conflict as error:
+        if wanted is None:
+            raise
         raise errors.IpAddressInUse(ip_address=address, network_id=port.network_id) from error
 
 
