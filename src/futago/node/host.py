@@ -104,6 +104,8 @@ class OvsPort(msgspec.Struct, frozen=True, kw_only=True, tag="ovs-port"):
     kind: str = ""
     """OVSDB's interface type: "" is a system interface, else "patch", "vxlan", "gre"."""
     options: Pairs = ()
+    bfd: Pairs = ()
+    """The settings of the port's BFD session (RFC 5880), if it has one; how the session does is not ours to write."""
     tag: Vlan | None = None
     iface_ids: Pairs = ()
     """The interface's `external_ids`: `iface-id`, `attached-mac`."""

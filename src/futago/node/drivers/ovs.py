@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
-from futago.node.drivers.ovsdb import Ovsdb, Row, as_list, only, optional, to_map
+from futago.node.drivers.ovsdb import Operations, Ovsdb, Row, only, optional, to_map
 from futago.node.host import DEAD_VLAN, Bridge, HostRefused, OvsPort, Plug
 from futago.values import Vlan
 
@@ -18,7 +18,6 @@ WAITING: Final = ""
 """Not a failure: the interface has not been plugged yet."""
 
 SwitchElement = Bridge | OvsPort | Plug
-Operations = list[dict[str, Any]]
 
 _COMMIT_SECONDS: Final = 5.0
 
@@ -80,7 +79,7 @@ class SwitchDriver:
         return self._together(elements, self._put_operations, self._check)
 
     def remove(self, elements: Sequence[SwitchElement]) -> dict[str, str]:
-        return self._together(elements, self._remove_operations, lambda _: None)
+        return self._together(elements, self._remove_operations, lambda *_: None)
 
     def _together(self, elements: Sequence[SwitchElement], plan: Any, check: Any) -> dict[str, str]:
         """Do all in one transaction; if it is refused, one by one, so that each failure finds its own."""
@@ -111,7 +110,8 @@ class SwitchDriver:
             for one in planned:
                 failures.update(self._commit([one], check))
             return failures
-        return {element.key: message for element, _ in planned if (message := check(element)) is not None}
+        ports = self._ports()
+        return {element.key: message for element, _ in planned if (message := check(element, ports)) is not None}
 
     def _put_operations(self, element: SwitchElement, ports: Mapping[str, _Port], coming: set[str]) -> Operations:
         match element:
@@ -132,19 +132,19 @@ class SwitchDriver:
             case Plug():
                 return _wire(_with_iface_id(ports, element.port_id), DEAD_VLAN, "")
 
-    def _check(self, element: SwitchElement) -> str | None:
+    def _check(self, element: SwitchElement, ports: Mapping[str, _Port]) -> str | None:
         match element:
             case Bridge():
                 return None
             case OvsPort():
-                port = self._ports().get(element.name)
+                port = ports.get(element.name)
                 if port is None or port.ofport <= 0:
                     reason = None if port is None else only(port.interface["error"])
                     return f"{element.name} is not in the switch: {reason or 'no reason given'}"
                 return None
             case Plug():
-                ports = _with_iface_id(self._ports(), element.port_id)
-                return None if any(port.ofport > 0 for port in ports) else WAITING
+                plugged = _with_iface_id(ports, element.port_id)
+                return None if any(port.ofport > 0 for port in plugged) else WAITING
 
     def _put_bridge(self, bridge: Bridge) -> Operations:
         row = {
@@ -178,6 +178,7 @@ class SwitchDriver:
         interface_row = {
             "type": wanted.kind,
             "options": to_map(dict(wanted.options)),
+            "bfd": to_map(dict(wanted.bfd)),
             "external_ids": to_map(dict(wanted.iface_ids) | ({"iface-status": "active"} if wanted.iface_ids else {})),
         }
         marks = {MARK: "port"} | ({NETWORK: wanted.network_id} if wanted.network_id else {})
@@ -213,9 +214,9 @@ class SwitchDriver:
         interfaces, ports = self._ovsdb.table("Interface"), self._ovsdb.table("Port")
         found: dict[str, _Port] = {}
         for bridge in self._ovsdb.table("Bridge").values():
-            for uuid in as_list(bridge["ports"]):
+            for uuid in bridge["ports"]:
                 row = ports.get(uuid)
-                members = [] if row is None else as_list(row["interfaces"])
+                members = [] if row is None else row["interfaces"]
                 if row is not None and len(members) == 1 and members[0] in interfaces:
                     found[row["name"]] = _Port(uuid, row, bridge["name"], (members[0], interfaces[members[0]]))
         return found
@@ -235,6 +236,7 @@ def _our_port(port: _Port) -> OvsPort | None:
         bridge=port.bridge,
         kind=port.interface["type"],
         options=tuple(sorted(port.interface["options"].items())),
+        bfd=tuple(sorted(port.interface["bfd"].items())),
         tag=port.tag,
         iface_ids=tuple(sorted(ids.items())),
         network_id=port.row["external_ids"].get(NETWORK, ""),

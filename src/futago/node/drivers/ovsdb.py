@@ -1,39 +1,67 @@
-"""A client of ovsdb-server (RFC 7047): the tables that we watch, mirrored, and transactions on them.
+"""The switch's database (RFC 7047), by the `ovs` library: the tables that we watch, mirrored, and transactions on them.
 
-One thread owns the connection: it mirrors every update at once, answers the server's probes, connects again when the
-server comes back, and says so. Rows are values: an update replaces a row, so that a reader's copy stays whole.
+The library's replica is not for use by several threads, so one thread owns it: it follows the connection, hands
+transactions in, and keeps a mirror of plain values for all others. A change of a row replaces its value in the
+mirror, so that a reader's copy stays whole.
 """
 
 import contextlib
 import json
+import queue
 import socket
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from pathlib import Path
 from typing import Any, Final
+from uuid import UUID
 
 import structlog
+from ovs.db.idl import Idl, SchemaHelper, Transaction
+from ovs.poller import POLLIN, Poller
 
 from futago.node.host import HostRefused
 
 Row = Mapping[str, Any]
-"""A row's columns, with sets, maps and references as plain lists, dicts and strings."""
+"""A row's columns: sets and optional values are lists, references the UUIDs of the rows."""
+Operations = list[dict[str, Any]]
+"""As RFC 7047, 5.2, writes them."""
 
 DATABASE: Final = "Open_vSwitch"
-WATCHED: Final = {
-    "Open_vSwitch": ("cur_cfg", "ovs_version"),
-    "Bridge": ("name", "ports", "datapath_type", "fail_mode", "external_ids"),
-    "Port": ("name", "tag", "interfaces", "external_ids"),
-    "Interface": ("name", "type", "options", "external_ids", "ofport", "error"),
+ROOT: Final = "Open_vSwitch"
+"""The table of one row that refers to the bridges and counts configurations."""
+
+_STRING: Final = {"type": "string"}
+_OPTIONAL_STRING: Final = {"type": {"key": "string", "min": 0, "max": 1}}
+_OPTIONAL_INTEGER: Final = {"type": {"key": "integer", "min": 0, "max": 1}}
+_REFERENCES: Final = {"type": {"key": "uuid", "min": 0, "max": "unlimited"}}
+_MAP: Final = {"type": {"key": "string", "value": "string", "min": 0, "max": "unlimited"}}
+_WATCHED: Final[dict[str, dict[str, Any]]] = {
+    ROOT: {"cur_cfg": {"type": "integer"}},
+    "Bridge": {
+        "name": _STRING,
+        "ports": _REFERENCES,
+        "datapath_type": _STRING,
+        "fail_mode": _OPTIONAL_STRING,
+        "external_ids": _MAP,
+    },
+    "Port": {"name": _STRING, "tag": _OPTIONAL_INTEGER, "interfaces": _REFERENCES, "external_ids": _MAP},
+    "Interface": {
+        "name": _STRING,
+        "type": _STRING,
+        "options": _MAP,
+        "bfd": _MAP,
+        "external_ids": _MAP,
+        "ofport": _OPTIONAL_INTEGER,
+        "error": _OPTIONAL_STRING,
+    },
 }
+"""The part of ovs-vswitchd.conf.db(5) that we read; nothing else is replicated."""
 
 _REPLY_SECONDS: Final = 10.0
-_RECONNECT_SECONDS: Final = 0.2
-_TICK_SECONDS: Final = 1.0
-_MONITOR: Final = "monitor"
+_RECONNECT_MILLIS: Final = 1000
+_TICK_MILLIS: Final = 1000
 _log = structlog.get_logger()
 
 
@@ -47,13 +75,11 @@ class Ovsdb:
     def __init__(self, connection: str, *, on_change: Callable[[], None] = lambda: None) -> None:
         self._connection = connection
         self._on_change = on_change
-        self._tables: dict[str, dict[str, Row]] = {}
-        self._synced = False
+        self._mirror: dict[str, dict[str, Row]] | None = None
         self._news = threading.Condition(threading.RLock())
-        self._sending = threading.Lock()
-        self._waiting: dict[int, Future[Any]] = {}
-        self._next_id = 0
-        self._socket: socket.socket | None = None
+        self._asked: queue.SimpleQueue[tuple[Operations, Future[int]]] = queue.SimpleQueue()
+        self._under_way: list[tuple[Any, Future[int]]] = []
+        self._bell, self._rung = socket.socketpair()
         self._closing = False
         self._switch_pid = ""
         self._thread = threading.Thread(target=self._serve, name="ovsdb", daemon=True)
@@ -63,10 +89,9 @@ class Ovsdb:
 
     def close(self) -> None:
         self._closing = True
-        with contextlib.suppress(OSError):
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
-        self._thread.join(timeout=2 * _TICK_SECONDS)
+        self._ring()
+        if self._thread.is_alive():
+            self._thread.join(timeout=_REPLY_SECONDS)
 
     @property
     def run_directory(self) -> Path:
@@ -76,8 +101,8 @@ class Ovsdb:
 
     @property
     def synced(self) -> bool:
-        """Whether the mirror holds the whole database."""
-        return self._synced
+        """Whether the mirror holds the whole database, and follows it."""
+        return self._mirror is not None
 
     def table(self, name: str) -> dict[str, Row]:
         """The rows of a table by their UUIDs, as of now.
@@ -87,145 +112,121 @@ class Ovsdb:
 
         """
         with self._news:
-            if not self._synced:
-                raise HostRefused(f"the switch's database does not answer on {self._connection}")
-            return dict(self._tables.get(name, {}))
+            if self._mirror is None:
+                raise self._away()
+            return dict(self._mirror[name])
 
     def wait_for(self, condition: Callable[[], bool], seconds: float) -> bool:
         """Wait until `condition` holds of the mirror; False if it does not in time."""
         with self._news:
             return self._news.wait_for(condition, seconds)
 
-    def transact(self, operations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Carry out `operations` (RFC 7047, 5.2) all or none; the mirror has their effect when this returns.
+    def commit(self, operations: Operations, seconds: float) -> None:
+        """Carry out `operations`, all or none, and wait until ovs-vswitchd has done its part.
+
+        The mirror has their effect when this returns.
 
         Raises:
-            HostRefused: the database is away, or refuses; the text is its own.
+            HostRefused: the database is away or refuses (the text is its own), or ovs-vswitchd does not follow in time.
 
         """
-        results: list[dict[str, Any]] = self._call("transact", [DATABASE, *operations])
-        for result in results:
-            if result and "error" in result:
-                raise HostRefused(f"ovsdb: {result['error']}: {result.get('details', '')}")
-        return results
-
-    def commit(self, operations: list[dict[str, Any]], seconds: float) -> None:
-        """Transact, then wait until ovs-vswitchd has done its part.
-
-        Raises:
-            HostRefused: as `transact`, or ovs-vswitchd does not follow in time.
-
-        """
-        count = {"op": "mutate", "table": "Open_vSwitch", "where": [], "mutations": [["next_cfg", "+=", 1]]}
-        read = {"op": "select", "table": "Open_vSwitch", "where": [], "columns": ["next_cfg"]}
-        target = self.transact([*operations, count, read])[-1]["rows"][0]["next_cfg"]
+        future: Future[int] = Future()
+        self._asked.put((operations, future))
+        self._ring()
+        try:
+            target = future.result(_REPLY_SECONDS)
+        except FutureTimeoutError as error:
+            raise self._away() from error
 
         def followed() -> bool:
-            return any(row["cur_cfg"] >= target for row in self._tables.get("Open_vSwitch", {}).values())
+            return self._mirror is not None and any(row["cur_cfg"] >= target for row in self._mirror[ROOT].values())
 
         if not self.wait_for(followed, seconds):
             raise HostRefused("ovs-vswitchd does not follow its database: is it running?")
 
-    def _call(self, method: str, params: list[Any]) -> Any:
-        future: Future[Any] = Future()
-        with self._sending:
-            self._next_id += 1
-            number = self._next_id
-            self._waiting[number] = future
-            self._send({"method": method, "params": params, "id": number})
-        try:
-            return future.result(_REPLY_SECONDS)
-        except FutureTimeoutError as error:
-            raise HostRefused(f"the switch's database does not answer on {self._connection}") from error
-        finally:
-            self._waiting.pop(number, None)
+    def _away(self) -> HostRefused:
+        return HostRefused(f"the switch's database does not answer on {self._connection}")
 
-    def _send(self, message: dict[str, Any]) -> None:
-        try:
-            if self._socket is None:
-                raise HostRefused(f"the switch's database does not answer on {self._connection}")
-            self._socket.sendall(json.dumps(message).encode())
-        except OSError as error:
-            raise HostRefused(f"ovsdb: {error}") from error
+    def _ring(self) -> None:
+        """Wake the thread; a bell that cannot be rung any more has been heard, or nobody is there to hear it."""
+        with contextlib.suppress(OSError):
+            self._bell.send(b"!", socket.MSG_DONTWAIT)
 
     def _serve(self) -> None:
-        """Stay connected, until closed."""
-        while not self._closing:
-            try:
-                with _connect(self._connection) as sock:
-                    self._socket = sock
-                    self._converse(sock)
-            except OSError as error:
-                if self._synced:
-                    _log.warning("switch database lost", connection=self._connection, error=str(error))
-            finally:
-                self._forget()
-            if not self._closing:
-                time.sleep(_RECONNECT_SECONDS)
+        replica = _Replica(self._connection)
+        try:
+            while not self._closing:
+                replica.run()
+                self._follow(replica)
+                self._settle(replica)
+                self._begin(replica)
+                self._watch_switch()
+                self._sleep(replica)
+        finally:
+            replica.close()
+            with self._news:
+                self._mirror = None
+                self._news.notify_all()
+            self._settle(replica)
+            self._bell.close()
+            self._rung.close()
 
-    def _forget(self) -> None:
-        self._socket = None
+    def _sleep(self, replica: "_Replica") -> None:
+        poller = Poller()
+        replica.wait(poller)
+        poller.fd_wait(self._rung, POLLIN)
+        poller.timer_wait(_TICK_MILLIS)
+        poller.block()
+        with contextlib.suppress(BlockingIOError):
+            self._rung.recv(4096, socket.MSG_DONTWAIT)
+
+    def _follow(self, replica: "_Replica") -> None:
+        """Bring the mirror up to the replica."""
+        changed = replica.take_changed()
+        was_synced = self.synced
         with self._news:
-            self._synced = False
-            self._tables = {}
-        for future in list(self._waiting.values()):
-            if not future.done():
-                future.set_exception(HostRefused("the switch's database went away"))
-
-    def _converse(self, sock: socket.socket) -> None:
-        requests = {table: {"columns": list(columns)} for table, columns in WATCHED.items()}
-        with self._sending:
-            self._send({"method": "monitor", "params": [DATABASE, None, requests], "id": _MONITOR})
-        sock.settimeout(_TICK_SECONDS)
-        decoder, pending = json.JSONDecoder(), ""
-        while True:
-            self._watch_switch()
-            try:
-                data = sock.recv(1 << 18)
-            except TimeoutError:
-                continue
-            if not data:
-                raise ConnectionResetError("closed by the server")
-            pending += data.decode()
-            while pending:
-                try:
-                    message, end = decoder.raw_decode(pending)
-                except json.JSONDecodeError:
-                    break
-                pending = pending[end:].lstrip()
-                self._handle(message)
-
-    def _handle(self, message: dict[str, Any]) -> None:
-        if message.get("method") == "echo":
-            with self._sending:
-                self._send({"result": message["params"], "error": None, "id": message["id"]})
-        elif message.get("method") == "update":
-            self._mirror(message["params"][1])
-        elif message.get("id") == _MONITOR:
-            self._mirror(message["result"])
-            _log.info("switch database connected", connection=self._connection)
-        else:
-            future = self._waiting.get(message["id"])
-            if future is not None and not future.done():
-                if message.get("error"):
-                    future.set_exception(HostRefused(f"ovsdb: {message['error']}"))
-                else:
-                    future.set_result(message["result"])
-
-    def _mirror(self, updates: dict[str, Any]) -> None:
-        with self._news:
-            for table, rows in updates.items():
-                mirrored = self._tables.setdefault(table, {})
-                for uuid, update in rows.items():
-                    if "new" in update:
-                        mirrored[uuid] = {column: _plain(value) for column, value in update["new"].items()}
-                    else:
-                        mirrored.pop(uuid, None)
-            self._synced = True
+            if not replica.synced:
+                self._mirror = None
+                touched = set()
+            elif self._mirror is None:
+                self._mirror = {name: {} for name in _WATCHED}
+                touched = _mirror_rows(replica, self._mirror, None) | {"Bridge"}
+            else:
+                touched = _mirror_rows(replica, self._mirror, changed)
             self._news.notify_all()
-        if updates.keys() != {"Open_vSwitch"}:
-            # That table only counts configurations: to call each count a change would make a loop of failing ports.
+        if was_synced != replica.synced:
+            _log.info("switch database connected" if replica.synced else "switch database lost", at=self._connection)
+        # The root only counts configurations: to call each count a change would make a loop of failing ports.
+        if touched - {ROOT}:
             self._on_change()
+
+    def _begin(self, replica: "_Replica") -> None:
+        """Send the transactions that were asked for; what they end with is `_settle`'s."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                operations, future = self._asked.get_nowait()
+                transaction = Transaction(replica)
+                for operation in operations:
+                    transaction.add_op(operation)
+                for row in replica.tables[ROOT].rows.values():
+                    row.increment("next_cfg")
+                transaction.commit()
+                self._under_way.append((transaction, future))
+
+    def _settle(self, replica: "_Replica") -> None:
+        """Tell of the transactions that have ended."""
+        left = []
+        for transaction, future in self._under_way:
+            status = transaction.commit()
+            if status == Transaction.SUCCESS:
+                future.set_result(transaction.get_increment_new_value() or 0)
+            elif status == Transaction.ERROR:
+                future.set_exception(HostRefused(f"ovsdb: {_reason(transaction.get_error())}"))
+            elif status == Transaction.INCOMPLETE and replica.synced:
+                left.append((transaction, future))
+            else:
+                future.set_exception(self._away())
+        self._under_way = left
 
     def _watch_switch(self) -> None:
         """Notice a new ovs-vswitchd: its flows are gone, and nothing in the database says so."""
@@ -240,6 +241,58 @@ class Ovsdb:
                 self._on_change()
 
 
+class _Replica(Idl):  # type: ignore[misc] # the library has no types
+    """The library's replica; it remembers which rows have changed."""
+
+    def __init__(self, connection: str) -> None:
+        tables = {name: {"columns": columns} for name, columns in _WATCHED.items()}
+        schema = SchemaHelper(schema_json={"name": DATABASE, "tables": tables})
+        schema.register_all()
+        super().__init__(connection, schema)
+        # Longer pauses are of no use to a server on the same host: a node without its switch is to heal at once.
+        self._session.reconnect.set_backoff(_RECONNECT_MILLIS, _RECONNECT_MILLIS)
+        self._changed: set[UUID] = set()
+
+    @property
+    def synced(self) -> bool:
+        return self.state == Idl.IDL_S_MONITORING and bool(self._session.is_connected())
+
+    def notify(self, _event: str, row: Any, _updates: Any = None) -> None:
+        self._changed.add(row.uuid)
+
+    def take_changed(self) -> set[UUID]:
+        """The rows that came, changed or went since this was last called."""
+        changed, self._changed = self._changed, set()
+        return changed
+
+
+def _mirror_rows(replica: _Replica, mirror: dict[str, dict[str, Row]], changed: set[UUID] | None) -> set[str]:
+    """Copy the changed rows, or all; returns the names of the tables that they are in."""
+    touched = set()
+    for name, table in replica.tables.items():
+        for uuid in list(table.rows) if changed is None else changed:
+            row = table.rows.get(uuid)
+            if row is not None:
+                mirror[name][str(uuid)] = {column: _plain(getattr(row, column)) for column in table.columns}
+                touched.add(name)
+            elif mirror[name].pop(str(uuid), None) is not None:
+                touched.add(name)
+    return touched
+
+
+def _plain(value: Any) -> Any:
+    return [str(one) if isinstance(one, UUID) else one for one in value] if isinstance(value, list) else value
+
+
+def _reason(said: str) -> str:
+    """The server's own words in an error object (RFC 7047, 3.1); the library passes it on as text."""
+    try:
+        error = json.loads(said)
+    except ValueError:
+        return said
+    return f"{error.get('error')}: {error.get('details', '')}" if isinstance(error, dict) else said
+
+
 def to_map(pairs: Mapping[str, str]) -> list[Any]:
     """A map as RFC 7047 writes it."""
     return ["map", [[key, value] for key, value in sorted(pairs.items())]]
@@ -250,39 +303,6 @@ def optional(value: Any) -> list[Any]:
     return ["set", [] if value is None else [value]]
 
 
-def only(values: Any) -> Any:
-    """The one value of an optional column, or None; on the wire a set of one looks like the value."""
-    if isinstance(values, list):
-        return values[0] if values else None
-    return values
-
-
-def as_list(values: Any) -> list[Any]:
-    """The values of a set column, whatever their number."""
-    return values if isinstance(values, list) else [values]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list) and len(value) == 2:
-        kind, content = value
-        if kind == "set":
-            return [_plain(one) for one in content]
-        if kind == "map":
-            return {key: _plain(one) for key, one in content}
-        if kind in {"uuid", "named-uuid"}:
-            return content
-    return value
-
-
-def _connect(connection: str) -> socket.socket:
-    kind, _, where = connection.partition(":")
-    if kind == "unix":
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        try:
-            sock.connect(where)
-        except OSError:
-            sock.close()
-            raise
-        return sock
-    host, _, port = where.rpartition(":")
-    return socket.create_connection((host.strip("[]"), int(port)), timeout=_REPLY_SECONDS)
+def only(values: list[Any]) -> Any:
+    """The one value of an optional column, or None."""
+    return values[0] if values else None

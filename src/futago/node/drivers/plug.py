@@ -7,7 +7,7 @@ the port has the dead VLAN, so that it hears and says nothing.
 from typing import Any
 
 from futago.node.drivers import netlink
-from futago.node.drivers.ovsdb import Ovsdb, as_list, optional, to_map
+from futago.node.drivers.ovsdb import Operations, Ovsdb, optional, to_map
 from futago.node.host import DEAD_VLAN, HostRefused
 from futago.values import Mac
 
@@ -55,11 +55,10 @@ def unplug_port(connection: str, port_id: str) -> None:
     ovsdb = _connected(connection)
     try:
         rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] == name]
-        bridges = [
-            (bridge, uuid) for bridge in ovsdb.table("Bridge").items() for uuid in rows if uuid in _ports(bridge)
-        ]
-        if bridges:
-            ovsdb.commit([_leave(bridge[0], uuid) for bridge, uuid in bridges], _SECONDS)
+        bridges = ovsdb.table("Bridge").items()
+        operations = [_leave(bridge, uuid) for bridge, row in bridges for uuid in rows if uuid in row["ports"]]
+        if operations:
+            ovsdb.commit(operations, _SECONDS)
     finally:
         ovsdb.close()
     netlink.unplug(name)
@@ -74,7 +73,7 @@ def _connected(connection: str) -> Ovsdb:
     return ovsdb
 
 
-def _new_port(ovsdb: Ovsdb, name: str, bridge: str, ids: list[Any]) -> list[dict[str, Any]]:
+def _new_port(ovsdb: Ovsdb, name: str, bridge: str, ids: list[Any]) -> Operations:
     if bridge not in {row["name"] for row in ovsdb.table("Bridge").values()}:
         raise HostRefused(f"bridge {bridge} does not exist: is `futago node` running?")
     interface = {"name": name, "external_ids": ids}
@@ -85,10 +84,6 @@ def _new_port(ovsdb: Ovsdb, name: str, bridge: str, ids: list[Any]) -> list[dict
         {"op": "insert", "table": "Port", "row": port, "uuid-name": "port"},
         {"op": "mutate", "table": "Bridge", "where": [["name", "==", bridge]], "mutations": [join]},
     ]
-
-
-def _ports(bridge: tuple[str, Any]) -> list[str]:
-    return [str(uuid) for uuid in as_list(bridge[1]["ports"])]
 
 
 def _leave(bridge: str, port: str) -> dict[str, Any]:
