@@ -1,14 +1,13 @@
 """`futago controller`: the API, identity and the nodes' interface on one port."""
 
-import logging
 import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Final, NoReturn
 
-import structlog
 import typer
 
+from futago import logs
 from futago.config import CONTROLLER_FILE, BadConfig, ControllerConfig, Profile, load, parse
 
 BAD_USE: Final = 2
@@ -66,7 +65,7 @@ def run(
     ] = "",
 ) -> None:
     """Serve the Networking API, identity and the nodes."""
-    _log_to_stderr()
+    logs.to_stderr()
     try:
         settings = _settings(config, _overrides(listen, state, profile))
     except BadConfig as error:
@@ -129,22 +128,6 @@ def _address_and_port(text: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
         raise BadConfig(f"--listen {text}: expected ADDR:PORT, as 127.0.0.1:9696")
     return address.removeprefix("[").removesuffix("]") or ControllerConfig().listen_address, int(port)
-
-
-def _log_to_stderr() -> None:
-    """Events with fields; libraries' warnings beside them."""
-    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(asctime)s %(name)s: %(message)s")
-    structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty()),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
 
 
 def _first_line(error: Exception) -> str:

@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import structlog
 import typer
 
+from futago import logs
 from futago.config import NODE_FILE, BadConfig, NodeConfig, load
 
 _OVSDB = "unix:/run/openvswitch/db.sock"
@@ -39,7 +39,7 @@ def run(
     except BadConfig as error:
         print(f"futago node: {error}", file=sys.stderr)
         raise typer.Exit(2) from error
-    _log_to_stderr(logging.DEBUG if debug else logging.INFO)
+    logs.to_stderr(logging.DEBUG if debug else logging.INFO)
     run_agent(settings)
 
 
@@ -81,17 +81,3 @@ def unplug(
     except HostRefused as error:
         print(f"futago port unplug: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
-
-
-def _log_to_stderr(level: int) -> None:
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=("timestamp", "level", "event"), bool_as_flag=False),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from futago import logs
 from futago.config import VRRPD_SOCKET, VRRPD_STATE
 
 if TYPE_CHECKING:
@@ -35,14 +36,14 @@ def vrrpd(
         float, typer.Option(min=0.1, max=25, help="How long addresses wait for a restart before they are withdrawn.")
     ] = 3.0,
     config: Annotated[
-        Path | None, typer.Option(help="Routers (JSON list, or TOML with [[routers]]), for use without an agent.")
+        Path | None, typer.Option(help="Routers (JSON list, or TOML's array routers), for use without an agent.")
     ] = None,
 ) -> None:
     """Run the VRRP engine of this host: all its routers, in one process."""
     from futago.vrrp import warden
     from futago.vrrp.worker import Settings
 
-    _log_to_stderr()
+    logs.to_stderr()
     routers = _read_routers(config) if config else None
     settings = Settings(socket=socket, state=state, hold_seconds=hold_seconds, routers=routers)
     try:
@@ -154,22 +155,3 @@ def _time(since: float) -> str:
     from datetime import datetime
 
     return datetime.fromtimestamp(since).astimezone().strftime("%F %T")
-
-
-def _log_to_stderr() -> None:
-    import logging
-    import sys
-
-    import structlog
-
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"]),
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=True,
-    )
