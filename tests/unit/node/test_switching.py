@@ -62,6 +62,15 @@ def test_a_tunnel_to_oneself_is_not_made() -> None:
     ]
 
 
+def test_tunnels_are_kept_warm_and_nothing_else_is() -> None:
+    """A far end that is not known costs the first frame: a new active's announcement."""
+    here = replace(PLACE, tunnel_types=("gre", "vxlan"))
+    ports = [o.element for o in switching(specs_of(gateway_node()), VLANS, here) if isinstance(o.element, OvsPort)]
+    warm = {port.name: dict(port.bfd) for port in ports if port.bfd}
+    assert warm.keys() == {"gre-c0000202", "vxlan-c0000202"}
+    assert all(bfd == {"enable": "true", "min_rx": "1000", "min_tx": "1000"} for bfd in warm.values())
+
+
 @given(names, names)
 def test_a_network_keeps_its_vlan_as_long_as_it_lives(first: set[str], second: set[str]) -> None:
     before = allocate_vlans({}, first)

@@ -23,6 +23,9 @@ LEARNED_COOKIE: Final = 0xF7A1 << 48
 """The mark of the flows that `br-tun` makes itself; they are nobody's to sweep, they age."""
 LEARNED_SECONDS: Final = 300
 
+BFD: Final = (("enable", "true"), ("min_rx", "1000"), ("min_tx", "1000"))
+"""What keeps a tunnel warm, for a packet a second each way: see `tunnel_port`."""
+
 _TUNNEL_TABLE: Final = {NetworkType.GRE: 3, NetworkType.VXLAN: 4}
 _VLAN_PRESENT: Final = 0x1000
 _MAX_LOCAL_VLAN: Final = 4094
@@ -70,10 +73,20 @@ def tunnel_name(kind: str, remote: IPv4Address) -> str:
 
 
 def tunnel_port(remote: IPv4Address, kind: str, place: Place) -> OvsPort:
-    """One port carries every network of this kind: the flows set the key of each frame."""
+    """One port carries every network of this kind: the flows set the key of each frame.
+
+    Each has a BFD session. The userspace datapath drops what goes into a tunnel whose far end it has not resolved, and
+    asks for it only then; it forgets a far end that was quiet. The first frame into a tunnel is often a new active's
+    gratuitous ARP, and while it is lost the other node goes on sending to the old one. BFD's packets keep the far end
+    known on both sides, and tell of a tunnel that is dead.
+    """
     options = {"df_default": "true", "key": "flow", "local_ip": str(place.local_ip), "remote_ip": str(remote)}
     return OvsPort(
-        name=tunnel_name(kind, remote), bridge=place.tunnel_bridge, kind=kind, options=tuple(sorted(options.items()))
+        name=tunnel_name(kind, remote),
+        bridge=place.tunnel_bridge,
+        kind=kind,
+        options=tuple(sorted(options.items())),
+        bfd=BFD,
     )
 
 
