@@ -16,8 +16,8 @@ def main() -> None:
         clouds.make(lab).heal()
         for host in ("controller", "net1", "net2", "compute1"):
             running = processes.of_futago(lab.process(host))
-            parts = ", ".join(f"{item.what} {item.memory.pss_kib / 1024:.0f}" for item in running)
-            table.add_row(host, str(len(running)), f"{processes.pss_mib(running):.0f}", parts)
+            parts = ", ".join(f"{item.what} {processes.memory_mib([item]):.0f}" for item in running)
+            table.add_row(host, str(len(running)), f"{processes.memory_mib(running):.0f}", parts)
     _kit.console.print(table)
 
 
