@@ -98,6 +98,18 @@ def test_a_lab_whose_state_was_lost_is_swept_all_the_same(bare: Lab) -> None:
     assert namespaces.find(NAME) == {}
 
 
+def test_the_last_of_several_labs_takes_the_mount_points_away(bare: Lab, tmp_path: Path) -> None:
+    """Whichever lab made them, and also when that one has lost its state."""
+    made = tmp_path / "etc" / "made"
+    state.make_directory(made)
+    labs.up("tests-second", futago=False)
+    (state.directory(NAME) / "state.json").unlink()
+    labs.down(NAME)
+    assert made.is_dir()
+    labs.down("tests-second")
+    assert state.names() or not made.parent.exists()
+
+
 def test_a_lab_with_a_dead_host_is_built_anew(bare: Lab) -> None:
     os.kill(bare.process("net1").pid, signal.SIGKILL)
     wait_for("net1 is dead", lambda: "net1" not in bare.powered, seconds=10)

@@ -1,6 +1,5 @@
 """A lab as one object: power hosts on and off, cut cables, run commands, find who is active."""
 
-import contextlib
 import shutil
 import signal
 import subprocess
@@ -212,7 +211,6 @@ class Lab:
             profile=old.profile,
             hosts=old.hosts if hosts is None else hosts,
             instances=old.instances if instances is None else instances,
-            made_directories=old.made_directories,
         )
         state.write(self._state)
 
@@ -252,18 +250,17 @@ def down(name: str = "default") -> bool:
     there = bool(processes) or state.directory(name).exists()
     _parallel(namespaces.kill, processes.values())
     shutil.rmtree(state.directory(name), ignore_errors=True)
-    made = found.made_directories if found else ()
-    if not state.names():
-        for path in (*reversed(made), str(state.BASE)):
-            with contextlib.suppress(OSError):
-                Path(path).rmdir()
+    state.remove_made_directories()
     return there
 
 
 def _build(name: str, profile: Profile, *, futago: bool) -> Lab:
     shared = state.directory(name) / "shared"
     shared.mkdir(parents=True)
-    state.write(LabState(name=name, profile=profile, made_directories=_make_mount_points()))
+    state.write(LabState(name=name, profile=profile))
+    for target in namespaces.DISK.values():
+        if not target.exists():
+            state.make_directory(target)
     instances.write_shared(shared)
     lab = Lab(name)
     lab.start_host(FABRIC)
@@ -307,16 +304,6 @@ def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None
         return "".join(f"\n{host}: {lab.log_end(host, 'node', 500)}" for host in sorted(wanted))
 
     api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds, state=state)
-
-
-def _make_mount_points() -> tuple[str, ...]:
-    made = []
-    for target in namespaces.DISK.values():
-        missing = [path for path in (*reversed(target.parents), target) if not path.exists()]
-        for path in missing:
-            path.mkdir(exist_ok=True)
-            made.append(str(path))
-    return tuple(made)
 
 
 def _parallel(call: Callable[[T], object], items: Iterable[T]) -> None:

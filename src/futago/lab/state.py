@@ -4,6 +4,7 @@
 `hosts/<host>/disk` (what survives a power cut) and `hosts/<host>/log`.
 """
 
+import contextlib
 import os
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,8 @@ from futago.config import Profile
 from futago.values import Mac
 
 BASE: Final = Path("/run/futago-lab")
+_MADE: Final = BASE / "made-directories"
+"""The mount points that labs have made on this machine, a path on each line; all labs share them."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,8 +50,6 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
     hosts: dict[str, Process] = {}
     """The first process of each host that is powered on."""
     instances: dict[str, Instance] = {}
-    made_directories: tuple[str, ...] = ()
-    """Mount points that the machine did not have; the last lab to go takes them away."""
 
 
 def directory(name: str) -> Path:
@@ -57,7 +58,29 @@ def directory(name: str) -> Path:
 
 def names() -> tuple[str, ...]:
     """The labs that have left something on disk."""
-    return tuple(sorted(path.name for path in BASE.iterdir())) if BASE.is_dir() else ()
+    return tuple(sorted(path.name for path in BASE.iterdir() if path.is_dir())) if BASE.is_dir() else ()
+
+
+def make_directory(path: Path) -> None:
+    """Make a mount point that the machine lacks, and note first that it is ours, so that a crash is covered."""
+    for missing in [*(parent for parent in reversed(path.parents) if not parent.exists()), path]:
+        BASE.mkdir(parents=True, exist_ok=True)
+        with _MADE.open("a") as file:
+            file.write(f"{missing}\n")
+        missing.mkdir(exist_ok=True)
+
+
+def remove_made_directories() -> None:
+    """Once the last lab is gone: take away the mount points that labs have made, unless somebody uses them now."""
+    if names() or not BASE.is_dir():
+        return
+    made = _MADE.read_text().splitlines() if _MADE.exists() else []
+    for line in reversed(made):
+        with contextlib.suppress(OSError):
+            Path(line).rmdir()
+    _MADE.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        BASE.rmdir()
 
 
 def read(name: str) -> LabState | None:
