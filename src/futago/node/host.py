@@ -144,6 +144,10 @@ class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
 
     namespace: str
     body: str
+    floating_ips: Pairs = ()
+    """What the body translates, outside to inside: flows that were translated otherwise are ended."""
+    own_address: str = ""
+    """What the body gives to flows that go out without a floating IP."""
 
     @property
     def key(self) -> str:

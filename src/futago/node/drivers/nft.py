@@ -1,6 +1,7 @@
 """One nft table in each router's namespace, replaced as a whole and atomically (nft(8), "ATOMICITY").
 
-What is in it is read back by a digest of its text, which it carries as the name of an empty chain.
+What is in it is read back by a digest of its text, which it carries as the name of an empty chain. The digest is
+added last, when the flows that the old table translated otherwise have been ended: a table without it is put again.
 """
 
 import hashlib
@@ -9,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from futago import netns
+from futago.node.drivers.conntrack import end_stale_flows
 from futago.node.drivers.run import each, run
 from futago.node.host import HostRefused, NftTable
 
@@ -32,9 +34,9 @@ class NftDriver:
 
 
 def ruleset(body: str) -> str:
-    """The whole input for nft: away with the old table, in with the new one, in one transaction."""
+    """The input for nft: away with the old table, in with the new one, in one transaction."""
     indented = "".join(f"    {line}\n" for line in body.splitlines())
-    return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n    chain {_chain(body)} {{ }}\n{indented}}}\n"
+    return f"table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{\n{indented}}}\n"
 
 
 def _chain(body: str) -> str:
@@ -58,8 +60,11 @@ def _put(table: NftTable) -> None:
     if not netns.exists(table.namespace):
         raise HostRefused(f"namespace {table.namespace} does not exist")
     run(["nft", "-f", "-"], text=ruleset(table.body), namespace=table.namespace)
+    end_stale_flows(table)
+    run(["nft", "add", "chain", *TABLE.split(), _chain(table.body)], namespace=table.namespace)
 
 
 def _remove(table: NftTable) -> None:
     if netns.exists(table.namespace):
         run(["nft", "-f", "-"], text=f"table {TABLE}\ndelete table {TABLE}\n", namespace=table.namespace)
+        end_stale_flows(NftTable(namespace=table.namespace, body=""))

@@ -17,10 +17,19 @@ from futago.node.host import NftTable, Owned
 def nat(specs: NodeSpecs) -> list[Owned]:
     """The tables of all routers that have a gateway."""
     return [
-        Owned(spec.key, NftTable(namespace=namespace_of(spec.router_id), body=render(spec, spec.gateway)))
+        Owned(spec.key, _table(spec, spec.gateway))
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.gateway is not None
     ]
+
+
+def _table(router: RouterSpec, gateway: GatewaySpec) -> NftTable:
+    return NftTable(
+        namespace=namespace_of(router.router_id),
+        body=render(router, gateway),
+        floating_ips=tuple(sorted((str(one.outside), str(one.inside)) for one in router.floating_ips)),
+        own_address="".join(str(address.ip) for address in gateway.port.addresses[:1]),
+    )
 
 
 def render(router: RouterSpec, gateway: GatewaySpec) -> str:

@@ -1,0 +1,78 @@
+"""The flows that a router translates (nf_conntrack), which outlive the rule that they were translated by.
+
+A rule of NAT is asked for the first packet of a flow only. A floating IP that was taken away or moved would go on
+working for whoever is connected, until the last of them leaves: so those flows are ended.
+"""
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from pyroute2.conntrack import Conntrack
+from pyroute2.netlink.exceptions import NetlinkError
+
+from futago import netns
+from futago.node.drivers.netns import refusals
+from futago.node.host import NftTable
+
+_log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """The addresses of a flow's first packet, and those that its replies are expected with."""
+
+    source: str
+    destination: str
+    reply_source: str
+    reply_destination: str
+
+
+def end_stale_flows(table: NftTable) -> None:
+    """End every flow that is not translated as `table` says.
+
+    Raises:
+        HostRefused: the kernel does not list or end them.
+
+    """
+    floating = dict(table.floating_ips)
+    with refusals(f"flows of {table.namespace}"):
+        ended = netns.run_inside(table.namespace, lambda: _end(floating, table.own_address))
+    if ended:
+        _log.info("flows of former floating ips ended", namespace=table.namespace, flows=ended)
+
+
+def stale(flow: Flow, floating: Mapping[str, str], own_address: str) -> bool:
+    """Whether a flow is translated by a floating IP (`floating`: outside to inside) that is not there, or elsewhere.
+
+    One that goes out under the router's own address stays when its instance gets a floating IP: that breaks nobody.
+    """
+    inwards = flow.reply_source != flow.destination
+    if inwards and floating.get(flow.destination) != flow.reply_source:
+        return True
+    outwards = flow.reply_destination not in {flow.source, own_address}
+    return outwards and floating.get(flow.reply_destination) != flow.source
+
+
+def _end(floating: Mapping[str, str], own_address: str) -> int:
+    with Conntrack() as conntrack:
+        entries = [entry for entry in conntrack.dump_entries() if stale(_flow(entry), floating, own_address)]
+        for entry in entries:
+            _delete(conntrack, entry)
+    return len(entries)
+
+
+def _delete(conntrack: Any, entry: Any) -> None:
+    try:
+        conntrack.delete(entry)
+    except NetlinkError as error:
+        # It may have ended by itself.
+        if error.code != errno.ENOENT:
+            raise
+
+
+def _flow(entry: Any) -> Flow:
+    there, back = entry.tuple_orig, entry.tuple_reply
+    return Flow(there.saddr, there.daddr, back.saddr, back.daddr)
