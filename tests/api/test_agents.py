@@ -61,6 +61,38 @@ def test_one_replica_is_active_and_a_dead_node_is_unknown(
     assert _agent(admin, "L3 agent")["alive"] is False
 
 
+def _say_active(database: Database, name: str, at: float) -> None:
+    """The node reports at `at` that it has become active."""
+    with database.note() as txn:
+        node, replica = txn.get(Node, name=name), txn.get(Replica, node=name)
+        assert node is not None
+        assert replica is not None
+        txn.replace(node, replace(node, heartbeat_at=at))
+        txn.replace(replica, replace(replica, role=Role.ACTIVE, role_since=at))
+
+
+def test_who_died_as_the_active_one_is_out_of_date_as_soon_as_another_is_active(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    router, now = admin.router(name="r"), time.time()
+    _say_active(database, "net1", now - 2)
+    _say_active(database, "net2", now - 1)
+    assert _states(admin, router) == {"net1": "unknown", "net2": "active"}
+
+
+def test_two_nodes_that_go_on_saying_active_are_shown_as_they_are(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    router, now = admin.router(name="r"), time.time()
+    _say_active(database, "net2", now - 1)
+    _say_active(database, "net1", now)
+    with database.note() as txn:
+        node = txn.get(Node, name="net2")
+        assert node is not None
+        txn.replace(node, replace(node, heartbeat_at=now))
+    assert _states(admin, router) == {"net1": "active", "net2": "active"}
+
+
 def test_a_floating_ip_is_active_when_a_replica_of_its_router_is(
     admin: Client, database: Database, two_network_nodes: tuple[str, str]
 ) -> None:

@@ -46,9 +46,9 @@ def _roles(replicas: list[Replica], report: Report) -> Iterator[tuple[Replica, R
     reported = {role.router_id: role for role in report.roles}
     for replica in replicas:
         said = reported.get(replica.router_id)
-        role, since = (said.role, said.since) if said else (Role.INITIALIZE, replica.role_since)
-        if (role, since) != (replica.role, replica.role_since):
-            yield replica, replace(replica, role=role, role_since=since)
+        role = said.role if said else Role.INITIALIZE
+        if role is not replica.role:
+            yield replica, replace(replica, role=role, role_since=time.time())
 
 
 def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> Iterator[tuple[Port, Port]]:

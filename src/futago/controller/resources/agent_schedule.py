@@ -20,7 +20,7 @@ def l3_agents_of_router(reading: Reading, params: Params) -> Rendered:
     agents = [agent for agent in everyone(reading.view) if agent.agent_type == L3 and agent.node.name in replicas]
     shown = AGENTS.render(reading, agents)
     for agent, entry in zip(agents, shown, strict=True):
-        entry["ha_state"] = _ha_state(reading, router, agent, replicas[agent.node.name])
+        entry["ha_state"] = _ha_state(reading, router, agent, list(replicas.values()))
     return {"agents": shown}
 
 
@@ -109,11 +109,19 @@ def _named(body: Any, name: str) -> str:
     return wanted
 
 
-def _ha_state(reading: Reading, router: Router, agent: Agent, replica: Replica) -> str | None:
-    """In Neutron's words; what a dead node's replica does, nobody knows."""
+def _ha_state(reading: Reading, router: Router, agent: Agent, replicas: list[Replica]) -> str | None:
+    """In Neutron's words; what a dead node's replica does, nobody knows.
+
+    A node that died as the active one said so last. When another has become active since, and this one has not been
+    heard after that, its word is out of date before it counts as dead.
+    """
     if not router.ha:
         return None
-    if not alive(reading.config, agent.node):
+    node = agent.node
+    (replica,) = (replica for replica in replicas if replica.node == node.name)
+    later = max((r.role_since for r in replicas if r.role is Role.ACTIVE and r is not replica), default=0.0)
+    out_of_date = replica.role is Role.ACTIVE and later > max(node.heartbeat_at, replica.role_since)
+    if out_of_date or not alive(reading.config, node):
         return "unknown"
     return "active" if replica.role is Role.ACTIVE else "standby"
 

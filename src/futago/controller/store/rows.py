@@ -142,7 +142,7 @@ class Replica(Row, frozen=True, kw_only=True):
     priority: int
     role: Role = Role.INITIALIZE
     role_since: float = 0.0
-    """Seconds since the Unix epoch."""
+    """When the report of it came, by the controller's clock: seconds since the Unix epoch."""
 
 
 class HaNetwork(Row, frozen=True, kw_only=True):
