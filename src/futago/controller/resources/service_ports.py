@@ -50,12 +50,7 @@ def add_port(
         host_id=host_id,
         security_group_ids=security_group_ids,
     )
-    try:
-        port = txn.add(port)
-    except Conflict as error:
-        if mac is None:
-            raise
-        raise errors.MacAddressInUse(mac=port.mac_address, network_id=network.id) from error
+    port = _insert(txn, port, drawn=mac is None)
     for position, wish in enumerate(addresses):
         give_address(txn, port, wish, position)
     return port
@@ -81,6 +76,15 @@ def remove_port(txn: Transaction, port: Port) -> None:
     for fixed_ip in txn.find(FixedIp, port_id=port.id):
         txn.remove(fixed_ip)
     txn.remove(port)
+
+
+def _insert(txn: Transaction, port: Port, *, drawn: bool) -> Port:
+    try:
+        return txn.add(port)
+    except Conflict as error:
+        if drawn:
+            raise
+        raise errors.MacAddressInUse(mac=port.mac_address, network_id=port.network_id) from error
 
 
 def _free_address(txn: Transaction, subnet: Subnet) -> IPv4Address:
