@@ -68,3 +68,16 @@ def test_connections_through_a_floating_ip_that_moves_end(node: ThrowAwayHost) -
     node.wait_for_revision(2)
     assert not connections(node, "-d", "10.0.80.110", "--reply-src", "192.168.80.10")
     assert established(node, "10.0.80.111")
+
+
+def test_an_agent_that_died_before_it_ended_them_ends_them_when_it_is_back(node: ThrowAwayHost) -> None:
+    """What it had not finished is known by the missing digest; the old table is not there to tell what it was."""
+    node.stop_agent()
+    inside = f"ip netns exec {NETNS} nft"
+    node.run(f"{inside} delete chain ip futago $({inside} list table ip futago | grep -o 'digest_[0-9a-f]*')")
+    node.run(f"{inside} flush chain ip futago prerouting")
+    node.give(specs(BOTH[1:]), revision=2)
+    node.start_agent()
+    node.wait_for_revision(2)
+    assert not connections(node, "-d", "10.0.80.110")
+    assert established(node, "10.0.80.111")

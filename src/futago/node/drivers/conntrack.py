@@ -5,13 +5,14 @@ working for whoever is connected, until the last of them leaves: so those flows 
 """
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from pyroute2.conntrack import Conntrack
 from pyroute2.netlink.exceptions import NetlinkError
+from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
 
 from futago import netns
 from futago.node.drivers.netns import refusals
@@ -30,16 +31,20 @@ class Flow:
     reply_destination: str
 
 
-def end_stale_flows(table: NftTable) -> None:
-    """End every flow that is not translated as `table` says.
+def end_stale_flows(table: NftTable, former: Collection[tuple[str, str]] | None) -> None:
+    """End the flows that are not translated as `table` says.
+
+    `former` are the floating IPs, outside and inside, that are not there any more, if that is known: then the kernel
+    looks for their flows. To look at every flow of a busy router takes seconds.
 
     Raises:
         HostRefused: the kernel does not list or end them.
 
     """
-    floating = dict(table.floating_ips)
+    if former is not None and not former:
+        return
     with refusals(f"flows of {table.namespace}"):
-        ended = netns.run_inside(table.namespace, lambda: _end(floating, table.own_address))
+        ended = netns.run_inside(table.namespace, lambda: _end(table, former))
     if ended:
         _log.info("flows of former floating ips ended", namespace=table.namespace, flows=ended)
 
@@ -56,12 +61,24 @@ def stale(flow: Flow, floating: Mapping[str, str], own_address: str) -> bool:
     return outwards and floating.get(flow.reply_destination) != flow.source
 
 
-def _end(floating: Mapping[str, str], own_address: str) -> int:
+def _end(table: NftTable, former: Collection[tuple[str, str]] | None) -> int:
+    floating = dict(table.floating_ips)
+    filters = [None] if former is None else [one for pair in former for one in _filters(*pair)]
     with Conntrack() as conntrack:
-        entries = [entry for entry in conntrack.dump_entries() if stale(_flow(entry), floating, own_address)]
+        entries = [
+            entry
+            for tuple_orig in filters
+            for entry in conntrack.dump_entries(tuple_orig=tuple_orig)
+            if stale(_flow(entry), floating, table.own_address)
+        ]
         for entry in entries:
             _delete(conntrack, entry)
     return len(entries)
+
+
+def _filters(outside: str, inside: str) -> tuple[NFCTAttrTuple, NFCTAttrTuple]:
+    """Flows inwards and outwards; by their first packet, because older kernels fail to filter by the replies."""
+    return NFCTAttrTuple(daddr=outside), NFCTAttrTuple(saddr=inside)
 
 
 def _delete(conntrack: Any, entry: Any) -> None:

@@ -17,6 +17,8 @@ from futago.node.host import HostRefused, NftTable
 TABLE: Final = "ip futago"
 """The only table that we own; any other is somebody else's."""
 
+_INWARDS: Final = re.compile(r"dnat to ip daddr map \{([^}]*)\}")
+_PAIR: Final = re.compile(r"([\d.]+) : ([\d.]+)")
 _DIGEST: Final = re.compile(r"chain digest_([0-9a-f]+)")
 
 
@@ -59,12 +61,31 @@ def _read(wanted: NftTable) -> NftTable | None:
 def _put(table: NftTable) -> None:
     if not netns.exists(table.namespace):
         raise HostRefused(f"namespace {table.namespace} does not exist")
+    before = _listed(table.namespace)
     run(["nft", "-f", "-"], text=ruleset(table.body), namespace=table.namespace)
-    end_stale_flows(table)
+    end_stale_flows(table, _former(before, table))
     run(["nft", "add", "chain", *TABLE.split(), _chain(table.body)], namespace=table.namespace)
 
 
 def _remove(table: NftTable) -> None:
     if netns.exists(table.namespace):
+        empty = NftTable(namespace=table.namespace, body="")
+        before = _listed(table.namespace)
         run(["nft", "-f", "-"], text=f"table {TABLE}\ndelete table {TABLE}\n", namespace=table.namespace)
-        end_stale_flows(NftTable(namespace=table.namespace, body=""))
+        end_stale_flows(empty, _former(before, empty))
+
+
+def _listed(namespace: str) -> str:
+    """The table's text, or nothing."""
+    try:
+        return run(["nft", "list", "table", *TABLE.split()], namespace=namespace)
+    except HostRefused:
+        return ""
+
+
+def _former(before: str, table: NftTable) -> set[tuple[str, str]] | None:
+    """The floating IPs of the old table that the new one does not have; None if the old one does not tell."""
+    if _DIGEST.search(before) is None:
+        return None
+    pairs = {pair for found in _INWARDS.findall(before) for pair in _PAIR.findall(found)}
+    return pairs - set(table.floating_ips)
