@@ -106,9 +106,12 @@ class Host:
         return self.status(name).role is Role.ACTIVE
 
     def worker(self) -> int:
+        """The engine's process; between the death of one and the birth of the next, wait for the next."""
         assert self.warden
-        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text()
-        return int(children.split()[0])
+        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children")
+        found: list[str] = []
+        wait_for("the warden has a worker", lambda: found.extend(children.read_text().split()) or found)
+        return int(found[0])
 
     def working(self, former: int) -> bool:
         """Whether another worker than the former one answers."""
