@@ -277,12 +277,16 @@ def _tick_active(m: Machine, now: Millis) -> Step:
 
 
 def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
-    """Two are active: after a split, or because one resigns (RFC 9568, 6.4.3)."""
+    """Two are active: after a split, or because one resigns (RFC 9568, 6.4.3).
+
+    Who has to go takes its addresses off and then says a last time that it was there: the other one may not have heard
+    it yet, and must know that it has to announce itself again where the neighbours learned our MAC address.
+    """
     if heard.priority == 0:
         return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
     if (heard.priority, heard.source) > (m.config.priority, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
-        return backup, [_remove_all(m), *effects]
+        return backup, [_remove_all(m), _advert(m), *effects]
     return _survive(m, now)
 
 

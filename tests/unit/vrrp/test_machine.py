@@ -165,7 +165,8 @@ def test_with_preemption_a_backup_obeys_its_own_priority() -> None:
 
 def test_an_active_router_yields_to_a_higher_priority() -> None:
     machine, effects = after(active(), heard(101, interval=2000), 500)
-    assert effects == [REMOVE, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OUTRANKED)]
+    last_word = SendAdvert(100, Millis(1000))
+    assert effects == [REMOVE, last_word, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OUTRANKED)]
     assert machine.deadline == 500 + 6000 + 1218
 
 
