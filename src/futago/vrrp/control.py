@@ -15,7 +15,7 @@ import msgspec
 
 from futago.config import VRRPD_SOCKET
 from futago.contract.codec import BadMessage, decode_hook, encode
-from futago.values import IPv4Address, Role
+from futago.values import IPAddress, Role
 from futago.vrrp.config import VirtualRouterConfig
 
 MAX_LINE: Final = 64 * 1024 * 1024
@@ -33,7 +33,7 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Why it has this role: "active fell silent", "adopted", "higher priority heard"…"""
     transitions: int = 0
     """How often the role has changed since the router was configured."""
-    peer: IPv4Address | None = None
+    peer: IPAddress | None = None
     """The source of the last advertisement heard from another router."""
     adverts_sent: int = 0
     adverts_received: int = 0
