@@ -123,7 +123,7 @@ def read_request(line: bytes) -> Request:
     """
     try:
         return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadMessage(f"not a request: {error}") from error
 
 
