@@ -151,7 +151,7 @@ def _in_backup(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
             return _become_active(m, Cause.ACTIVE_LEFT if m.active_left else Cause.SILENCE, now)
         case Heard(priority=0):
             return replace(m, election_at=_after(now, m.skew), active_left=True), []
-        case Heard() if not m.config.preempt or event.priority >= m.config.priority:
+        case Heard() if not _preempts(m.config) or event.priority >= m.config.priority:
             return _obey(replace(m, obeys_until=None), event, now), []
         case Heard():
             return _obey_for_a_while(m, event, now), []
@@ -300,6 +300,11 @@ def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) ->
 
 def _stop(m: Machine) -> Machine:
     return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), active_left=False, obeys_until=None)
+
+
+def _preempts(config: VirtualRouterConfig) -> bool:
+    """The owner of the addresses always does (RFC 9568, 6.1)."""
+    return config.preempt or config.priority == OWNER_PRIORITY
 
 
 def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

@@ -165,6 +165,13 @@ def test_with_preemption_a_backup_obeys_its_own_priority() -> None:
     assert machine.deadline == 4109
 
 
+def test_the_owner_of_the_addresses_preempts_whatever_its_settings() -> None:
+    """RFC 9568, 6.1: it may be a backup after a resignation or a long sleep."""
+    resigned, _ = after(active(router(priority=255, preempt=False)), Resigned(), 0)
+    machine, _ = after(resigned, heard(254), 500)
+    assert (machine.role, machine.deadline) == (Role.BACKUP, resigned.deadline)
+
+
 def test_an_active_router_yields_to_a_higher_priority() -> None:
     machine, effects = after(active(), heard(101, interval=2000), 500)
     last_word = SendAdvert(100, Millis(1000))
