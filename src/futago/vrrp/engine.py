@@ -120,6 +120,11 @@ class Engine:
         """What the routers with authentication must not forget, by name."""
         return {name: slot.sequences for name, slot in self._slots.items() if slot.machine.config.keys}
 
+    def patience(self) -> Millis:
+        """How long the peers of our most urgent active router wait for it; 0 if we have none."""
+        machines = (slot.machine for slot in self._slots.values())
+        return min((Millis(3 * m.active_interval) for m in machines if m.role is Role.ACTIVE), default=Millis(0))
+
     def deadline(self) -> Millis | None:
         """When `timers` is to be called next."""
         while self._timers:
@@ -164,9 +169,9 @@ class Engine:
         """A restart is coming: ask the others to wait for `duration`."""
         return [order for name in self.names() for order in self._step(name, Held(duration), now, wall)]
 
-    def withdrawn(self, now: Millis) -> list[Order]:
+    def withdrawn(self, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Somebody has withdrawn all addresses in our stead."""
-        return [order for name in self.names() for order in self._step(name, Withdrawn(), now, 0.0)]
+        return [order for name in self.names() for order in self._step(name, Withdrawn(), now, wall)]
 
     def timers(self, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Do what is due."""
