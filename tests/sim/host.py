@@ -5,10 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from futago.values import Millis, Role
+from futago.vrrp.auth import Sequences
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.engine import Engine
 from sim.schedule import MILLI, SECOND, Member
 
+START_OF_TIME = 1_800_000_000
 SOCKET_HOLDS = 200
 """Packets that wait for a process that stands still; the kernel drops the rest."""
 
@@ -46,7 +48,8 @@ class Kernel:
 
 
 def _same_subnet(a: VirtualAddress, b: VirtualAddress) -> bool:
-    return a.interface == b.interface and a.address.network == b.address.network
+    """IPv6 has no such order."""
+    return a.interface == b.interface and a.address.version == 4 and a.address.network == b.address.network
 
 
 @dataclass(slots=True)
@@ -70,6 +73,7 @@ class Host:
     wake_at: int | None = None
     """When the engine will be called for its timers; an early call is followed by another."""
     announced_at: int = -1
+    sequences: Sequences = field(default_factory=Sequences)
     recent_adverts: deque[int] = field(default_factory=deque)
 
     @property
@@ -83,6 +87,10 @@ class Host:
     def clock(self, at: int) -> Millis:
         """What this host's monotonic clock shows."""
         return Millis((self.member.offset + at + at * self.member.drift // SECOND) // MILLI)
+
+    def wall(self, at: int) -> float:
+        """Its time of day, in seconds since the Unix epoch."""
+        return START_OF_TIME + at / SECOND + self.member.wrong
 
     def when(self, shown: Millis) -> int:
         """When the clock shows this."""
@@ -98,5 +106,8 @@ class Host:
         return len(recent)
 
     def lose_engine(self) -> None:
+        """What its routers must not forget has been written down."""
+        if self.engine and self.config.keys:
+            self.sequences = self.engine.sequences().get(self.config.name, self.sequences)
         self.engine, self.wake_at = None, None
         self.deaths += 1

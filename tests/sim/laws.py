@@ -50,12 +50,16 @@ def bounds(schedule: Schedule) -> Bounds:
     The slowest way to one active router: the last advertisement was heard just now, so the next active is elected after
     Active_Down_Interval (3 intervals and a skew of less than one; in VRRPv2 of less than a second). If others were
     elected beside it they hear it within a delay, or, as RFC 3768 does not answer a lower priority, at its next
-    advertisement. Clocks that drift by 1 % and calls that come late make each part of it longer.
+    advertisement. A delayed preemption begins when the worse one is first heard; when the delay is over, the last
+    advertisement that was obeyed still counts. Clocks that drift by 1 % and calls that come late make it all longer.
     """
     interval = schedule.longest_interval * MILLI
     v2 = schedule.members[0].config.version is Version.V2
     skew = max(SECOND, interval) if v2 else interval
-    timers = 3 * interval + skew + (interval if v2 else 0)
+    down_after = 3 * interval + skew
+    timers = down_after + (interval if v2 else 0)
+    if schedule.preempt_delay:
+        timers += schedule.preempt_delay * MILLI + down_after
     slack = 4 * (schedule.delay + schedule.lateness) + 10 * MILLI
     one_active = timers + timers // 50 + slack
     repeats = interval + ANNOUNCE_AGAIN_AFTER[-1] * MILLI

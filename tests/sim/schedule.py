@@ -10,8 +10,16 @@ from typing import Final
 
 import msgspec
 
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Millis
-from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.values import (
+    IPAddress,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    Millis,
+)
+from futago.vrrp.config import AuthMode, Checksum, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 
 SECOND: Final = 1_000_000
 MILLI: Final = 1_000
@@ -25,14 +33,18 @@ ADDRESSES: Final = tuple(
         ("qg-1", "10.0.80.101/24"),
         ("qg-1", "10.0.80.105/32"),
     )
+) + tuple(
+    VirtualAddress(interface="qr-1", address=IPv6Interface(address)) for address in ("fe80::80:1/64", "2001:db8::1/64")
 )
+KEYS: Final = (Key(key_id=1, secret=bytes(range(32))), Key(key_id=2, secret=bytes(range(32, 64))))
+WRONG_KEY: Final = Key(key_id=1, secret=bytes(32))
 DEFAULT_ROUTE: Final = VirtualRoute(
     destination=IPv4Network("0.0.0.0/0"), next_hop=IPv4Address("10.0.80.1"), interface="qg-1"
 )
 
 
 _KINDS: Final = (
-    *("cut", "cut", "rain", "freeze", "kill", "power off", "restart", "leave", "resign"),
+    *("cut", "cut", "rain", "freeze", "kill", "power off", "restart", "leave", "resign", "attack"),
     *("reconfigure", "reconfigure"),
 )
 
@@ -113,6 +125,15 @@ class Resign:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Attack:
+    """Somebody without the key sends packets of all kinds to this host; they must move nobody."""
+
+    at: int
+    until: int
+    host: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reconfigure:
     """New settings for good; None leaves one as it is."""
 
@@ -121,9 +142,10 @@ class Reconfigure:
     priority: int | None = None
     interval: Millis | None = None
     addresses: tuple[VirtualAddress, ...] | None = None
+    send_key: int | None = None
 
 
-Event = Cut | Rain | Freeze | Kill | PowerOff | Restart | Leave | Resign | Reconfigure
+Event = Cut | Rain | Freeze | Kill | PowerOff | Restart | Leave | Resign | Attack | Reconfigure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +158,8 @@ class Member:
     """How many microseconds its clock gains in a second."""
     offset: int
     """What its clock shows at the beginning, in microseconds."""
+    wrong: float
+    """How many seconds its time of day is ahead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +189,10 @@ class Schedule:
         return max(ends + [m.starts_at for m in self.members])
 
     @property
+    def preempt_delay(self) -> Millis:
+        return max(m.config.preempt_delay for m in self.members)
+
+    @property
     def longest_interval(self) -> Millis:
         """The longest interval by which any backup may judge an active at any time (Active_Adver_Interval)."""
         intervals = [m.config.advert_interval for m in self.members]
@@ -180,10 +208,10 @@ def draw(seed: int) -> Schedule:
     version = Version.V2 if dice.random() < 0.25 else Version.V3
     interval = Millis(dice.choice((1000, 2000) if version is Version.V2 else (100, 300, 1000, 2000)))
     number = dice.choice((2, 2, 3, 3, 4))
-    members = _members(dice, number, version, interval)
+    members = _members(dice, number, _alike(dice, version, interval))
     delay = dice.choice((MILLI, 5 * MILLI, min(100 * MILLI, interval * MILLI // 3)))
     span = dice.randint(4, 30) * interval * MILLI
-    events = [_event(dice, number, span, version) for _ in range(dice.randint(1, 8))]
+    events = [_event(dice, number, span, members[0].config) for _ in range(dice.randint(1, 8))]
     return Schedule(
         seed=seed,
         members=members,
@@ -195,7 +223,8 @@ def draw(seed: int) -> Schedule:
     )
 
 
-def _members(dice: Random, number: int, version: Version, interval: Millis) -> tuple[Member, ...]:
+def _members(dice: Random, number: int, alike: VirtualRouterConfig) -> tuple[Member, ...]:
+    interval = alike.advert_interval * MILLI
     equal = dice.random() < 0.4
     preempt = dice.choice((True, False, None))
     priorities = [100] * number if equal else [dice.choice((1, 50, 100, 101, 200, 254)) for _ in range(number)]
@@ -203,42 +232,51 @@ def _members(dice: Random, number: int, version: Version, interval: Millis) -> t
         priorities[dice.randrange(number)] = OWNER
     return tuple(
         Member(
-            config=_config(
-                version=version,
-                source=IPv4Address(f"169.254.192.{host + 1}"),
+            config=msgspec.structs.replace(
+                alike,
+                source=_source(host + 1, ipv6=alike.ipv6),
                 priority=priority,
-                advert_interval=interval,
                 preempt=dice.random() < 0.5 if preempt is None else preempt,
+                checksum=dice.choice(tuple(Checksum)),
             ),
-            starts_at=dice.choice((0, dice.randint(0, 5 * interval * MILLI))),
+            starts_at=dice.choice((0, dice.randint(0, 5 * interval))),
             drift=dice.randint(-10 * MILLI, 10 * MILLI),
             offset=dice.randint(0, 1000 * SECOND),
+            wrong=dice.uniform(-1, 1),
         )
         for host, priority in enumerate(priorities)
     )
 
 
-def _config(
-    *, version: Version, source: IPv4Address, priority: int, advert_interval: Millis, preempt: bool
-) -> VirtualRouterConfig:
+def _source(host: int, *, ipv6: bool) -> IPAddress:
+    return IPv6Address(f"fe80::{host}") if ipv6 else IPv4Address(f"169.254.192.{host}")
+
+
+def _alike(dice: Random, version: Version, interval: Millis) -> VirtualRouterConfig:
+    """What all members have in common."""
+    ipv6 = version is Version.V3 and dice.random() < 0.3
+    authenticated = dice.random() < 0.3
     return VirtualRouterConfig(
         name="router80",
         namespace="",
         interface="ha-1",
-        source=source,
+        source=_source(1, ipv6=ipv6),
         vrid=1,
-        priority=priority,
-        advert_interval=advert_interval,
+        priority=100,
+        advert_interval=interval,
         version=version,
-        preempt=preempt,
+        preempt_delay=Millis(dice.choice((0, 0, 0, 2 * interval))),
         password="openstack" if version is Version.V2 else "",
-        advertised=(IPv4Address("169.254.0.1"),),
+        auth_mode=AuthMode.ENFORCE if authenticated else AuthMode.OFF,
+        keys=KEYS if authenticated else (),
+        send_key=1 if authenticated else 0,
+        advertised=(IPv6Address("fe80::1") if ipv6 else IPv4Address("169.254.0.1"),),
         addresses=ADDRESSES[:3],
         routes=(DEFAULT_ROUTE,),
     )
 
 
-def _event(dice: Random, number: int, span: int, version: Version) -> Event:  # noqa: PLR0911 - one for each kind
+def _event(dice: Random, number: int, span: int, alike: VirtualRouterConfig) -> Event:  # noqa: PLR0911 - one for each kind
     at, host = dice.randint(0, span), dice.randrange(number)
     until = at + dice.choice((dice.randint(0, SECOND), dice.randint(0, span)))
     span_of = {"at": at, "until": until}
@@ -258,10 +296,12 @@ def _event(dice: Random, number: int, span: int, version: Version) -> Event:  # 
             return Restart(**span_of, host=host)
         case "leave":
             return Leave(**span_of, host=host)
+        case "attack" if alike.keys:
+            return Attack(**span_of, host=host)
         case "resign":
             return Resign(at=at, host=host)
         case _:
-            return _reconfigure(dice, at, host, version)
+            return _reconfigure(dice, at, host, alike)
 
 
 def _links(dice: Random, number: int) -> frozenset[tuple[int, int]]:
@@ -281,12 +321,14 @@ def _links(dice: Random, number: int) -> frozenset[tuple[int, int]]:
             return frozenset({dice.choice(pairs)})
 
 
-def _reconfigure(dice: Random, at: int, host: int, version: Version) -> Reconfigure:
-    match dice.choice(("priority", "addresses", "addresses", "interval", "nothing")):
+def _reconfigure(dice: Random, at: int, host: int, alike: VirtualRouterConfig) -> Reconfigure:
+    match dice.choice(("priority", "addresses", "addresses", "interval", "nothing", "key")):
         case "priority":
             return Reconfigure(at=at, host=host, priority=dice.choice((1, 50, 100, 150, 254)))
-        case "interval" if version is Version.V3:
+        case "interval" if alike.version is Version.V3:
             return Reconfigure(at=at, host=host, interval=Millis(dice.choice((100, 300, 1000))))
+        case "key" if alike.keys:
+            return Reconfigure(at=at, host=host, send_key=dice.choice((1, 2)))
         case "addresses":
             chosen = tuple(a for a in ADDRESSES if dice.random() < 0.6) or ADDRESSES[:1]
             return Reconfigure(at=at, host=host, addresses=chosen)
@@ -301,4 +343,5 @@ def changed(config: VirtualRouterConfig, event: Reconfigure) -> VirtualRouterCon
         priority=config.priority if event.priority is None else event.priority,
         advert_interval=config.advert_interval if event.interval is None else event.interval,
         addresses=config.addresses if event.addresses is None else event.addresses,
+        send_key=config.send_key if event.send_key is None else event.send_key,
     )

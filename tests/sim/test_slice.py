@@ -92,6 +92,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "survives in silence": _instead("_survive", _survives_in_silence),
     "waits too long": _instead("_after", lambda now, wait: Millis(now + wait * 2)),
     "is impatient": lambda patch: patch.setattr(Machine, "down_after", property(lambda m: m.active_interval)),
+    "believes anybody": lambda patch: patch.setattr("futago.vrrp.auth.verify", lambda *_: None),
     "forgets what it had": _instead("_reconfigure_active", _forgets_what_it_had),
 }
 

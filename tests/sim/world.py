@@ -7,17 +7,25 @@ from functools import partial
 from itertools import permutations
 from random import Random
 
+import msgspec
+
 from futago.values import Role
 from futago.vrrp import engine as engines
 from futago.vrrp import packet
+from futago.vrrp.auth import Sequences
+from futago.vrrp.config import AuthMode, VirtualRouterConfig
 from futago.vrrp.engine import Engine, Order, Transmit
 from futago.vrrp.machine import Cause, RoleChanged, SendAdvert
+from futago.vrrp.packet import Datagram
 from sim import laws
 from sim.host import SOCKET_HOLDS, Host
 from sim.laws import Broken
 from sim.schedule import (
     MILLI,
     OWNER,
+    SECOND,
+    WRONG_KEY,
+    Attack,
     Cut,
     Event,
     Freeze,
@@ -31,6 +39,9 @@ from sim.schedule import (
     Schedule,
     changed,
 )
+
+RECORDING_IS_OLD = 10 * SECOND
+"""Older than what any engine takes for fresh, with all clocks as wrong as they get."""
 
 Tell = Callable[[int, int | None, str], None]
 """Hears (time, host, what happened)."""
@@ -65,6 +76,7 @@ class World:
         """The hosts whose roles must stay as they are."""
         self._outranked_at: dict[int, int] = {}
         """When a host stepped down before another active one that could hear it."""
+        self._recorded: list[tuple[int, Datagram]] = []
 
     def run(self) -> None:
         """To the end, or until a law is broken.
@@ -116,6 +128,9 @@ class World:
                 self._die(self._hosts[number])
                 self._hosts[number].kernel.clear()
                 self._return_at(event.until, self._hosts[number])
+            case Attack(host=number):
+                self._attack(event, self._hosts[number])
+                return
             case Leave() | Restart() | Resign() | Reconfigure():
                 self._when_moving(self._hosts[event.host], lambda: self._operate(event))
         if not isinstance(event, Reconfigure):
@@ -127,19 +142,21 @@ class World:
             self._disturb()
         match event:
             case Leave():
-                self._step(host, lambda e: e.stop(host.config.name, host.clock(self._now)))
+                self._step(host, lambda e: e.stop(host.config.name, host.clock(self._now), wall=host.wall(self._now)))
                 self._end_for_now(host, event.until)
             case Restart():
-                self._step(host, lambda e: e.hold(self._schedule.hold, host.clock(self._now)))
+                self._step(
+                    host, lambda e: e.hold(self._schedule.hold, host.clock(self._now), wall=host.wall(self._now))
+                )
                 self._guard(host)
                 self._end_for_now(host, event.until)
             case Resign() if host.config.priority != OWNER:
-                self._step(host, lambda e: e.resign(host.config.name, host.clock(self._now)))
+                self._step(host, lambda e: e.resign(host.config.name, host.clock(self._now), wall=host.wall(self._now)))
             case Reconfigure():
                 before, host.config = host.config, changed(host.config, event)
                 if (before.priority, before.advert_interval) != (host.config.priority, host.config.advert_interval):
                     self._disturb()
-                self._step(host, lambda e: e.configure(host.config, host.clock(self._now)))
+                self._step(host, lambda e: e.configure(host.config, host.clock(self._now), wall=host.wall(self._now)))
 
     def _end_for_now(self, host: Host, until: int) -> None:
         if host.engine:
@@ -169,8 +186,8 @@ class World:
                 self._say(host.number, "the guard withdraws the addresses")
                 host.kernel.clear()
                 self._disturb()
-                goodbye = engines.advert_of(host.config, SendAdvert(0, host.config.advert_interval))
-                self._transmit(host, packet.encode(goodbye))
+                goodbye = SendAdvert(0, host.config.advert_interval)
+                self._transmit(host, engines.to_wire(host.config, goodbye, host.sequences, host.wall(self._now)))
 
         self._at(self._now + self._schedule.hold * MILLI, withdraw)
 
@@ -189,7 +206,9 @@ class World:
             host.kernel.remove(strays, ())
         self._say(host.number, "an engine starts" + (" and adopts" if adopt else ""))
         self._disturb()
-        self._step(host, lambda e: e.start(host.config, host.clock(self._now), adopt=adopt))
+        clock, wall = host.clock(self._now), host.wall(self._now)
+        known = host.sequences
+        self._step(host, lambda e: e.start(host.config, clock, adopt=adopt, wall=wall, sequences=known))
 
     def _mend(self, cut: Cut) -> None:
         self._say(None, f"-- mended: {sorted(cut.links)}")
@@ -209,12 +228,12 @@ class World:
         self._say(host.number, "-- thawed")
         self._disturb()
         if freeze.timers_first:
-            self._step(host, lambda e: e.timers(host.clock(self._now)))
+            self._step(host, lambda e: e.timers(host.clock(self._now), wall=host.wall(self._now)))
         waiting, host.packets_waiting = list(host.waiting), 0
         host.waiting.clear()
         for do in waiting:
             do()
-        self._step(host, lambda e: e.timers(host.clock(self._now)))
+        self._step(host, lambda e: e.timers(host.clock(self._now), wall=host.wall(self._now)))
 
     def _when_moving(self, host: Host, do: Callable[[], None]) -> None:
         if host.frozen:
@@ -265,19 +284,20 @@ class World:
             return
         host.wake_at = None
         if not host.frozen:
-            self._step(host, lambda e: e.timers(host.clock(self._now)))
+            self._step(host, lambda e: e.timers(host.clock(self._now), wall=host.wall(self._now)))
 
     # The network
 
     def _transmit(self, sender: Host, data: bytes) -> None:
         if self._tell:
             self._say(sender.number, f"advertises priority {data[2]}")
-        whole = _ip_packet(data, sender)
+        whole = _datagram(sender.config, data)
+        self._recorded.append((self._now, whole))
         for host in self._hosts:
             if host is not sender and self._cuts[sender.number, host.number] <= 0:
                 self._carry(whole, host)
 
-    def _carry(self, data: bytes, host: Host) -> None:
+    def _carry(self, data: Datagram, host: Host) -> None:
         random = self._dice.random
         if any(random() < rain.loss for rain in self._rains):
             return
@@ -287,15 +307,35 @@ class World:
             delay = self._schedule.delay * (0.1 + 0.9 * random()) + extra * random()
             self._at(self._now + int(delay), lambda: self._arrive(host, data))
 
-    def _arrive(self, host: Host, data: bytes) -> None:
+    def _arrive(self, host: Host, data: Datagram) -> None:
         def receive() -> None:
-            self._step(host, lambda e: e.receive(host.config.name, data, host.clock(self._now)))
+            self._step(
+                host, lambda e: e.receive(host.config.name, data, host.clock(self._now), wall=host.wall(self._now))
+            )
 
         if not host.frozen:
             receive()
         elif host.engine and host.packets_waiting < SOCKET_HOLDS:
             host.packets_waiting += 1
             host.waiting.append(receive)
+
+    def _attack(self, attack: Attack, target: Host) -> None:
+        """Once in a while until it ends, without rest for the engine: recordings, and forgeries with another key."""
+        if self._now > attack.until:
+            return
+        old = [d for at, d in self._recorded if at < self._now - RECORDING_IS_OLD]
+        like = self._dice.choice([h for h in self._hosts if h is not target])
+        if old and self._dice.random() < 0.5:
+            self._arrive(target, self._dice.choice(old))
+        else:
+            self._arrive(target, self._forge(like))
+        self._at(self._now + self._dice.randint(1, 200) * MILLI, lambda: self._attack(attack, target))
+
+    def _forge(self, like: Host) -> Datagram:
+        keys, signed = ((WRONG_KEY,), AuthMode.ENFORCE) if self._dice.random() < 0.5 else ((), AuthMode.OFF)
+        config = msgspec.structs.replace(like.config, keys=keys, send_key=WRONG_KEY.key_id, auth_mode=signed)
+        effect = SendAdvert(self._dice.choice((0, 1, OWNER)), config.advert_interval)
+        return _datagram(config, engines.to_wire(config, effect, Sequences(), like.wall(self._now)))
 
     # The laws of the whole network
 
@@ -325,7 +365,6 @@ class World:
             laws.announced_since(active, left, self._now)
 
 
-def _ip_packet(payload: bytes, sender: Host) -> bytes:
-    """As a raw socket hands it over."""
-    head = bytes([0x45, 0xC0]) + (20 + len(payload)).to_bytes(2, "big") + bytes(4) + bytes([packet.TTL, 112, 0, 0])
-    return head + sender.config.source.packed + packet.GROUP.packed + payload
+def _datagram(config: VirtualRouterConfig, payload: bytes) -> Datagram:
+    group = packet.GROUP_IPV6 if config.ipv6 else packet.GROUP
+    return Datagram(source=config.source, destination=group, ttl=packet.TTL, payload=payload)
