@@ -140,6 +140,7 @@ class Daemon:
             self._stop(router.name)
             self._attach(router, None)
         elif self._check(router) and self._engine.config(router.name) != router:
+            self._attached[router.name].update(router)
             self._perform(self._engine.configure(router, self._now(), wall=time.time()))
 
     def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
@@ -172,8 +173,11 @@ class Daemon:
         active = found if router.addresses else was_active
         if active and remembered and self._alive.recent(router, self._now(), self._boot):
             return True
-        if found and router.priority != OWNER_PRIORITY:
+        if router.priority == OWNER_PRIORITY:
+            return False
+        if found:
             log.warning("addresses of a former engine removed, a peer may have them by now", router=router.name)
+        if found or any(a.address.version == 6 for a in router.addresses):  # even without one, to be silent
             attachment.remove(router.addresses, router.routes)
         return False
 

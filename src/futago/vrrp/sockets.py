@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 
 from futago import netns
 from futago.values import IPv4Address, Mac
-from futago.vrrp import packet, rtnetlink
+from futago.vrrp import packet, rtnetlink, silence
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.packet import Datagram
@@ -114,6 +114,8 @@ class Attachment:
 
     def put(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Make these be there; routes last, since their next hops are reached through the addresses."""
+        if interfaces := silence.speaking(addresses):
+            silence.set_ipv6(self._router.namespace, interfaces, disabled=False)
         changes, problems = self._prepare(addresses, rtnetlink.put_address)
         more, missing = self._prepare(routes, rtnetlink.put_route)
         outcome = self._apply([*changes, *more])
@@ -128,6 +130,8 @@ class Attachment:
 
     def remove(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Make these be gone. An interface that is gone has taken its own along."""
+        if silence.speaking(addresses):
+            self._silence(addresses)
         changes, _ = self._prepare(routes, rtnetlink.remove_route)
         more, _ = self._prepare(addresses, rtnetlink.remove_address)
         return self._apply([*changes, *more])
@@ -151,10 +155,19 @@ class Attachment:
         if failed:
             raise failed
 
+    def update(self, router: VirtualRouterConfig) -> None:
+        """Another description of the same virtual router."""
+        self._router = router
+
     def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:
         """Whether one of these addresses was there when the sockets were opened."""
         wanted = {(a.interface, a.address) for a in addresses}
         return any((f.interface, f.address) in wanted for f in self.found)
+
+    def _silence(self, removed: Sequence[VirtualAddress]) -> None:
+        interfaces = silence.silenced(removed, self._router.addresses, self._addresses())
+        if interfaces:
+            silence.set_ipv6(self._router.namespace, interfaces, disabled=True)
 
     def _addresses(self) -> list[FoundAddress]:
         self._sequence += 1
@@ -164,7 +177,7 @@ class Attachment:
         while not last:
             part, last = rtnetlink.read_addresses(self._netlink.recv(1 << 16))
             found.extend(part)
-        return found
+        return [replace(one, interface=self._name(one.index)) for one in found]
 
     def _open_all(self) -> None:
         self._adverts = AdvertSocket(self._router)
@@ -180,7 +193,7 @@ class Attachment:
 
     def _require_source(self) -> None:
         source, interface = self._router.source, self._router.interface
-        self.found = [replace(found, interface=self._name(found.index)) for found in self._addresses()]
+        self.found = self._addresses()
         if not any(f.address.ip == source and f.interface == interface for f in self.found):
             raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source}")
 
