@@ -27,7 +27,7 @@ def try_seed(seed: int) -> Smallest | None:
 
 def run_many(first: int, number: int, jobs: int) -> int:
     """Run the schedules of these seeds; how many break a law."""
-    failures, started, shown = 0, time.monotonic(), time.monotonic()
+    failures, done, started, shown = 0, 0, time.monotonic(), time.monotonic()
     with _tried(range(first, first + number), jobs) as tried:
         for done, failure in enumerate(tried, start=1):
             if failure:
@@ -37,6 +37,8 @@ def run_many(first: int, number: int, jobs: int) -> int:
                 shown = time.monotonic()
                 rate = done / (shown - started)
                 print(f"{done:,} of {number:,} schedules, {rate:,.0f}/s, {failures} failed", file=sys.stderr)
+    if done != number:
+        raise RuntimeError(f"only {done:,} of {number:,} schedules were run")
     seconds = time.monotonic() - started
     print(f"{number:,} schedules in {seconds:.1f} s ({number / seconds:,.0f}/s), {failures} failed")
     return failures

@@ -27,11 +27,11 @@ class Kernel:
         self.routes |= set(routes)
 
     def remove(self, addresses: tuple[VirtualAddress, ...], routes: tuple[VirtualRoute, ...]) -> None:
-        """The first address of a subnet takes the later ones along (promote_secondaries is off by default)."""
+        """The first IPv4 address of a subnet takes the later ones along (promote_secondaries is off by default)."""
         for address in addresses:
             if address in self.addresses:
-                primary = next(a for a in self.addresses if _same_subnet(a, address))
-                gone = [address] if primary != address else [a for a in self.addresses if _same_subnet(a, address)]
+                subnet = [a for a in self.addresses if _same_subnet(a, address)]
+                gone = subnet if subnet[:1] == [address] else [address]
                 self.addresses = [a for a in self.addresses if a not in gone]
         self.routes -= set(routes)
 

@@ -247,7 +247,10 @@ class World:
         if host.engine is None:
             return
         before = host.role
-        orders = call(host.engine)
+        try:
+            orders = call(host.engine)
+        except Exception as error:
+            raise Broken(self._now, f"the engine of host {host.number} failed: {error!r}") from error
         laws.after_step(host, before, orders, self._now)
         for order in orders:
             self._look_at(host, order)
