@@ -30,13 +30,14 @@ def icmpv6_type(frame: bytes) -> int | None:
     return frame[62] if frame[20] == 0 else frame[54]
 
 
-def test_one_becomes_active_and_only_it_has_the_addresses_and_the_route(pair: Pair) -> None:
+def test_one_ipv6_router_becomes_active_and_only_it_has_the_addresses_and_the_route(pair: Pair) -> None:
     pair.start()
     active, standby = pair.active(), pair.standby()
     assert (active.addresses(), standby.addresses()) == (VIRTUAL_IPV6, set())
     route = run("ip", "-n", active.namespace, "-6", "route", "show", "default")
     assert "via 2001:db8:80::ff dev qr-1 proto 142" in route
     assert "tentative" not in run("ip", "-n", active.namespace, "-6", "address")
+    assert "ff02::1:ff80:1" in run("ip", "-n", active.namespace, "maddress", "show", "dev", "qr-1")
 
 
 def test_of_equal_priorities_the_higher_link_local_address_becomes_active(pair: Pair) -> None:

@@ -14,11 +14,12 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
-from futago.vrrp import state
+from futago.vrrp import accept, state
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
@@ -141,6 +142,7 @@ class Daemon:
             self._attach(router, None)
         elif self._check(router) and self._engine.config(router.name) != router:
             self._attached[router.name].update(router)
+            self._set_accept(router, was=self._engine.config(router.name))
             self._perform(self._engine.configure(router, self._now(), wall=time.time()))
 
     def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
@@ -154,6 +156,7 @@ class Daemon:
         self._attached[router.name] = attachment
         self._loop.add_reader(attachment.fileno(), self._readable, router.name)
         self._sweep(router.namespace, attachment)
+        self._set_accept(router, was=None)
         self._pulse.beat(self._pulse.patience)
         orders = self._engine.start(
             router,
@@ -181,6 +184,17 @@ class Daemon:
             attachment.remove(router.addresses, router.routes)
         return False
 
+    def _set_accept(self, router: VirtualRouterConfig, was: VirtualRouterConfig | None) -> None:
+        """Accept_Mode; an owner always accepts (RFC 9568, 6.1)."""
+        try:
+            if not router.accept and router.priority != OWNER_PRIORITY:
+                accept.enforce(router)
+            elif was and not was.accept:
+                accept.lift(router)
+            self._note(router.name, "accept", None)
+        except OSError as error:
+            self._note(router.name, "accept", error.strerror or str(error))
+
     def _sweep(self, namespace: str, attachment: Attachment) -> None:
         """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
         ours = {
@@ -197,7 +211,9 @@ class Daemon:
 
     def _stop(self, name: str) -> None:
         if name in self._engine:
+            router = self._engine.config(name)
             self._perform(self._engine.stop(name, self._now(), wall=time.time()))
+            self._set_accept(msgspec.structs.replace(router, accept=True), was=router)
         self._close(name)
 
     def _remove(self, name: str) -> None:

@@ -114,7 +114,7 @@ Step = tuple[Machine, Sequence[Effect]]
 
 def step(machine: Machine, event: Event, now: Millis) -> Step:
     """The whole protocol."""
-    if machine.overslept(now):
+    if machine.overslept(now) and not isinstance(event, Withdrawn):
         backup, effects = _step_back(machine, Cause.OVERSLEPT, now)
         machine, more = _in_backup(backup, event, now)
         return machine, [*effects, *more]

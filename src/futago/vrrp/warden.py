@@ -102,11 +102,11 @@ class _Warden:
         """Wait; True if the worker has died by itself, False if we were told to stop, and it has stopped."""
         vigil = Vigil(self._pulse)
         while True:
-            told = signal.sigtimedwait(_WATCHED, vigil.pause())
+            told = _wait_for_signal(_WATCHED, vigil.pause())
             if told is None:
                 self._withdraw_if(dead=vigil.dead())
                 continue
-            if told.si_signo == signal.SIGCHLD:
+            if told == signal.SIGCHLD:
                 pid, status = os.waitpid(worker, os.WNOHANG)
                 if pid:
                     log.warning("vrrp engine died, starting another", pid=pid, status=os.waitstatus_to_exitcode(status))
@@ -129,7 +129,7 @@ class _Warden:
             log.error("vrrp engine does not stay alive, withdrawing its addresses")
             withdraw(self._settings.state)
         seconds = min(MAX_PAUSE, 0.1 * 2**self._quick_deaths) if self._quick_deaths > 1 else 0.0
-        return signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, seconds) is not None
+        return _wait_for_signal(_WATCHED - {signal.SIGCHLD}, seconds) is not None
 
     def _leave(self) -> None:
         """Leave the socket to the successor, and a guard behind if there are addresses to watch over."""
@@ -144,6 +144,16 @@ class _Warden:
         if self._alive_write >= 0:
             os.close(self._alive_write)
         stand_guard(self._settings, self._signature)
+
+
+def _wait_for_signal(signals: set[signal.Signals], seconds: float) -> int | None:
+    """The signal that came, or None.
+
+    Who is stopped and continued while it waits, for longer than it wanted to, gets a number that means nothing from
+    `sigtimedwait`: the system call was interrupted, and CPython 3.11 then reads a result that was never written.
+    """
+    told = signal.sigtimedwait(signals, seconds)
+    return told.si_signo if told and told.si_signo in signals else None
 
 
 def _take_lock_patiently(settings: Settings) -> int:
