@@ -248,13 +248,15 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
     """Two are active: after a split, or because one resigns (RFC 9568, 6.4.3).
 
     Who has to go takes its addresses off and then says a last time that it was there: the other one may not have heard
-    it yet, and must know that it has to announce itself again where the neighbours learned our MAC address.
+    it yet, and must know that it has to announce itself again where the neighbours learned our MAC address. The backups
+    learn the survivor's interval from it: by a shorter one of ours they would not wait for the survivor.
     """
     if heard.priority == 0:
         return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
     if (heard.priority, heard.source) > (m.config.priority, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
-        return backup, [_remove_all(m), _advert(m), *effects]
+        last_word = SendAdvert(m.config.priority, backup.active_interval)
+        return backup, [_remove_all(m), last_word, *effects]
     return _survive(m, now)
 
 

@@ -174,7 +174,7 @@ def test_the_owner_of_the_addresses_preempts_whatever_its_settings() -> None:
 
 def test_an_active_router_yields_to_a_higher_priority() -> None:
     machine, effects = after(active(), heard(101, interval=2000), 500)
-    last_word = SendAdvert(100, Millis(1000))
+    last_word = SendAdvert(100, Millis(2000))
     assert effects == [REMOVE, last_word, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OUTRANKED)]
     assert machine.deadline == 500 + 6000 + 1218
 
