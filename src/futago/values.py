@@ -1,8 +1,32 @@
 """The small types that everything else is made of: units and identities live in types, not in heads."""
 
+from abc import ABC
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
-from typing import Final, NewType
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from typing import TYPE_CHECKING, Final, NewType
+
+if TYPE_CHECKING:
+    IPAddress = IPv4Address | IPv6Address
+    IPInterface = IPv4Interface | IPv6Interface
+    IPNetwork = IPv4Network | IPv6Network
+else:
+    # msgspec decodes a union with at most one type of its caller's: at run time each pair is one abstract class.
+    class IPAddress(ABC):  # noqa: B024 - its subclasses are others'
+        """An address of either family."""
+
+    class IPInterface(ABC):  # noqa: B024 - its subclasses are others'
+        """An address with its prefix length, of either family."""
+
+    class IPNetwork(ABC):  # noqa: B024 - its subclasses are others'
+        """A prefix of either family."""
+
+    for _either, _of in (
+        (IPAddress, (IPv4Address, IPv6Address)),
+        (IPInterface, (IPv4Interface, IPv6Interface)),
+        (IPNetwork, (IPv4Network, IPv6Network)),
+    ):
+        for _family in _of:
+            _either.register(_family)
 
 Mac = NewType("Mac", str)
 """A MAC address in lower case with colons, as `fa:16:3e:25:05:d7`."""
@@ -49,9 +73,15 @@ def mac_bytes(mac: Mac) -> bytes:
 
 __all__ = [
     "MAX_VRID",
+    "IPAddress",
+    "IPInterface",
+    "IPNetwork",
     "IPv4Address",
     "IPv4Interface",
     "IPv4Network",
+    "IPv6Address",
+    "IPv6Interface",
+    "IPv6Network",
     "Mac",
     "Millis",
     "NetworkType",

@@ -9,16 +9,19 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from futago.values import Role
-from futago.vrrp.config import VirtualAddress
+from futago.cli.vrrp import EXAMPLE, _read_routers
+from futago.values import Millis, Role
+from futago.vrrp.config import Version, VirtualAddress
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.engine import refuse
 from host.vrrpd_kit import VIRTUAL, Host, Pair, make_pair, run, wait_for
-from unit.vrrp.samples import OUTSIDE
+from unit.vrrp.samples import INSIDE, OUTSIDE
 
 
 @pytest.fixture
@@ -229,6 +232,88 @@ def test_an_engine_can_run_without_an_agent_from_a_file(pair: Pair) -> None:
     pair.a.start()
     wait_for("it is active", pair.a.active)
     assert pair.a.addresses() == VIRTUAL
+
+
+def test_the_example_of_the_help_text_can_be_used(tmp_path: Path) -> None:
+    file = tmp_path / "example.json"
+    file.write_text(EXAMPLE)
+    (example,) = _read_routers(file)
+    assert refuse([example]) == {}
+    shown = futago("vrrpd", "--help").stdout
+    assert all(line.strip() in shown for line in EXAMPLE.splitlines())
+
+
+def test_every_verb_speaks_json(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    refused = futago("vrrp", "resign", "router80", "--json", "--socket", str(standby.socket))
+    assert (refused.returncode, json.loads(refused.stdout)["reply"]) == (1, "refused")
+    watching = [sys.executable, "-m", "futago", "vrrp", "watch", "--json", "--socket", str(active.socket)]
+    with subprocess.Popen(watching, stdout=subprocess.PIPE, text=True) as watcher:
+        assert watcher.stdout
+        assert json.loads(watcher.stdout.readline())["router"]["role"] == "active"
+        resigned = futago("vrrp", "resign", "router80", "--json", "--socket", str(active.socket))
+        assert json.loads(resigned.stdout) == {"reply": "done", "errors": {}}
+        assert json.loads(watcher.stdout.readline())["router"]["role"] == "backup"
+        watcher.terminate()
+    shown = json.loads(futago("vrrp", "status", "--json", "--socket", str(active.socket)).stdout)
+    assert shown["routers"][0]["statistics"]["priority-zero-pkts-sent"] == 1
+
+
+def test_half_a_message_is_not_carried_out(host: Host) -> None:
+    host.configure()
+    whole = b'{"request":"release"}'
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(host.socket))
+        client.sendall(whole)
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(4096) == b""
+    assert [status.name for status in host.statuses()] == ["router80"]
+
+
+def test_a_thousand_clients_that_say_half_a_message_hold_up_nobody(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    with ExitStack() as stack:
+        for _ in range(1000):
+            client = stack.enter_context(socket.socket(socket.AF_UNIX))
+            client.connect(str(host.socket))
+            client.sendall(b'{"request":')
+        sent = host.status().adverts_sent
+        wait_for("it goes on advertising", lambda: host.status().adverts_sent > sent + 3)
+    assert host.active()
+    assert host.status().transitions == 2
+
+
+def test_an_active_router_without_accept_mode_answers_arp_and_nothing_else(pair: Pair) -> None:
+    """RFC 9568, 6.4.3."""
+    pair.a.start()
+    asker = pair.b.namespace
+    run("ip", "-n", asker, "address", "add", "192.168.80.9/24", "dev", "qr-1")
+    inside = str(INSIDE.address.ip)
+    pair.a.configure(msgspec.structs.replace(pair.a.config, accept=False))
+    wait_for("it is active", pair.a.active)
+    assert not reaches(asker, inside)
+    assert "lladdr" in run("ip", "-n", asker, "neigh", "show", inside)
+    pair.a.configure()
+    assert reaches(asker, inside)
+
+
+def test_dropped_packets_are_logged_once_a_minute(pair: Pair) -> None:
+    """RFC 9568, 7.1."""
+    pair.a.start()
+    pair.a.configure()
+    wait_for("it is active", pair.a.active)
+    pair.b.start()
+    pair.b.configure(msgspec.structs.replace(pair.b.config, version=Version.V2, advert_interval=Millis(1000)))
+    wait_for("several are dropped", lambda: pair.a.status().dropped.get("version", 0) >= 2, 30)
+    log = (pair.a.directory / "log").read_text()
+    assert log.count("vrrp packets dropped") == 1
+
+
+def reaches(namespace: str, address: str) -> bool:
+    command = ["ip", "netns", "exec", namespace, "ping", "-c", "1", "-W", "1", address]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 def test_a_refused_request_raises_in_the_client(host: Host) -> None:

@@ -25,13 +25,14 @@ from pathlib import Path
 import msgspec
 
 from futago import netns
-from futago.values import IPv4Address, Millis, Role
+from futago.values import IPAddress, IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import rtnetlink
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.control import RouterStatus, VrrpdClient
 from unit.vrrp.samples import INSIDE, OUTSIDE, router
 
 LEGS = ("ha-1", "qr-1", "qg-1")
+SOURCES = (IPv4Address("169.254.192.1"), IPv4Address("169.254.192.2"))
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
 LONG_HOLD, SHORT_HOLD = 5.0, 1.0
 """Seconds: more than a start takes on a busy machine; what a test can wait for."""
@@ -107,17 +108,18 @@ class Host:
 
     def worker(self) -> int:
         """The engine's process; between the death of one and the birth of the next, wait for the next."""
-        assert self.warden
-        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children")
-        found: list[str] = []
-        wait_for("the warden has a worker", lambda: found.extend(children.read_text().split()) or found)
-        return int(found[0])
+        found: list[int] = []
+        wait_for("the warden has a worker", lambda: found.extend(self.children()) or found)
+        return found[0]
 
     def working(self, former: int) -> bool:
         """Whether another worker than the former one answers."""
+        return self.children() not in ([], [former]) and self.answers()
+
+    def children(self) -> list[int]:
         assert self.warden
-        children = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text().split()
-        return children not in ([], [str(former)]) and self.answers()
+        text = Path(f"/proc/{self.warden.pid}/task/{self.warden.pid}/children").read_text()
+        return [int(pid) for pid in text.split()]
 
     def terminate(self) -> int:
         assert self.warden
@@ -133,10 +135,19 @@ class Host:
         self.warden.kill()
         self.warden.wait(20)
 
+    def freeze(self, *pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+
+    def thaw(self, *pids: int) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGCONT)
+
     def addresses(self) -> set[str]:
-        links = json.loads(run("ip", "-n", self.namespace, "-4", "-json", "address"))
-        found = {f"{a['local']}/{a['prefixlen']}" for link in links for a in link.get("addr_info", ())}
-        return {address for address in found if not address.startswith("169.254.")}
+        """Those of the legs that face networks."""
+        links = json.loads(run("ip", "-n", self.namespace, "-json", "address"))
+        legs = [link for link in links if link["ifname"] in LEGS[1:]]
+        return {f"{a['local']}/{a['prefixlen']}" for leg in legs for a in leg.get("addr_info", ())}
 
     def default_route(self) -> str:
         return run("ip", "-n", self.namespace, "route", "show", "default").strip()
@@ -184,13 +195,13 @@ def make_pair(
 ) -> Iterator[Pair]:
     """Both hosts wired, no engine started yet."""
     like = like or router(advert_interval=Millis(300), priority=50)
+    sources = (IPv6Address("fe80::a9fe:c001"), IPv6Address("fe80::a9fe:c002")) if like.ipv6 else SOURCES
     base = f"fvt{os.getpid()}-{next(_serial)}"
     wire, *names = (f"{base}{end}" for end in ("-w", "-a", "-b"))
     hosts: list[Host] = []
     try:
         _make_wire(wire)
-        for number, name in enumerate(names, start=1):
-            source = IPv4Address(f"169.254.192.{number}")
+        for source, name in zip(sources, names, strict=True):
             config = msgspec.structs.replace(like, namespace=name, source=source)
             (directory / name).mkdir()
             hosts.append(Host(namespace=name, config=config, directory=directory / name, hold_seconds=hold_seconds))
@@ -253,12 +264,15 @@ def _make_wire(wire: str) -> None:
         run("ip", "-n", wire, "link", "set", bridge, "up")
 
 
-def _plug(wire: str, name: str, source: IPv4Address) -> None:
+def _plug(wire: str, name: str, source: IPAddress) -> None:
+    """No interface makes an address by itself: a standby is silent."""
     run("ip", "netns", "add", name)
-    run("ip", "netns", "exec", name, "sysctl", "-qw", "net.ipv6.conf.default.disable_ipv6=1")
+    no_address_by_itself = "net.ipv6.conf.default.addr_gen_mode=1"
+    run("ip", "netns", "exec", name, "sysctl", "-qw", no_address_by_itself, "net.ipv6.conf.default.accept_ra=0")
     for leg in LEGS:
         plug(wire, name, leg)
-    run("ip", "-n", name, "address", "add", f"{source}/18", "dev", "ha-1")
+    prefix, how = (64, ["nodad"]) if source.version == 6 else (18, [])
+    run("ip", "-n", name, "address", "add", f"{source}/{prefix}", "dev", "ha-1", *how)
 
 
 def plug(wire: str, name: str, leg: str) -> None:
@@ -272,6 +286,7 @@ def plug(wire: str, name: str, leg: str) -> None:
 def _clean_up(host: Host) -> None:
     """End the engine for good, its guard included."""
     if host.warden and host.warden.poll() is None:
+        host.thaw(host.warden.pid, *host.children())
         with suppress(ConnectionError):
             asyncio.run(_release(host.socket))
         host.warden.terminate()

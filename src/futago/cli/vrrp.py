@@ -19,13 +19,26 @@ if TYPE_CHECKING:
     from futago.vrrp.control import RouterStatus
 
 Socket = Annotated[Path, typer.Option("--socket", help="The engine's control socket.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
+
+EXAMPLE = """\
+[{"name": "api", "namespace": "", "interface": "eth0",
+  "source": "192.0.2.11", "vrid": 7, "priority": 100,
+  "advert_interval": 1000, "advertised": ["192.0.2.10"],
+  "addresses": [{"interface": "eth0",
+                 "address": "192.0.2.10/24"}]}]
+"""
+"""For `--help`; a test reads it."""
 
 _verbs = typer.Typer(name="vrrp", help="Look at the VRRP engine of this host.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(name="vrrpd")(vrrpd)
+    about = (
+        "Without an agent it is a plain VRRP daemon, for any address. On each of two hosts (its own source), a file:"
+    )
+    app.command(name="vrrpd", epilog=f"{about}\n\n\b\n{EXAMPLE}")(vrrpd)
     app.add_typer(_verbs)
 
 
@@ -36,7 +49,8 @@ def vrrpd(
         float, typer.Option(min=0.1, max=25, help="How long addresses wait for a restart before they are withdrawn.")
     ] = 3.0,
     config: Annotated[
-        Path | None, typer.Option(help="Routers (JSON list, or TOML's array routers), for use without an agent.")
+        Path | None,
+        typer.Option(help="Routers (JSON as below, or TOML with the same in `routers`), for use without an agent."),
     ] = None,
 ) -> None:
     """Run the VRRP engine of this host: all its routers, in one process."""
@@ -53,9 +67,7 @@ def vrrpd(
 
 
 @_verbs.command()
-def status(
-    socket: Socket = VRRPD_SOCKET, json: Annotated[bool, typer.Option("--json", help="For programs.")] = False
-) -> None:
+def status(socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
     """Show every virtual router of this host, its role and why it has it."""
     from futago.vrrp.control import Statuses, VrrpdClient, to_line
 
@@ -63,7 +75,7 @@ def status(
         async with VrrpdClient(socket) as client:
             return await client.status()
 
-    routers = _run(ask())
+    routers = _run(ask(), json=json)
     if json:
         print(to_line(Statuses(routers=routers)).decode(), end="")
         return
@@ -73,41 +85,48 @@ def status(
 
 
 @_verbs.command()
-def watch(socket: Socket = VRRPD_SOCKET) -> None:
+def watch(socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
     """Print every virtual router, then each change as it happens, until interrupted."""
-    from futago.vrrp.control import VrrpdClient
+    from futago.vrrp.control import Changed, VrrpdClient, to_line
 
     async def follow() -> None:
         async for router in VrrpdClient(socket).watch():
+            if json:
+                print(to_line(Changed(router=router)).decode(), end="", flush=True)
+                continue
             error = f"  ! {router.error}" if router.error else ""
             print(f"{_time(router.since)}  {router.name}  {router.role}  ({router.cause}){error}", flush=True)
 
     try:
-        _run(follow())
+        _run(follow(), json=json)
     except KeyboardInterrupt:
         raise typer.Exit from None
 
 
 @_verbs.command()
-def resign(name: str, socket: Socket = VRRPD_SOCKET) -> None:
+def resign(name: str, socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
     """Let another host become active for the router NAME."""
-    from futago.vrrp.control import VrrpdClient
+    from futago.vrrp.control import Done, VrrpdClient, to_line
 
     async def ask() -> None:
         async with VrrpdClient(socket) as client:
             await client.resign(name)
 
-    _run(ask())
+    _run(ask(), json=json)
+    if json:
+        print(to_line(Done()).decode(), end="")
 
 
-def _run(call: Coroutine[Any, Any, Any]) -> Any:
+def _run(call: Coroutine[Any, Any, Any], *, json: bool) -> Any:
     import asyncio
 
-    from futago.vrrp.control import RequestRefused, VrrpdGone
+    from futago.vrrp.control import Refused, RequestRefused, VrrpdGone, to_line
 
     try:
         return asyncio.run(call)
     except (VrrpdGone, RequestRefused) as error:
+        if json:
+            print(to_line(Refused(message=str(error))).decode(), end="")
         _fail(str(error))
 
 

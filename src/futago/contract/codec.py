@@ -3,18 +3,36 @@
 A node and a controller that speak different versions refuse each other with both numbers in the message.
 """
 
+from collections.abc import Callable
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Any, Final, TypeVar
 
 import msgspec
 
-from futago.values import IPv4Address, IPv4Interface, IPv4Network
+from futago.values import (
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+)
 
 T = TypeVar("T")
 
 VERSION: Final = "1"
 VERSION_HEADER: Final = "Futago-Contract"
 
-_ADDRESS_TYPES: Final = (IPv4Address, IPv4Interface, IPv4Network)
+_ADDRESS_TYPES: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)
+_READERS: Final[dict[object, Callable[[Any], Any]]] = {
+    **{kind: kind for kind in _ADDRESS_TYPES},
+    IPAddress: ip_address,
+    IPInterface: ip_interface,
+    IPNetwork: ip_network,
+}
 
 
 class BadMessage(ValueError):
@@ -30,8 +48,8 @@ def encode_hook(value: Any) -> Any:
 
 def decode_hook(kind: type, value: Any) -> Any:
     """Addresses are read from text (`msgspec`'s dec_hook)."""
-    if kind in _ADDRESS_TYPES:
-        return kind(value)
+    if kind in _READERS:
+        return _READERS[kind](value)
     raise NotImplementedError(f"{kind} has no wire form")
 
 

@@ -1,10 +1,15 @@
 """What the daemon is told: the virtual routers of this host. It comes whole, over the control socket."""
 
-from enum import IntEnum
+from enum import IntEnum, StrEnum
+from typing import Final
 
 import msgspec
 
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Millis
+from futago.values import IPAddress, IPInterface, IPNetwork, Millis
+
+KEY_BYTES: Final = range(32, 65)
+"""How long a shared key may be."""
+_IPV6: Final = 6
 
 
 class Version(IntEnum):
@@ -14,18 +19,78 @@ class Version(IntEnum):
     V3 = 3
 
 
-class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True, order=True):
+class Checksum(StrEnum):
+    """What the checksum of a VRRPv3 advertisement over IPv4 covers. Both are accepted from others.
+
+    IPv6 always has the pseudo-header, VRRPv2 never.
+    """
+
+    MESSAGE = "message"
+    """The VRRP message alone (RFC 9568, 5.2.8)."""
+    PSEUDO_HEADER = "pseudo-header"
+    """The addresses of the IP header too, as many implementations of RFC 5798 have it and insist on it."""
+
+
+class AuthMode(StrEnum):
+    """Authenticated advertisements, in the order in which a group of routers is brought to use them."""
+
+    OFF = "off"
+    """None are sent, and a packet that has a trailer is of the wrong length, as for any other implementation."""
+    RECEIVE_ONLY = "receive-only"
+    """Sent without, verified if there is one."""
+    PERMISSIVE = "permissive"
+    """Sent with, accepted without; verified if there is one."""
+    ENFORCE = "enforce"
+    """Sent with, and nothing else is accepted."""
+
+    @property
+    def signs(self) -> bool:
+        return self in {AuthMode.PERMISSIVE, AuthMode.ENFORCE}
+
+
+class Freshness(StrEnum):
+    """How a recording of an authenticated advertisement is told from a new one."""
+
+    CLOCK = "clock"
+    """Its time must be close to ours, and its sequence must grow. All clocks must agree within the window."""
+    GROWTH = "growth"
+    """Its sequence must grow. For hosts without synchronised clocks: whoever has never heard a sender believes the
+    first packet of it, even an old one."""
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret that all members of a virtual router share."""
+
+    key_id: int
+    """1 to 255: a packet names the key that it was made with."""
+    secret: bytes
+    """32 to 64 bytes; base64 in JSON and TOML."""
+
+    def __repr__(self) -> str:
+        """A key in a log is a key lost."""
+        return f"Key(key_id={self.key_id}, secret=...)"
+
+
+class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An address that exists on the active node only."""
 
     interface: str
-    address: IPv4Interface
+    address: IPInterface
+
+    def __lt__(self, other: "VirtualAddress") -> bool:
+        """Addresses of both families can be sorted."""
+        return self._rank() < other._rank()
+
+    def _rank(self) -> tuple[str, int, int, int]:
+        address = self.address
+        return self.interface, address.version, int(address.ip), address.network.prefixlen
 
 
 class VirtualRoute(msgspec.Struct, frozen=True, kw_only=True):
     """A route that exists on the active node only."""
 
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
     interface: str
 
 
@@ -38,8 +103,11 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """The network namespace of its interfaces; "" is the daemon's own."""
     interface: str
     """Where advertisements are sent and heard."""
-    source: IPv4Address
-    """The primary address: the advertisements' source, and what breaks ties (RFC 9568, 6.4.3)."""
+    source: IPAddress
+    """The primary address: the advertisements' source, and what breaks ties (RFC 9568, 6.4.3).
+
+    Its family is the family of the virtual router; an IPv6 one is link-local.
+    """
     vrid: int
     """1 to 255."""
     priority: int
@@ -47,9 +115,30 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     advert_interval: Millis
     version: Version = Version.V3
     preempt: bool = False
+    preempt_delay: Millis = Millis(0)
+    """With `preempt`: how long a worse active router is still obeyed after it was first heard."""
+    accept: bool = True
+    """Accept_Mode: whether the active router takes packets for the virtual addresses themselves (RFC 9568, 6.1)."""
+    checksum: Checksum = Checksum.MESSAGE
+    """VRRPv3 over IPv4 only: the form that is sent."""
     password: str = ""
     """VRRPv2 only: simple text password of up to 8 characters; "" sends no authentication."""
-    advertised: tuple[IPv4Address, ...]
-    """The addresses that stand in the advertisement; they name the virtual router and are not configured anywhere."""
+    auth_mode: AuthMode = AuthMode.OFF
+    keys: tuple[Key, ...] = ()
+    """Any of them verifies what comes in."""
+    send_key: int = 0
+    """The id of the key that is used for what goes out."""
+    freshness: Freshness = Freshness.CLOCK
+    advertised: tuple[IPAddress, ...]
+    """The addresses that stand in the advertisement; they name the virtual router and are not configured anywhere.
+
+    All of the family of `source`; the first of IPv6 ones is link-local.
+    """
     addresses: tuple[VirtualAddress, ...] = ()
+    """Of either family."""
     routes: tuple[VirtualRoute, ...] = ()
+
+    @property
+    def ipv6(self) -> bool:
+        """Whether the advertisements go over IPv6."""
+        return self.source.version == _IPV6

@@ -15,11 +15,33 @@ import msgspec
 
 from futago.config import VRRPD_SOCKET
 from futago.contract.codec import BadMessage, decode_hook, encode
-from futago.values import IPv4Address, Role
+from futago.values import IPAddress, Role
 from futago.vrrp.config import VirtualRouterConfig
 
 MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes in one line; a thousand routers with a hundred addresses each take about ten million."""
+
+
+class Statistics(msgspec.Struct, frozen=True, kw_only=True, rename="kebab"):
+    """Counters as in the model of RFC 8347, under its names."""
+
+    master_transitions: int = 0
+    advertisement_rcvd: int = 0
+    advertisement_sent: int = 0
+    interval_errors: int = 0
+    priority_zero_pkts_rcvd: int = 0
+    priority_zero_pkts_sent: int = 0
+    invalid_type_pkts_rcvd: int = 0
+    address_list_errors: int = 0
+    packet_length_errors: int = 0
+    checksum_errors: int = 0
+    version_errors: int = 0
+    vrid_errors: int = 0
+    ip_ttl_errors: int = 0
+    authentication_errors: int = 0
+    """Not in the model, which has no authentication."""
+    address_owner_errors: int = 0
+    """Not in the model: another router says, or is told by us, that it owns the addresses too."""
 
 
 class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,12 +55,13 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Why it has this role: "active fell silent", "adopted", "higher priority heard"…"""
     transitions: int = 0
     """How often the role has changed since the router was configured."""
-    peer: IPv4Address | None = None
+    peer: IPAddress | None = None
     """The source of the last advertisement heard from another router."""
     adverts_sent: int = 0
     adverts_received: int = 0
     dropped: dict[str, int] = {}
     """Received packets that were not used, by reason."""
+    statistics: Statistics = Statistics()
     error: str | None = None
     """What does not work on this host at present; the engine goes on trying."""
 
@@ -123,7 +146,7 @@ def read_request(line: bytes) -> Request:
     """
     try:
         return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError) as error:
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise BadMessage(f"not a request: {error}") from error
 
 

@@ -11,21 +11,23 @@ looked at. A router whose interfaces are missing is tried again every few second
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
-from futago.vrrp import state
+from futago.vrrp import accept, state
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
-from futago.vrrp.machine import Announce, Put, Remove, RoleChanged
+from futago.vrrp.machine import OWNER_PRIORITY, Announce, Put, Remove, RoleChanged
+from futago.vrrp.pulse import Pulse
+from futago.vrrp.records import Record, status_of
 from futago.vrrp.sockets import Attachment
-from futago.vrrp.state import Saved, SavedRole
+from futago.vrrp.state import Alive, Saved, SavedRole
 
 CHECK_EVERY: Final = 2.0
 """Seconds between two looks at whether a router's interfaces are still there, or have come."""
@@ -33,41 +35,37 @@ CHECK_AT_ONCE: Final = 20
 """Routers looked at in one go: a few milliseconds, so that no election waits for it."""
 SAVE_AFTER: Final = 0.02
 """Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
+LOG_DROPS_EVERY: Final = 60.0
+"""Seconds in which one kind of dropped packet is logged once for a router (RFC 9568, 7.1: rate-limited)."""
 
 log = structlog.get_logger()
 Watcher = Callable[[RouterStatus], None]
 
 
-@dataclass(slots=True)
-class _Record:
-    """What is told of a router, besides what the engine knows."""
-
-    since: float
-    role: Role = Role.INITIALIZE
-    cause: str = "not started"
-    transitions: int = 0
-    errors: dict[str, str] = field(default_factory=dict)
-    """By what was being done."""
-
-
 class Daemon:
     """The virtual routers of one host. Must be used from within a running event loop."""
 
-    def __init__(self, state_path: Path) -> None:
+    def __init__(self, state_path: Path, pulse: Pulse | None = None) -> None:
         self._state_path = state_path
+        self._pulse = pulse or Pulse()
+        self._boot = state.boot_id()
+        self._alive = Alive()
+        """The sign of life of the engine that was here before."""
         self._loop = asyncio.get_running_loop()
         self._engine = Engine()
         self._wanted: dict[str, VirtualRouterConfig] = {}
         self._attached: dict[str, Attachment] = {}
-        self._records: dict[str, _Record] = {}
+        self._records: dict[str, Record] = {}
         self._watchers: set[Watcher] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._saving: asyncio.TimerHandle | None = None
         self._unchecked: list[str] = []
         self._checking = self._loop.call_later(CHECK_EVERY, self._check_some)
+        self._beating: asyncio.Handle = self._loop.call_soon(self._beat)
 
     def restore(self) -> None:
-        """Go on with what was written down; a router whose addresses are in place goes on as active."""
+        """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
+        self._alive = state.load_alive(self._state_path)
         try:
             saved = state.load(self._state_path)
         except (BadMessage, OSError) as error:
@@ -76,9 +74,10 @@ class Daemon:
         for router in saved.routers:
             self._wanted[router.name] = router
             remembered = saved.roles.get(router.name)
-            self._records[router.name] = _Record(remembered.since if remembered else time.time())
+            self._records[router.name] = Record(remembered.since if remembered else time.time())
             self._attach(router, remembered)
         self._rearm()
+        self._beat_once()
         log.info("state restored", routers=len(saved.routers), active=self._count_active())
 
     def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
@@ -86,6 +85,7 @@ class Daemon:
 
         A router that is refused keeps its former settings: a slip of the pen does not stop a working router.
         """
+        self._wake()
         refused = refuse(routers)
         wanted = {r.name: r for r in routers if r.name not in refused}
         wanted |= {name: old for name in refused if (old := self._wanted.get(name))}
@@ -94,27 +94,29 @@ class Daemon:
         for name in gone:
             self._remove(name)
         for name in {**wanted, **refused}:
-            self._records.setdefault(name, _Record(time.time()))
+            self._records.setdefault(name, Record(time.time()))
             self._note(name, "configure", refused.get(name))
         for router in wanted.values():
             self._apply(router)
         self._rearm()
         self._save()
-        return {name: text for name in self._records if (text := self._error(name))}
+        return {name: text for name, record in self._records.items() if (text := record.error)}
 
     def resign(self, name: str) -> bool:
         """Let another router become active; False if this one is not."""
         if self._engine.role(name) is not Role.ACTIVE:
             return False
-        self._perform(self._engine.resign(name, self._now()))
+        self._perform(self._engine.resign(name, self._wake(), wall=time.time()))
         self._rearm()
         return True
 
     def hold(self, duration: Millis) -> None:
         """Ask the others to wait while this engine restarts, and write down the present state; do nothing after it."""
-        self._perform(self._engine.hold(duration, self._now()))
+        now = self._wake()
+        self._perform(self._engine.hold(duration, now, wall=time.time()))
         self._save()
-        for handle in (self._timer, self._saving, self._checking):
+        self._sign_of_life(held_until=Millis(now + duration))
+        for handle in (self._timer, self._saving, self._checking, self._beating):
             if handle:
                 handle.cancel()
         for name in tuple(self._attached):
@@ -132,13 +134,16 @@ class Daemon:
         self._watchers.discard(watcher)
 
     def _apply(self, router: VirtualRouterConfig) -> None:
+        self._pulse.beat(self._pulse.patience)
         if router.name not in self._engine:
             self._attach(router, None)
         elif not same_virtual_router(self._engine.config(router.name), router):
             self._stop(router.name)
             self._attach(router, None)
         elif self._check(router) and self._engine.config(router.name) != router:
-            self._perform(self._engine.configure(router, self._now()))
+            self._attached[router.name].update(router)
+            self._set_accept(router, was=self._engine.config(router.name))
+            self._perform(self._engine.configure(router, self._now(), wall=time.time()))
 
     def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
         """Open the router's sockets and let it take part, as active if its addresses are there."""
@@ -151,11 +156,44 @@ class Daemon:
         self._attached[router.name] = attachment
         self._loop.add_reader(attachment.fileno(), self._readable, router.name)
         self._sweep(router.namespace, attachment)
-        was_active = remembered is not None and remembered.role is Role.ACTIVE
-        adopt = attachment.found_any(router.addresses) if router.addresses else was_active
-        self._perform(self._engine.start(router, self._now(), adopt=adopt))
+        self._set_accept(router, was=None)
+        self._pulse.beat(self._pulse.patience)
+        orders = self._engine.start(
+            router,
+            self._now(),
+            adopt=self._adopt(router, attachment, remembered),
+            wall=time.time(),
+            sequences=self._alive.sequences_of(router.name),
+        )
+        self._perform(orders)
         if remembered and remembered.role is self._engine.role(router.name):
             self._records[router.name].since = remembered.since
+
+    def _adopt(self, router: VirtualRouterConfig, attachment: Attachment, remembered: SavedRole | None) -> bool:
+        """Whether to go on as active. Addresses of one that comes too late go: a peer has them by now."""
+        found = attachment.found_any(router.addresses)
+        was_active = remembered is not None and remembered.role is Role.ACTIVE
+        active = found if router.addresses else was_active
+        if active and remembered and self._alive.recent(router, self._now(), self._boot):
+            return True
+        if router.priority == OWNER_PRIORITY:
+            return False
+        if found:
+            log.warning("addresses of a former engine removed, a peer may have them by now", router=router.name)
+        if found or any(a.address.version == 6 for a in router.addresses):  # even without one, to be silent
+            attachment.remove(router.addresses, router.routes)
+        return False
+
+    def _set_accept(self, router: VirtualRouterConfig, was: VirtualRouterConfig | None) -> None:
+        """Accept_Mode; an owner always accepts (RFC 9568, 6.1)."""
+        try:
+            if not router.accept and router.priority != OWNER_PRIORITY:
+                accept.enforce(router)
+            elif was and not was.accept:
+                accept.lift(router)
+            self._note(router.name, "accept", None)
+        except OSError as error:
+            self._note(router.name, "accept", error.strerror or str(error))
 
     def _sweep(self, namespace: str, attachment: Attachment) -> None:
         """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
@@ -173,7 +211,9 @@ class Daemon:
 
     def _stop(self, name: str) -> None:
         if name in self._engine:
-            self._perform(self._engine.stop(name, self._now()))
+            router = self._engine.config(name)
+            self._perform(self._engine.stop(name, self._now(), wall=time.time()))
+            self._set_accept(msgspec.structs.replace(router, accept=True), was=router)
         self._close(name)
 
     def _remove(self, name: str) -> None:
@@ -198,24 +238,54 @@ class Daemon:
         except OSError as error:
             self._note(name, "receive", error.strerror)
             return
-        now = self._now()
+        now, wall = self._wake(), time.time()
         for data in packets:
-            self._perform(self._engine.receive(name, data, now))
+            self._perform(self._engine.receive(name, data, now, wall=wall))
+        self._log_drops(name)
         self._rearm()
 
     def _tick(self) -> None:
-        self._perform(self._engine.timers(self._now()))
+        self._perform(self._engine.timers(self._wake(), wall=time.time()))
         self._rearm()
+
+    def _beat(self) -> None:
+        """Show the warden, and who comes after us, that we live."""
+        self._wake()
+        seconds = self._beat_once()
+        self._beating = self._loop.call_later(seconds, self._beat)
+
+    def _beat_once(self) -> float:
+        self._sign_of_life(held_until=Millis(0))
+        return self._pulse.beat(self._engine.patience())
+
+    def _sign_of_life(self, held_until: Millis) -> None:
+        sequences = state.saved_sequences(self._engine.sequences())
+        alive = Alive(boot=self._boot, at=self._now(), held_until=held_until, sequences=sequences)
+        try:
+            state.save_alive(self._state_path, alive)
+        except OSError as error:
+            log.debug("sign of life not written", path=str(self._state_path), error=error.strerror)
+
+    def _wake(self) -> Millis:
+        """The time. If the warden has given us up meanwhile, the first thing to do is to step back."""
+        now = self._now()
+        if self._pulse.take_withdrawal():
+            log.warning("the engine was frozen, its addresses were withdrawn")
+            self._perform(self._engine.withdrawn(now, wall=time.time()))
+            self._rearm()
+        return now
 
     def _rearm(self) -> None:
         if self._timer:
             self._timer.cancel()
         deadline = self._engine.deadline()
         # Half a millisecond late rather than early: an early call would find nothing due and come back.
-        self._timer = None if deadline is None else self._loop.call_at(deadline / 1000 + 0.0005, self._tick)
+        wait = 0.0 if deadline is None else (deadline - self._now()) / 1000 + 0.0005
+        self._timer = None if deadline is None else self._loop.call_later(wait, self._tick)
 
     def _now(self) -> Millis:
-        return Millis(int(self._loop.time() * 1000))
+        """By a clock that goes on while the host sleeps, so that we know how long we were silent."""
+        return Millis(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
     def _perform(self, orders: Iterable[Order]) -> None:
         for order in orders:
@@ -246,6 +316,9 @@ class Daemon:
         record.transitions += 1
         log.info("vrrp role changed", router=name, was=change.was, now=change.now, because=change.cause.value)
         self._push(name)
+        if change.now is Role.ACTIVE:  # from now on the warden has something to watch over
+            self._beating.cancel()
+            self._beating = self._loop.call_soon(self._beat)
         if self._saving is None:
             self._saving = self._loop.call_later(SAVE_AFTER, self._save)
 
@@ -262,8 +335,17 @@ class Daemon:
             log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
         self._push(name)
 
+    def _log_drops(self, name: str) -> None:
+        record, now = self._records[name], self._loop.time()
+        for reason, number in self._engine.counters(name).dropped.items():
+            seen, at = record.logged.get(reason, (0, -LOG_DROPS_EVERY))
+            if number > seen and now >= at + LOG_DROPS_EVERY:
+                record.logged[reason] = number, now
+                log.warning("vrrp packets dropped", router=name, because=reason.value, number=number - seen)
+
     def _check_some(self) -> None:
         """Look at the next few routers; at all of them within `CHECK_EVERY`."""
+        self._wake()
         self._unchecked = self._unchecked or list(self._wanted)
         batch, self._unchecked = self._unchecked[:CHECK_AT_ONCE], self._unchecked[CHECK_AT_ONCE:]
         for router in [self._wanted[name] for name in batch if name in self._wanted]:
@@ -308,23 +390,8 @@ class Daemon:
         for watcher in tuple(self._watchers):
             watcher(status)
 
-    def _error(self, name: str) -> str | None:
-        return "; ".join(self._records[name].errors.values()) or None
-
     def _count_active(self) -> int:
         return sum(1 for record in self._records.values() if record.role is Role.ACTIVE)
 
     def _status(self, name: str) -> RouterStatus:
-        record, counters = self._records[name], self._engine.counters(name)
-        return RouterStatus(
-            name=name,
-            role=record.role,
-            since=record.since,
-            cause=record.cause,
-            transitions=record.transitions,
-            peer=counters.peer,
-            adverts_sent=counters.sent,
-            adverts_received=counters.received,
-            dropped={reason.value: number for reason, number in counters.dropped.items()},
-            error=self._error(name),
-        )
+        return status_of(name, self._records[name], self._engine.counters(name))

@@ -1,6 +1,8 @@
 """All the virtual routers of a host: packets, time and configuration in, effects and the next deadline out.
 
-Still pure: whoever runs it owns the clock and the sockets (`daemon`), or a list of packets in flight (the tests).
+Still pure: whoever runs it owns the clocks and the sockets (`daemon`), or a list of packets in flight (the tests).
+There are two clocks: `now` runs evenly and times the elections; `wall` is the time of day in seconds, and only
+authenticated advertisements need it.
 """
 
 import heapq
@@ -8,10 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from futago.values import IPv4Address, Millis, Role
-from futago.vrrp import packet
-from futago.vrrp.config import Version, VirtualRouterConfig
+from futago.values import IPAddress, Millis, Role
+from futago.vrrp import auth, packet
+from futago.vrrp.auth import Sequences
+from futago.vrrp.config import KEY_BYTES, AuthMode, Checksum, Version, VirtualRouterConfig
 from futago.vrrp.machine import (
+    OWNER_PRIORITY,
     Adopted,
     Announce,
     Configured,
@@ -27,9 +31,11 @@ from futago.vrrp.machine import (
     Started,
     Stopped,
     TimerFired,
+    Withdrawn,
     step,
 )
-from futago.vrrp.packet import Advert, BadPacket, DropReason
+from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason, Ends
+from futago.vrrp.receive import judge
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,16 @@ class Counters:
 
     sent: int = 0
     received: int = 0
+    goodbyes_sent: int = 0
+    """Of those, with priority 0."""
+    goodbyes_received: int = 0
+    other_addresses: int = 0
+    """Received and used, although they list other addresses than ours (RFC 9568, 7.1: a misconfiguration)."""
+    other_owners: int = 0
+    """Received and used, although we own the addresses (RFC 9568, 7.1, erratum 8298: a misconfiguration)."""
+    became_active: int = 0
     dropped: Counter[DropReason] = field(default_factory=Counter)
-    peer: IPv4Address | None = None
+    peer: IPAddress | None = None
     """The source of the last advertisement that was used."""
 
 
@@ -65,6 +79,7 @@ class Counters:
 class _Slot:
     machine: Machine
     counters: Counters = field(default_factory=Counters)
+    sequences: Sequences = field(default_factory=Sequences)
 
 
 def same_virtual_router(a: VirtualRouterConfig, b: VirtualRouterConfig) -> bool:
@@ -101,6 +116,15 @@ class Engine:
         slot = self._slots.get(name)
         return slot.counters if slot else Counters()
 
+    def sequences(self) -> dict[str, Sequences]:
+        """What the routers with authentication must not forget, by name."""
+        return {name: slot.sequences for name, slot in self._slots.items() if slot.machine.config.keys}
+
+    def patience(self) -> Millis:
+        """How long the peers of our most urgent active router wait for it; 0 if we have none."""
+        machines = (slot.machine for slot in self._slots.values())
+        return min((Millis(3 * m.active_interval) for m in machines if m.role is Role.ACTIVE), default=Millis(0))
+
     def deadline(self) -> Millis | None:
         """When `timers` is to be called next."""
         while self._timers:
@@ -111,18 +135,26 @@ class Engine:
             heapq.heappop(self._timers)  # a timer that has been moved or belongs to a router that has gone
         return None
 
-    def start(self, router: VirtualRouterConfig, now: Millis, *, adopt: bool) -> list[Order]:
+    def start(
+        self,
+        router: VirtualRouterConfig,
+        now: Millis,
+        *,
+        adopt: bool,
+        wall: float = 0.0,
+        sequences: Sequences | None = None,
+    ) -> list[Order]:
         """Let a new router take part; with `adopt` as the active one that it was before."""
-        self._slots[router.name] = _Slot(machine=Machine(router))
-        return self._step(router.name, Adopted() if adopt else Started(), now)
+        self._slots[router.name] = _Slot(machine=Machine(router), sequences=sequences or Sequences())
+        return self._step(router.name, Adopted() if adopt else Started(), now, wall)
 
-    def configure(self, router: VirtualRouterConfig, now: Millis) -> list[Order]:
+    def configure(self, router: VirtualRouterConfig, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Change a router that takes part."""
-        return self._step(router.name, Configured(router), now)
+        return self._step(router.name, Configured(router), now, wall)
 
-    def stop(self, name: str, now: Millis) -> list[Order]:
+    def stop(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Take a router out of the election, properly: the others are told."""
-        orders = self._step(name, Stopped(), now)
+        orders = self._step(name, Stopped(), now, wall)
         del self._slots[name]
         return orders
 
@@ -130,56 +162,76 @@ class Engine:
         """Take out a router whose interfaces are gone: there is nothing left to withdraw and nobody to tell."""
         self._slots.pop(name, None)
 
-    def resign(self, name: str, now: Millis) -> list[Order]:
-        return self._step(name, Resigned(), now)
+    def resign(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
+        return self._step(name, Resigned(), now, wall)
 
-    def hold(self, duration: Millis, now: Millis) -> list[Order]:
+    def hold(self, duration: Millis, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """A restart is coming: ask the others to wait for `duration`."""
-        return [order for name in self.names() for order in self._step(name, Held(duration), now)]
+        return [order for name in self.names() for order in self._step(name, Held(duration), now, wall)]
 
-    def timers(self, now: Millis) -> list[Order]:
+    def withdrawn(self, now: Millis, *, wall: float = 0.0) -> list[Order]:
+        """Somebody has withdrawn all addresses in our stead."""
+        return [order for name in self.names() for order in self._step(name, Withdrawn(), now, wall)]
+
+    def timers(self, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Do what is due."""
         orders: list[Order] = []
         while (at := self.deadline()) is not None and at <= now:
             _, name = heapq.heappop(self._timers)
-            orders.extend(self._step(name, TimerFired(), now))
+            orders.extend(self._step(name, TimerFired(), now, wall))
         return orders
 
-    def receive(self, name: str, data: bytes, now: Millis) -> list[Order]:
+    def receive(self, name: str, data: bytes | Datagram, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Take in one packet, IP header included, that came in on the router's interface."""
         slot = self._slots.get(name)
         if slot is None:
             return []
         try:
-            source, advert = _judge(data, slot.machine.config)
+            datagram = packet.take_apart(data) if isinstance(data, bytes) else data
+            advert = judge(datagram, slot.machine.config, slot.sequences, wall)
         except BadPacket as bad:
             slot.counters.dropped[bad.reason] += 1
             return []
-        slot.counters.received += 1
-        slot.counters.peer = source
-        return self._step(name, Heard(source=source, priority=advert.priority, interval=advert.interval), now)
+        _count(slot, datagram, advert)
+        heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
+        return self._step(name, heard, now, wall)
 
-    def _step(self, name: str, event: Event, now: Millis) -> list[Order]:
+    def _step(self, name: str, event: Event, now: Millis, wall: float) -> list[Order]:
         slot = self._slots[name]
         before = slot.machine
         slot.machine, effects = step(before, event, now)
         deadline = slot.machine.deadline
         if deadline is not None and (deadline != before.deadline or isinstance(event, TimerFired)):
             heapq.heappush(self._timers, (deadline, name))
-        return self._orders(slot, effects)
+        return self._orders(slot, effects, wall)
 
     def _orders(
-        self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged]
+        self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged], wall: float
     ) -> list[Order]:
-        config = slot.machine.config
+        config, counters = slot.machine.config, slot.counters
         orders: list[Order] = []
         for effect in effects:
             if isinstance(effect, SendAdvert):
-                slot.counters.sent += 1
-                orders.append(Order(config, Transmit(packet.encode(advert_of(config, effect)))))
-            else:
-                orders.append(Order(config, effect))
+                counters.sent += 1
+                counters.goodbyes_sent += effect.priority == 0
+                orders.append(Order(config, Transmit(to_wire(config, effect, slot.sequences, wall))))
+                continue
+            counters.became_active += isinstance(effect, RoleChanged) and effect.now is Role.ACTIVE
+            orders.append(Order(config, effect))
         return orders
+
+
+def to_wire(config: VirtualRouterConfig, effect: SendAdvert, sequences: Sequences, wall: float) -> bytes:
+    """The advertisement that a router sends, as it follows the IP header."""
+    advert = advert_of(config, effect)
+    ends = Ends(config.source, packet.GROUP_IPV6 if config.ipv6 else packet.GROUP)
+    with_pseudo_header = config.ipv6 or (config.version is Version.V3 and config.checksum is Checksum.PSEUDO_HEADER)
+    trailer = b""
+    if config.auth_mode.signs:
+        sequences.sent = auth.next_sequence(sequences.sent, wall)
+        key = next(key for key in config.keys if key.key_id == config.send_key)
+        trailer = auth.sign(packet.without_checksum(advert), config.source, key, sequences.sent)
+    return packet.encode(advert, ends if with_pseudo_header else None, trailer)
 
 
 def advert_of(config: VirtualRouterConfig, effect: SendAdvert) -> Advert:
@@ -197,10 +249,10 @@ def advert_of(config: VirtualRouterConfig, effect: SendAdvert) -> Advert:
 def refuse(routers: Iterable[VirtualRouterConfig]) -> dict[str, str]:
     """The routers that cannot be used as they are described, each with the reason."""
     refused: dict[str, str] = {}
-    seen: dict[tuple[str, str, int], str] = {}
+    seen: dict[tuple[str, str, int, int], str] = {}
     names: set[str] = set()
     for router in routers:
-        place = (router.namespace, router.interface, router.vrid)
+        place = (router.namespace, router.interface, router.source.version, router.vrid)
         reason = _flaw(router)
         if router.name in names:
             reason = "two routers have this name"
@@ -213,6 +265,15 @@ def refuse(routers: Iterable[VirtualRouterConfig]) -> dict[str, str]:
     return refused
 
 
+def _count(slot: _Slot, datagram: Datagram, advert: Advert) -> None:
+    config, counters = slot.machine.config, slot.counters
+    counters.received += 1
+    counters.goodbyes_received += advert.priority == 0
+    counters.other_addresses += set(advert.addresses) != set(config.advertised)
+    counters.other_owners += config.priority == OWNER_PRIORITY
+    counters.peer = datagram.source
+
+
 def _flaw(router: VirtualRouterConfig) -> str | None:
     interval = router.advert_interval
     v2 = router.version is Version.V2
@@ -221,37 +282,37 @@ def _flaw(router: VirtualRouterConfig) -> str | None:
     checks = (
         (bool(router.name), "a router needs a name"),
         (1 <= router.vrid <= 255, f"virtual router id {router.vrid} is not in 1..255"),
-        (1 <= router.priority <= 255, f"priority {router.priority} is not in 1..255"),
+        (1 <= router.priority <= OWNER_PRIORITY, f"priority {router.priority} is not in 1..255"),
         (unit <= interval <= longest, f"interval {interval} ms is not in {unit}..{longest}"),
         (interval % unit == 0, f"interval {interval} ms is not a multiple of {unit}, as VRRPv{router.version} needs"),
         (1 <= len(router.advertised) <= 255, "1 to 255 addresses can be advertised"),
         (v2 or not router.password, "VRRPv3 has no passwords"),
+        (router.preempt_delay >= 0, "a delay cannot be negative"),
+    )
+    wrong = next((text for fine, text in checks if not fine), None)
+    return wrong or _flaw_of_family(router) or _flaw_of_keys(router)
+
+
+def _flaw_of_family(router: VirtualRouterConfig) -> str | None:
+    """RFC 9568, 5.1.2.1 and 5.2.9."""
+    v3 = router.version is Version.V3
+    checks = (
+        (all(a.version == router.source.version for a in router.advertised), "all advertised are of one family"),
+        (v3 or not router.ipv6, "VRRPv2 has no IPv6"),
+        (not router.ipv6 or router.source.is_link_local, f"the source {router.source} is not link-local"),
+        (not router.ipv6 or router.advertised[0].is_link_local, "the first advertised address is not link-local"),
     )
     return next((text for fine, text in checks if not fine), None)
 
 
-def _judge(data: bytes, config: VirtualRouterConfig) -> tuple[IPv4Address, Advert]:
-    """The checks of RFC 9568, 7.1 (and RFC 3768, 7.1) that need the configuration."""
-    datagram = packet.take_apart(data)
-    if datagram.ttl != packet.TTL:
-        raise BadPacket(DropReason.TTL)
-    if datagram.source == config.source:
-        raise BadPacket(DropReason.OWN_SOURCE)
-    advert = packet.decode(datagram.payload)
-    if advert.version != config.version:
-        raise BadPacket(DropReason.VERSION)
-    if advert.vrid != config.vrid:
-        raise BadPacket(DropReason.VRID)
-    if config.version is Version.V2:
-        _judge_v2(advert, config)
-    return datagram.source, advert
-
-
-def _judge_v2(advert: Advert, config: VirtualRouterConfig) -> None:
-    expected = packet.password_bytes(config.password)
-    if (advert.password is None) != (expected is None):
-        raise BadPacket(DropReason.AUTH_TYPE)
-    if advert.password != expected:
-        raise BadPacket(DropReason.PASSWORD)
-    if advert.interval != config.advert_interval:
-        raise BadPacket(DropReason.INTERVAL)
+def _flaw_of_keys(router: VirtualRouterConfig) -> str | None:
+    ids = [key.key_id for key in router.keys]
+    mode = router.auth_mode
+    checks = (
+        (all(1 <= key_id <= 255 for key_id in ids), "key ids run from 1 to 255"),
+        (len(set(ids)) == len(ids), "two keys have the same id"),
+        (all(len(key.secret) in KEY_BYTES for key in router.keys), "a key has 32 to 64 bytes"),
+        (mode is AuthMode.OFF or bool(ids), f"authentication is {mode} without a key"),
+        (not mode.signs or router.send_key in ids, f"there is no key {router.send_key} to send with"),
+    )
+    return next((text for fine, text in checks if not fine), None)

@@ -13,7 +13,8 @@ import structlog
 
 from futago.contract.codec import BadMessage
 from futago.values import Role
-from futago.vrrp import engine, packet, state
+from futago.vrrp import engine, state
+from futago.vrrp.auth import Sequences
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.machine import SendAdvert
 from futago.vrrp.sockets import Attachment
@@ -73,15 +74,16 @@ def withdraw(path: Path) -> None:
     except (BadMessage, OSError) as error:
         log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
         return
+    alive = state.load_alive(path)
     for router in saved.routers:
         try:
-            _withdraw_one(router, active=saved.active(router.name))
+            _withdraw_one(router, alive.sequences_of(router.name), active=saved.active(router.name))
         except OSError as error:
             log.warning("not withdrawn", router=router.name, error=error.strerror)
     state.save(path, Saved(routers=saved.routers))
 
 
-def _withdraw_one(router: VirtualRouterConfig, *, active: bool) -> None:
+def _withdraw_one(router: VirtualRouterConfig, sequences: Sequences, *, active: bool) -> None:
     attachment = Attachment(router)
     try:
         if not active and not attachment.found_any(router.addresses):
@@ -90,8 +92,8 @@ def _withdraw_one(router: VirtualRouterConfig, *, active: bool) -> None:
         # The stopping engine has stretched the interval by which the others judge us, and their skew with it (`Held`).
         # So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
         for priority in (router.priority, 0):
-            advert = engine.advert_of(router, SendAdvert(priority, router.advert_interval))
-            attachment.send(packet.encode(advert))
+            effect = SendAdvert(priority, router.advert_interval)
+            attachment.send(engine.to_wire(router, effect, sequences, time.time()))
         log.info("vrrp role changed", router=router.name, was=Role.ACTIVE, now=Role.INITIALIZE, because="withdrawn")
         for problem in outcome.problems:
             log.warning("not withdrawn", router=router.name, error=problem)

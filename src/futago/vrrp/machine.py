@@ -6,136 +6,66 @@ Nothing here knows a clock or a socket: events and the time go in, effects and t
            │                    ▲                                        │
            └────Adopted─────────┼──────────────────────────────────────▶ │
                                 └──higher priority heard, or Resigned────┘
-    Stopped leads from anywhere to INITIALIZE.
+    Stopped leads from anywhere to INITIALIZE; an ACTIVE that was frozen for too long (`overslept`) leads to BACKUP.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Final, assert_never
 
-from futago.values import IPv4Address, Millis, Role
-from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.values import Millis, Role
+from futago.vrrp.config import Version, VirtualRouterConfig
+from futago.vrrp.events import (
+    Adopted,
+    Announce,
+    Cause,
+    Configured,
+    Effect,
+    Event,
+    Heard,
+    Held,
+    Put,
+    Remove,
+    Resigned,
+    RoleChanged,
+    SendAdvert,
+    Started,
+    Stopped,
+    TimerFired,
+    Withdrawn,
+)
 from futago.vrrp.packet import MAX_INTERVAL_V3
+
+__all__ = [
+    "Adopted",
+    "Announce",
+    "Cause",
+    "Configured",
+    "Effect",
+    "Event",
+    "Heard",
+    "Held",
+    "Machine",
+    "Put",
+    "Remove",
+    "Resigned",
+    "RoleChanged",
+    "SendAdvert",
+    "Started",
+    "Stopped",
+    "TimerFired",
+    "Withdrawn",
+    "step",
+]
 
 ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
 """When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
 tunnel has to learn its far end's address before it can send."""
 OWNER_PRIORITY: Final = 255
+LEAST_PRIORITY: Final = 1
+"""Of a router that takes part (RFC 9568, 5.2.4)."""
 _UNKNOWN: Final = Millis(0)
 _SECOND: Final = Millis(1000)
-
-
-class Cause(StrEnum):
-    """Why a router has its role."""
-
-    STARTED = "started"
-    OWNER = "owns the addresses"
-    ADOPTED = "adopted"
-    SILENCE = "active fell silent"
-    ACTIVE_LEFT = "active resigned"
-    OUTRANKED = "higher priority heard"
-    RESIGNED = "resigned"
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    """The router's interfaces are there: take part in the election."""
-
-
-@dataclass(frozen=True, slots=True)
-class Adopted:
-    """Started with our addresses found in place: a former engine of this host was active and we go on as it."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimerFired:
-    """The deadline has come, or has not: early and late calls do no harm."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Heard:
-    """A valid advertisement of our virtual router came from another one."""
-
-    source: IPv4Address
-    priority: int
-    interval: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class Configured:
-    """The settings have changed; the role has not."""
-
-    config: VirtualRouterConfig
-
-
-@dataclass(frozen=True, slots=True)
-class Resigned:
-    """Somebody wants another router to be active."""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """The engine is about to restart: the others shall wait for at least `duration` before they elect.
-
-    RFC 9568 has backups learn the active's interval from its advertisements (6.4.2), so a VRRPv3 active announces
-    half of `duration` as its interval: the others then wait one and a half times `duration` and their skew. VRRPv2 has
-    no such means: a plain advertisement starts the others' wait anew.
-    """
-
-    duration: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The router leaves for good (Shutdown in RFC 9568)."""
-
-
-Event = Started | Adopted | TimerFired | Heard | Configured | Resigned | Held | Stopped
-
-
-@dataclass(frozen=True, slots=True)
-class SendAdvert:
-    """Say who is active, with this priority and interval."""
-
-    priority: int
-    interval: Millis
-
-
-@dataclass(frozen=True, slots=True)
-class Put:
-    """These addresses and routes shall be on this host; those that are there already stay."""
-
-    addresses: tuple[VirtualAddress, ...]
-    routes: tuple[VirtualRoute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Remove:
-    """These addresses and routes shall not be on this host; missing ones are fine."""
-
-    addresses: tuple[VirtualAddress, ...]
-    routes: tuple[VirtualRoute, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Announce:
-    """Tell the neighbours, by gratuitous ARP, that these addresses are here."""
-
-    addresses: tuple[VirtualAddress, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class RoleChanged:
-    """Tell everyone who watches."""
-
-    was: Role
-    now: Role
-    cause: Cause
-
-
-Effect = SendAdvert | Put | Remove | Announce | RoleChanged
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +82,8 @@ class Machine:
     """The interval by which the active is judged; VRRPv3 learns it from the active (Active_Adver_Interval)."""
     active_left: bool = False
     """The last thing heard was that the active resigns."""
+    obeys_until: Millis | None = None
+    """BACKUP that may preempt: when the worse active that it hears is no longer obeyed (RFC 8347: hold-time)."""
 
     @property
     def deadline(self) -> Millis | None:
@@ -170,12 +102,22 @@ class Machine:
         """How long a backup waits for an advertisement (Active_Down_Interval)."""
         return Millis(3 * self.active_interval + self.skew)
 
+    def overslept(self, now: Millis) -> bool:
+        """ACTIVE, but silent for so long that the best of the others may have elected itself."""
+        if self.role is not Role.ACTIVE or self.election_at is None:
+            return False
+        return now - self.election_at > 2 * self.active_interval
+
 
 Step = tuple[Machine, Sequence[Effect]]
 
 
 def step(machine: Machine, event: Event, now: Millis) -> Step:
     """The whole protocol."""
+    if machine.overslept(now) and not isinstance(event, Withdrawn):
+        backup, effects = _step_back(machine, Cause.OVERSLEPT, now)
+        machine, more = _in_backup(backup, event, now)
+        return machine, [*effects, *more]
     match machine.role:
         case Role.INITIALIZE:
             return _in_initialize(machine, event, now)
@@ -197,7 +139,7 @@ def _in_initialize(m: Machine, event: Event, now: Millis) -> Step:
             return _become_active(m, Cause.ADOPTED, now)
         case Configured(config):
             return replace(m, config=config), []
-        case TimerFired() | Heard() | Resigned() | Held() | Stopped():
+        case TimerFired() | Heard() | Resigned() | Held() | Withdrawn() | Stopped():
             return m, []
         case unreachable:
             assert_never(unreachable)
@@ -209,16 +151,17 @@ def _in_backup(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
             return _become_active(m, Cause.ACTIVE_LEFT if m.active_left else Cause.SILENCE, now)
         case Heard(priority=0):
             return replace(m, election_at=_after(now, m.skew), active_left=True), []
-        case Heard() if not m.config.preempt or event.priority >= m.config.priority:
-            learned = replace(m, active_interval=_judged_by(m.config, event.interval), active_left=False)
-            return replace(learned, election_at=_after(now, learned.down_after)), []
+        case Heard() if not _preempts(m.config) or event.priority >= m.config.priority:
+            return _obey(replace(m, obeys_until=None), event, now), []
+        case Heard():
+            return _obey_for_a_while(m, event, now), []
         case Configured(config):
             return _reconfigure_backup(m, config, now), []
         case Stopped():
             return _stop(m), [RoleChanged(Role.BACKUP, Role.INITIALIZE, Cause.STOPPED)]
         case Adopted():
             return _become_active(m, Cause.ADOPTED, now)
-        case Started() | TimerFired() | Heard() | Resigned() | Held():
+        case Started() | TimerFired() | Resigned() | Held() | Withdrawn():
             return m, []
         case unreachable:
             assert_never(unreachable)
@@ -235,6 +178,8 @@ def _in_active(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
         case Resigned():
             backup, effects = _become_backup(m, Cause.RESIGNED, m.config.advert_interval, now)
             return backup, [_remove_all(m), _goodbye(m), *effects]
+        case Withdrawn():
+            return _step_back(m, Cause.WITHDRAWN, now)
         case Held(duration):
             return replace(m, election_at=_after(now, duration)), [_hold(m, duration)]
         case Stopped():
@@ -254,6 +199,7 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
         election_at=_after(now, m.config.advert_interval),
         announcements=_repeats(now),
         active_left=False,
+        obeys_until=None,
     )
     took = (_put_all(m), _advert(m), Announce(m.config.addresses), RoleChanged(m.role, Role.ACTIVE, cause))
     return active, took
@@ -263,6 +209,28 @@ def _become_backup(m: Machine, cause: Cause, interval: Millis, now: Millis) -> S
     waiting = replace(m, role=Role.BACKUP, active_interval=interval, announcements=(), active_left=False)
     backup = replace(waiting, election_at=_after(now, waiting.down_after))
     return backup, [RoleChanged(m.role, Role.BACKUP, cause)]
+
+
+def _step_back(m: Machine, cause: Cause, now: Millis) -> Step:
+    """Others have taken over long ago.
+
+    An advertisement of the least priority tells who is active now that there were two: it wins against nobody, ends
+    nobody's wait early, and has the survivor announce itself where our frozen host has still answered (`_survive`).
+    """
+    backup, effects = _become_backup(m, cause, m.config.advert_interval, now)
+    return backup, [_remove_all(m), SendAdvert(LEAST_PRIORITY, m.config.advert_interval), *effects]
+
+
+def _obey(m: Machine, heard: Heard, now: Millis) -> Machine:
+    learned = replace(m, active_interval=_judged_by(m.config, heard.interval), active_left=False)
+    return replace(learned, election_at=_after(now, learned.down_after))
+
+
+def _obey_for_a_while(m: Machine, heard: Heard, now: Millis) -> Machine:
+    """A worse one is active. Without a delay its advertisements count as silence (RFC 9568, 6.4.2)."""
+    if m.obeys_until is None:
+        m = replace(m, obeys_until=_after(now, m.config.preempt_delay))
+    return m if _due(m.obeys_until, now) else _obey(m, heard, now)
 
 
 def _tick_active(m: Machine, now: Millis) -> Step:
@@ -277,12 +245,18 @@ def _tick_active(m: Machine, now: Millis) -> Step:
 
 
 def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
-    """Two are active: after a split, or because one resigns (RFC 9568, 6.4.3)."""
+    """Two are active: after a split, or because one resigns (RFC 9568, 6.4.3).
+
+    Who has to go takes its addresses off and then says a last time that it was there: the other one may not have heard
+    it yet, and must know that it has to announce itself again where the neighbours learned our MAC address. The backups
+    learn the survivor's interval from it: by a shorter one of ours they would not wait for the survivor.
+    """
     if heard.priority == 0:
         return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
     if (heard.priority, heard.source) > (m.config.priority, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
-        return backup, [_remove_all(m), *effects]
+        last_word = SendAdvert(m.config.priority, backup.active_interval)
+        return backup, [_remove_all(m), last_word, *effects]
     return _survive(m, now)
 
 
@@ -327,7 +301,12 @@ def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) ->
 
 
 def _stop(m: Machine) -> Machine:
-    return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), active_left=False)
+    return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), active_left=False, obeys_until=None)
+
+
+def _preempts(config: VirtualRouterConfig) -> bool:
+    """The owner of the addresses always does (RFC 9568, 6.1)."""
+    return config.preempt or config.priority == OWNER_PRIORITY
 
 
 def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

@@ -1,6 +1,6 @@
-"""VRRP advertisements and gratuitous ARP, to and from bytes.
+"""VRRP advertisements, gratuitous ARP and unsolicited neighbour advertisements, to and from bytes.
 
-Version 2 is RFC 3768 with the simple text password of RFC 2338, version 3 is RFC 9568 for IPv4:
+Version 2 is RFC 3768 with the simple text password of RFC 2338, version 3 is RFC 9568 for IPv4 and IPv6:
 
      0                   1                   2                   3
      0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
@@ -10,9 +10,11 @@ Version 2 is RFC 3768 with the simple text password of RFC 2338, version 3 is RF
     | v2: auth type | interval in s |           Checksum            |
     | v3: 0 | interval in 1/100 s   |                               |
     +---------------+---------------+-------------------------------+
-    |                     Addresses, 4 bytes each                   |
+    |               Addresses, 4 or 16 bytes each                   |
     +---------------------------------------------------------------+
     |  v2 only: 8 bytes of authentication data (zero without auth)  |
+    +---------------------------------------------------------------+
+    |  between our own: 28 bytes that prove who sent it (`auth`)    |
     +---------------------------------------------------------------+
 """
 
@@ -21,18 +23,22 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from futago.values import IPv4Address, Mac, Millis, mac_bytes, millis_from_centiseconds
+from futago.values import IPAddress, IPv4Address, IPv6Address, Mac, Millis, mac_bytes, millis_from_centiseconds
 from futago.vrrp.config import Version
 
 GROUP: Final = IPv4Address("224.0.0.18")
 """Where advertisements go (RFC 9568, 5.1.1.2)."""
+GROUP_IPV6: Final = IPv6Address("ff02::12")
+"""The same for IPv6 (RFC 9568, 5.1.2.2)."""
 PROTOCOL: Final = 112
 TTL: Final = 255
-"""A packet with any other TTL came through a router (RFC 9568, 5.1.1.3)."""
+"""A packet with any other TTL or hop limit came through a router (RFC 9568, 5.1.1.3 and 5.1.2.3)."""
 PASSWORD_BYTES: Final = 8
 """The room for a simple text password (RFC 2338, 5.3.10)."""
 MAX_INTERVAL_V2: Final = Millis(255_000)
 MAX_INTERVAL_V3: Final = Millis(40_950)
+TRAILER_BYTES: Final = 28
+"""What an authenticated advertisement has after the message (`auth`)."""
 
 _TYPE_ADVERTISEMENT: Final = 1
 _AUTH_NONE: Final = 0
@@ -40,6 +46,9 @@ _AUTH_SIMPLE_TEXT: Final = 1
 _HEADER: Final = struct.Struct("!BBBBBBH")
 _BROADCAST: Final = b"\xff" * 6
 _ARP: Final = struct.Struct("!6s6sHHHBBH6s4s6s4s")
+_ALL_NODES: Final = IPv6Address("ff02::1")
+_ICMPV6: Final = 58
+_CHECKSUM: Final = slice(6, 8)
 
 
 class DropReason(StrEnum):
@@ -58,6 +67,15 @@ class DropReason(StrEnum):
     TTL = "ttl"
     NOT_IP = "not an ip packet"
     OWN_SOURCE = "our own source address"
+    DESTINATION = "destination"
+    NOT_LINK_LOCAL = "source is not link-local"
+    FIRST_ADDRESS = "first address is not link-local"
+    NO_PROOF = "no authentication trailer"
+    SCHEME = "authentication scheme"
+    KEY = "unknown key"
+    PROOF = "authentication"
+    STALE = "too old or from the future"
+    REPLAY = "replayed"
 
 
 class BadPacket(Exception):
@@ -76,59 +94,96 @@ class Advert:
     vrid: int
     priority: int
     interval: Millis
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPAddress, ...]
     password: bytes | None = None
     """VRRPv2 only: up to 8 bytes; None is no authentication."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """What a pseudo-header has of the IP header; both of one family."""
+
+    source: IPAddress
+    destination: IPAddress
+
+    @property
+    def ipv6(self) -> bool:
+        return isinstance(self.source, IPv6Address)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Datagram:
     """What a raw socket hands over, taken apart."""
 
-    source: IPv4Address
+    source: IPAddress
+    destination: IPAddress = GROUP
     ttl: int
     payload: bytes
 
+    @property
+    def ends(self) -> Ends:
+        return Ends(self.source, self.destination)
 
-def encode(advert: Advert) -> bytes:
-    """The bytes after the IP header. A password of more than 8 bytes is cut, a short one is filled with zeros."""
+
+def encode(advert: Advert, ends: Ends | None = None, trailer: bytes = b"") -> bytes:
+    """The bytes after the IP header; with `ends` the checksum has a pseudo-header, as over IPv6 it must.
+
+    Over IPv6 the checksum covers the trailer too, over IPv4 it does not.
+    """
+    message = without_checksum(advert)
+    covered = message + trailer if ends and ends.ipv6 else message
+    checksum = internet_checksum(_pseudo_header(ends, len(covered)) + covered)
+    return message[: _CHECKSUM.start] + checksum.to_bytes(2, "big") + message[_CHECKSUM.stop :] + trailer
+
+
+def without_checksum(advert: Advert) -> bytes:
+    """The message with a checksum of 0. A password of more than 8 bytes is cut, a short one is filled with zeros."""
     first = advert.version << 4 | _TYPE_ADVERTISEMENT
     addresses = b"".join(a.packed for a in advert.addresses)
     auth_type, auth = _authentication(advert)
     high, low = _interval_bytes(advert, auth_type)
-    head = (first, advert.vrid, advert.priority, len(advert.addresses), high, low)
-    checksum = internet_checksum(_HEADER.pack(*head, 0) + addresses + auth)
-    return _HEADER.pack(*head, checksum) + addresses + auth
+    return _HEADER.pack(first, advert.vrid, advert.priority, len(advert.addresses), high, low, 0) + addresses + auth
 
 
-def decode(data: bytes) -> Advert:
-    """Read the bytes after the IP header; whatever needs no configuration to be judged is judged here.
+def cut(data: bytes, *, ipv6: bool) -> tuple[bytes, bytes]:
+    """The message and the trailer, if there is one of the right length; whatever else is too long stays whole."""
+    if len(data) < _HEADER.size:
+        return data, b""
+    end = _message_bytes(data, ipv6=ipv6)
+    return (data[:end], data[end:]) if len(data) == end + TRAILER_BYTES else (data, b"")
+
+
+def decode(data: bytes, ends: Ends | None = None, trailer: bytes = b"") -> Advert:
+    """Read a message; whatever needs no configuration to be judged is judged here.
 
     Raises:
         BadPacket: the packet must be dropped.
 
     """
+    ipv6 = ends is not None and ends.ipv6
     if len(data) < _HEADER.size:
         raise BadPacket(DropReason.SHORT)
     first, vrid, priority, count, high, low, _ = _HEADER.unpack_from(data)
     if first >> 4 not in (Version.V2, Version.V3):
         raise BadPacket(DropReason.VERSION)
     version = Version(first >> 4)
+    _require(version is Version.V3 or not ipv6, DropReason.VERSION)
     _require(first & 0x0F == _TYPE_ADVERTISEMENT, DropReason.TYPE)
-    end = _HEADER.size + 4 * count
-    _require(len(data) == end + (PASSWORD_BYTES if version is Version.V2 else 0), DropReason.LENGTH)
-    _require(internet_checksum(data) == 0, DropReason.CHECKSUM)
+    _require(len(data) == _message_bytes(data, ipv6=ipv6), DropReason.LENGTH)
+    _require(_intact(data, version, ends, trailer), DropReason.CHECKSUM)
     _require(vrid != 0, DropReason.VRID)
     _require(count != 0, DropReason.NO_ADDRESS)
     interval = _interval(version, high, low)
     _require(interval != 0, DropReason.INTERVAL)
+    addresses = _addresses(data, count, ipv6=ipv6)
+    _require(not ipv6 or addresses[0].is_link_local, DropReason.FIRST_ADDRESS)
     return Advert(
         version=version,
         vrid=vrid,
         priority=priority,
         interval=interval,
-        addresses=tuple(IPv4Address(data[at : at + 4]) for at in range(_HEADER.size, end, 4)),
-        password=_password(high, data[end:]) if version is Version.V2 else None,
+        addresses=addresses,
+        password=_password(high, data[-PASSWORD_BYTES:]) if version is Version.V2 else None,
     )
 
 
@@ -138,25 +193,26 @@ def password_bytes(password: str) -> bytes | None:
 
 
 def take_apart(packet: bytes) -> Datagram:
-    """Read the IPv4 header that a raw socket leaves in front of what it received (raw(7)).
+    """Read the IPv4 header that a raw socket leaves in front of what it received (raw(7)), or an IPv6 one.
 
     Raises:
-        BadPacket: not an IPv4 packet.
+        BadPacket: not an IP packet.
 
     """
+    if len(packet) >= 40 and packet[0] >> 4 == 6:
+        ends = IPv6Address(packet[8:24]), IPv6Address(packet[24:40])
+        return Datagram(source=ends[0], destination=ends[1], ttl=packet[7], payload=packet[40:])
     if len(packet) < 20 or packet[0] >> 4 != 4:
         raise BadPacket(DropReason.NOT_IP)
     length = (packet[0] & 0x0F) * 4
     if length < 20 or length > len(packet):
         raise BadPacket(DropReason.NOT_IP)
-    return Datagram(source=IPv4Address(packet[12:16]), ttl=packet[8], payload=packet[length:])
+    source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
+    return Datagram(source=source, destination=destination, ttl=packet[8], payload=packet[length:])
 
 
 def internet_checksum(data: bytes) -> int:
-    """The ones' complement of the ones' complement sum (RFC 1071); 0 over data that carries its right checksum.
-
-    RFC 9568 5.2.8 takes it for IPv4 over the VRRP message alone, without the pseudo-header of RFC 5798.
-    """
+    """The ones' complement of the ones' complement sum (RFC 1071); 0 over data that carries its right checksum."""
     padded = data + b"\0" if len(data) % 2 else data
     total: int = sum(struct.unpack(f"!{len(padded) // 2}H", padded))
     while total >> 16:
@@ -176,6 +232,57 @@ def gratuitous_arp(mac: Mac, address: IPv4Address) -> tuple[bytes, bytes]:
     request = _ARP.pack(*ethernet, *ipv4_over_ethernet, 1, ours, ip, b"\0" * 6, ip)
     reply = _ARP.pack(*ethernet, *ipv4_over_ethernet, 2, ours, ip, _BROADCAST, ip)
     return request, reply
+
+
+def neighbour_advertisement(mac: Mac, address: IPv6Address) -> bytes:
+    """A frame to all nodes that says where `address` is now (RFC 9568, 6.4.2; RFC 4861, 4.4).
+
+    It comes from a router, answers nobody, and overrides what is cached. It comes from the address itself, which is
+    there already: a takeover puts before it announces.
+    """
+    ours = mac_bytes(mac)
+    router_and_override = 0xA0000000
+    target_link_layer = bytes([2, 1]) + ours
+    body = struct.pack("!BBHI", 136, 0, 0, router_and_override) + address.packed + target_link_layer
+    pseudo = address.packed + _ALL_NODES.packed + struct.pack("!II", len(body), _ICMPV6)
+    body = body[:2] + internet_checksum(pseudo + body).to_bytes(2, "big") + body[4:]
+    ip = struct.pack("!IHBB", 0x6C000000, len(body), _ICMPV6, 255) + address.packed + _ALL_NODES.packed
+    return b"\x33\x33" + _ALL_NODES.packed[-4:] + ours + b"\x86\xdd" + ip + body
+
+
+def _message_bytes(data: bytes, *, ipv6: bool) -> int:
+    """How long a message with this header is."""
+    password = PASSWORD_BYTES if data[0] >> 4 == Version.V2 else 0
+    return _HEADER.size + (16 if ipv6 else 4) * data[3] + password
+
+
+def _addresses(data: bytes, count: int, *, ipv6: bool) -> tuple[IPAddress, ...]:
+    size = 16 if ipv6 else 4
+    starts = range(_HEADER.size, _HEADER.size + count * size, size)
+    packed = (data[at : at + size] for at in starts)
+    return tuple(map(IPv6Address, packed)) if ipv6 else tuple(map(IPv4Address, packed))
+
+
+def _intact(data: bytes, version: Version, ends: Ends | None, trailer: bytes) -> bool:
+    """Whether the checksum is right.
+
+    Over IPv4, RFC 9568 leaves the pseudo-header out that many implementations of RFC 5798 have: either is taken. That
+    is safe: a checksum finds damage and never forgery, of which it still misses only one in 32,768; and the addresses
+    that the pseudo-header covers are covered by the IPv4 header's own checksum.
+    """
+    if ends is None or version is Version.V2:
+        return internet_checksum(data) == 0
+    covered = data + trailer if ends.ipv6 else data
+    with_ends = internet_checksum(_pseudo_header(ends, len(covered)) + covered) == 0
+    return with_ends or (not ends.ipv6 and internet_checksum(data) == 0)
+
+
+def _pseudo_header(ends: Ends | None, length: int) -> bytes:
+    """RFC 8200, 8.1 for IPv6; RFC 9293, 3.1 has IPv4's."""
+    if ends is None:
+        return b""
+    tail = struct.pack("!II", length, PROTOCOL) if ends.ipv6 else struct.pack("!HH", PROTOCOL, length)
+    return ends.source.packed + ends.destination.packed + tail
 
 
 def _require(true: bool, reason: DropReason) -> None:  # noqa: FBT001 - reads as a sentence where it is called

@@ -8,9 +8,10 @@ import errno
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from ipaddress import ip_address, ip_interface
 from typing import Final
 
-from futago.values import IPv4Address, IPv4Interface
+from futago.values import IPInterface
 from futago.vrrp.config import VirtualAddress, VirtualRoute
 
 PROTOCOL: Final = 142
@@ -25,9 +26,11 @@ _ERROR, _DONE = 2, 3
 _NEWADDR, _DELADDR, _GETADDR = 20, 21, 22
 _NEWROUTE, _DELROUTE = 24, 25
 _REQUEST, _ACK, _DUMP, _REPLACE, _EXCL, _CREATE = 0x1, 0x4, 0x300, 0x100, 0x200, 0x400
-_IFA_ADDRESS, _IFA_LOCAL, _IFA_LABEL, _IFA_PROTO = 1, 2, 3, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
-_AF_INET = 2
+_AF_UNSPEC, _AF_INET, _AF_INET6 = 0, 2, 10
+_NODAD: Final = 0x02
+"""Use it at once: duplicate address detection would take a second of a takeover (IFA_F_NODAD)."""
 _TABLE_MAIN, _SCOPE_UNIVERSE, _SCOPE_ANY, _UNICAST = 254, 0, 255, 1
 
 _ALREADY_THERE: Final = frozenset({errno.EEXIST})
@@ -51,8 +54,10 @@ class Change:
 class FoundAddress:
     """An address that the kernel has."""
 
-    interface: str
-    address: IPv4Interface
+    index: int
+    interface: str = ""
+    """To be asked for: the kernel tells the index."""
+    address: IPInterface
     ours: bool
     """It carries our mark. (Kernels before 5.18 keep no mark.)"""
 
@@ -110,8 +115,8 @@ def to_bytes(change: Change, sequence: int) -> bytes:
 
 
 def dump_addresses(sequence: int) -> bytes:
-    """Ask for all IPv4 addresses of the namespace."""
-    body = _IFADDRMSG.pack(_AF_INET, 0, 0, 0, 0)
+    """Ask for all addresses of the namespace."""
+    body = _IFADDRMSG.pack(_AF_UNSPEC, 0, 0, 0, 0)
     return _HEADER.pack(_HEADER.size + len(body), _GETADDR, _REQUEST | _DUMP, sequence, 0) + body
 
 
@@ -132,31 +137,37 @@ def read_addresses(data: bytes) -> tuple[list[FoundAddress], bool]:
 
 
 def _found(body: bytes) -> FoundAddress:
-    _, prefix, _, _, _ = _IFADDRMSG.unpack_from(body)
+    _, prefix, _, _, index = _IFADDRMSG.unpack_from(body)
     attributes = dict(_attributes(body[_IFADDRMSG.size :]))
     local = attributes.get(_IFA_LOCAL) or attributes[_IFA_ADDRESS]
     return FoundAddress(
-        interface=attributes.get(_IFA_LABEL, b"").rstrip(b"\0").decode(errors="replace"),
-        address=IPv4Interface((IPv4Address(local), prefix)),
+        index=index,
+        address=ip_interface((ip_address(local), prefix)),
         ours=attributes.get(_IFA_PROTO) == bytes([PROTOCOL]),
     )
 
 
 def _address_body(address: VirtualAddress, index: int) -> bytes:
     packed = address.address.ip.packed
-    head = _IFADDRMSG.pack(_AF_INET, address.address.network.prefixlen, 0, _SCOPE_UNIVERSE, index)
+    family, flags = _family(address.address.version), 0 if address.address.version == 4 else _NODAD
+    head = _IFADDRMSG.pack(family, address.address.network.prefixlen, flags, _SCOPE_UNIVERSE, index)
     return head + _attribute(_IFA_LOCAL, packed) + _attribute(_IFA_ADDRESS, packed)
 
 
 def _route_body(route: VirtualRoute, index: int, scope: int) -> bytes:
     destination = route.destination
-    head = _RTMSG.pack(_AF_INET, destination.prefixlen, 0, 0, _TABLE_MAIN, PROTOCOL, scope, _UNICAST, 0)
+    family = _family(destination.version)
+    head = _RTMSG.pack(family, destination.prefixlen, 0, 0, _TABLE_MAIN, PROTOCOL, scope, _UNICAST, 0)
     return (
         head
         + _attribute(_RTA_DST, destination.network_address.packed)
         + _attribute(_RTA_GATEWAY, route.next_hop.packed)
         + _attribute(_RTA_OIF, struct.pack("=I", index))
     )
+
+
+def _family(version: int) -> int:
+    return _AF_INET if version == 4 else _AF_INET6
 
 
 def _attribute(kind: int, value: bytes) -> bytes:

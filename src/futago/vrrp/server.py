@@ -26,6 +26,8 @@ from futago.vrrp.daemon import Daemon
 
 MAX_UNREAD: Final = 16 * 1024 * 1024
 """Bytes that a watcher may leave unread before it is hung up on; it connects again and gets the present."""
+BACKLOG: Final = 1024
+"""Clients that may knock at once."""
 
 
 class ControlServer:
@@ -37,7 +39,7 @@ class ControlServer:
         self._connections: set[asyncio.StreamWriter] = set()
 
     async def start(self, listener: socket.socket) -> None:
-        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE)
+        self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE, backlog=BACKLOG)
 
     def close(self) -> None:
         """Hang up on everyone."""
@@ -49,14 +51,14 @@ class ControlServer:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
         try:
-            while line := await reader.readline():
+            while (line := await reader.readline()).endswith(b"\n"):  # half a message is none
                 request = read_request(line)
                 if isinstance(request, Watch):
                     await self._watch(reader, writer)
                     return
                 writer.write(to_line(self._answer(request)))
                 await writer.drain()
-        except (BadMessage, ValueError) as error:  # ValueError: a line longer than the limit
+        except (BadMessage, ValueError, RecursionError) as error:  # a line longer than the limit, a bottomless one
             writer.write(to_line(Refused(message=str(error))))
         except OSError:
             return  # the client went away in the middle; it knows

@@ -1,7 +1,7 @@
 """Everything that touches the kernel: the sockets of one router, opened inside its namespace and used from outside.
 
 Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
-gratuitous ARP (packet), lives only while it is used: the kernel takes about 15 ms to close one, and would take that
+announcements (packet), lives only while it is used: the kernel takes about 15 ms to close one, and would take that
 for each router, one after the other, before it tells the warden that an engine has died.
 All calls return at once: the kernel does netlink's work within the `send`.
 """
@@ -15,25 +15,24 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from futago import netns
-from futago.values import Mac
-from futago.vrrp import packet, rtnetlink
+from futago.values import IPv4Address, Mac
+from futago.vrrp import packet, rtnetlink, silence
+from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.packet import Datagram
 from futago.vrrp.rtnetlink import Change, FoundAddress
 
 W = TypeVar("W", VirtualAddress, VirtualRoute)
 
-_SO_ATTACH_FILTER: Final = 26
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
-_SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8913, 0x8927, 0x8933
+_SIOCGIFNAME, _SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8910, 0x8913, 0x8927, 0x8933
 _IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_INTERNETWORK_CONTROL: Final = 0xC0
 _BATCH: Final = 100
 """Changes in one send: their acknowledgements must fit into the socket's buffer."""
-_RECEIVE_AT_ONCE: Final = 64
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 
@@ -62,9 +61,9 @@ class Attachment:
         """
         self._router = router
         self._sequence = 0
-        self._open: list[socket.socket] = []
+        self._open: list[socket.socket | AdvertSocket] = []
         self.found: list[FoundAddress] = []
-        """All IPv4 addresses that were in the namespace when the sockets were opened."""
+        """All addresses that were in the namespace when the sockets were opened."""
         try:
             netns.run_inside(router.namespace, self._open_all)
             self._place = self._where()
@@ -102,22 +101,21 @@ class Attachment:
             OSError: the interface is down or gone.
 
         """
-        self._adverts.sendto(data, (str(packet.GROUP), 0))
+        self._adverts.send(data)
 
-    def receive(self) -> list[bytes]:
-        """What has come in, with IP headers.
+    def receive(self) -> list[bytes | Datagram]:
+        """What has come in: over IPv4 with headers, over IPv6 taken apart.
 
         Raises:
             OSError: the interface went down.
 
         """
-        packets: list[bytes] = []
-        with suppress(BlockingIOError):
-            packets.extend(self._adverts.recv(4096) for _ in range(_RECEIVE_AT_ONCE))
-        return packets
+        return self._adverts.receive()
 
     def put(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Make these be there; routes last, since their next hops are reached through the addresses."""
+        if interfaces := silence.speaking(addresses):
+            silence.set_ipv6(self._router.namespace, interfaces, disabled=False)
         changes, problems = self._prepare(addresses, rtnetlink.put_address)
         more, missing = self._prepare(routes, rtnetlink.put_route)
         outcome = self._apply([*changes, *more])
@@ -132,12 +130,14 @@ class Attachment:
 
     def remove(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Make these be gone. An interface that is gone has taken its own along."""
+        if silence.speaking(addresses):
+            self._silence(addresses)
         changes, _ = self._prepare(routes, rtnetlink.remove_route)
         more, _ = self._prepare(addresses, rtnetlink.remove_address)
         return self._apply([*changes, *more])
 
     def announce(self, addresses: Iterable[VirtualAddress]) -> None:
-        """Send gratuitous ARP for each address, from its interface's own MAC, in both forms.
+        """Send gratuitous ARP, in both forms, or a neighbour advertisement, from the interface's own MAC.
 
         Raises:
             OSError: an interface is down or gone; the others have been announced.
@@ -147,7 +147,7 @@ class Attachment:
         failed: OSError | None = None
         for address in addresses:
             try:
-                for frame in packet.gratuitous_arp(self._mac(address.interface), address.address.ip):
+                for frame in _frames(self._mac(address.interface), address):
                     frames.sendto(frame, (address.interface, 0))
             except OSError as error:
                 failed = error
@@ -155,10 +155,19 @@ class Attachment:
         if failed:
             raise failed
 
+    def update(self, router: VirtualRouterConfig) -> None:
+        """Another description of the same virtual router."""
+        self._router = router
+
     def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:
         """Whether one of these addresses was there when the sockets were opened."""
         wanted = {(a.interface, a.address) for a in addresses}
         return any((f.interface, f.address) in wanted for f in self.found)
+
+    def _silence(self, removed: Sequence[VirtualAddress]) -> None:
+        interfaces = silence.silenced(removed, self._router.addresses, self._addresses())
+        if interfaces:
+            silence.set_ipv6(self._router.namespace, interfaces, disabled=True)
 
     def _addresses(self) -> list[FoundAddress]:
         self._sequence += 1
@@ -168,34 +177,19 @@ class Attachment:
         while not last:
             part, last = rtnetlink.read_addresses(self._netlink.recv(1 << 16))
             found.extend(part)
-        return found
+        return [replace(one, interface=self._name(one.index)) for one in found]
 
     def _open_all(self) -> None:
-        self._adverts = self._opened(socket.AF_INET, socket.SOCK_RAW, packet.PROTOCOL)
+        self._adverts = AdvertSocket(self._router)
+        self._open.append(self._adverts)
         self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._netlink.settimeout(2)
-        self._set_up_adverts()
 
     def _opened(self, family: int, kind: int, protocol: int) -> socket.socket:
         opened = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
         self._open.append(opened)
         return opened
-
-    def _set_up_adverts(self) -> None:
-        """Filtered, bound, joined: in this order, so that nobody else's packets are ever queued."""
-        sock, router = self._adverts, self._router
-        _only_our_vrid(sock, router.vrid)
-        sock.setblocking(False)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, router.interface.encode() + b"\0")
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, _INTERNETWORK_CONTROL)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, packet.TTL)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP, 0)
-        index = self._index(router.interface)
-        # The address here is the source of what is sent; binding to it would refuse what is sent to the group.
-        mreqn = struct.pack("=4s4si", packet.GROUP.packed, router.source.packed, index)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF, mreqn)
-        sock.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, mreqn)
 
     def _require_source(self) -> None:
         source, interface = self._router.source, self._router.interface
@@ -213,13 +207,21 @@ class Attachment:
         index: int = struct.unpack_from("=16si", self._ioctl(_SIOCGIFINDEX, interface))[1]
         return index
 
+    def _name(self, index: int) -> str:
+        """The interface's name; an address's label may be another."""
+        try:
+            answer = fcntl.ioctl(self._adverts.fileno(), _SIOCGIFNAME, struct.pack("=16xi20x", index))
+        except OSError:
+            return ""  # it has just gone
+        return answer[:16].rstrip(b"\0").decode(errors="replace")
+
     def _mac(self, interface: str) -> Mac:
         return Mac(self._ioctl(_SIOCGIFHWADDR, interface)[18:24].hex(":"))
 
     def _ioctl(self, request: int, interface: str) -> bytes:
         """Ask about an interface of the socket's namespace, which is not ours (netdevice(7))."""
         try:
-            return fcntl.ioctl(self._adverts, request, struct.pack("=16s24x", interface.encode()[:15]))
+            return fcntl.ioctl(self._adverts.fileno(), request, struct.pack("=16s24x", interface.encode()[:15]))
         except OSError as error:
             raise OSError(error.errno, f"no interface {interface}: {error.strerror}") from error
 
@@ -262,20 +264,9 @@ def _open_for_frames() -> socket.socket:
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
 
 
-def _only_our_vrid(sock: socket.socket, vrid: int) -> None:
-    """Let the kernel drop the advertisements of the other routers on the same network (bpf(4), classic).
-
-    All routers of a project share one HA network: without this each would wake us for every other.
-    """
-    program = (
-        (0xB1, 0, 0, 0),  # x = length of the IP header
-        (0x50, 0, 0, 1),  # a = second byte after it
-        (0x15, 0, 1, vrid),  # is it our virtual router id?
-        (0x06, 0, 0, 0xFFFFFFFF),  # take all of it
-        (0x06, 0, 0, 0),  # take nothing
-    )
-    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
-    sock.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(code)))
+def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:
+    ip = address.address.ip
+    return packet.gratuitous_arp(mac, ip) if isinstance(ip, IPv4Address) else (packet.neighbour_advertisement(mac, ip),)
 
 
 def be_ordinary() -> None:

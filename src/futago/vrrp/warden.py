@@ -4,6 +4,7 @@
        │                │                       SIGTERM      → the worker asks the others to wait and ends;
        │                └──(warden died)─┐                     the warden leaves a guard behind and ends
        └──────fork──▶ guard ◀──fork──────┘      warden dies  → the worker does the same
+                                                worker hangs → the warden withdraws its addresses
 
 The control socket is bound here, so that it stays while workers come and go, and the lock is taken here: there is one
 engine for one state file. Everything is imported before the first fork, so parent and child share their memory.
@@ -22,6 +23,8 @@ from typing import Final, NoReturn
 import structlog
 
 from futago.vrrp.guard import guard_needed, sign, stand_guard, take_lock, withdraw
+from futago.vrrp.pulse import Pulse, Vigil
+from futago.vrrp.server import BACKLOG
 from futago.vrrp.sockets import be_ordinary
 from futago.vrrp.worker import Settings, work
 
@@ -68,6 +71,7 @@ class _Warden:
         self._signature = signature
         self._alive_read, self._alive_write = os.pipe()
         self._quick_deaths = 0
+        self._pulse = Pulse()
 
     def run(self) -> None:
         first = True
@@ -82,20 +86,27 @@ class _Warden:
         self._leave()
 
     def _fork_worker(self, *, first: bool) -> int:
+        self._pulse.reset()
+
         def body() -> None:
             os.close(self._alive_write)
             self._alive_write = -1
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us all; the warden decides
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
-            if work(self._settings, self._listener, self._alive_read, first=first):
+            if work(self._settings, self._listener, self._alive_read, self._pulse, first=first):
                 self._leave()
 
         return _fork(body)
 
     def _outlive(self, worker: int) -> bool:
         """Wait; True if the worker has died by itself, False if we were told to stop, and it has stopped."""
+        vigil = Vigil(self._pulse)
         while True:
-            if signal.sigwait(_WATCHED) is signal.SIGCHLD:
+            told = _wait_for_signal(_WATCHED, vigil.pause())
+            if told is None:
+                self._withdraw_if(dead=vigil.dead())
+                continue
+            if told == signal.SIGCHLD:
                 pid, status = os.waitpid(worker, os.WNOHANG)
                 if pid:
                     log.warning("vrrp engine died, starting another", pid=pid, status=os.waitstatus_to_exitcode(status))
@@ -104,6 +115,13 @@ class _Warden:
             _stop(worker)
             return False
 
+    def _withdraw_if(self, *, dead: bool) -> None:
+        """Nobody knows whether a frozen worker ever wakes up; if it does, it finds on the page that it was given up."""
+        if dead:
+            log.error("vrrp engine does not live, withdrawing its addresses")
+            self._pulse.withdraw()
+            withdraw(self._settings.state)
+
     def _pause(self, lived: float) -> bool:
         """Start the next worker at once, unless workers die of something; True if we are told to stop meanwhile."""
         self._quick_deaths = self._quick_deaths + 1 if lived < QUICK_DEATH else 0
@@ -111,7 +129,7 @@ class _Warden:
             log.error("vrrp engine does not stay alive, withdrawing its addresses")
             withdraw(self._settings.state)
         seconds = min(MAX_PAUSE, 0.1 * 2**self._quick_deaths) if self._quick_deaths > 1 else 0.0
-        return signal.sigtimedwait(_WATCHED - {signal.SIGCHLD}, seconds) is not None
+        return _wait_for_signal(_WATCHED - {signal.SIGCHLD}, seconds) is not None
 
     def _leave(self) -> None:
         """Leave the socket to the successor, and a guard behind if there are addresses to watch over."""
@@ -126,6 +144,16 @@ class _Warden:
         if self._alive_write >= 0:
             os.close(self._alive_write)
         stand_guard(self._settings, self._signature)
+
+
+def _wait_for_signal(signals: set[signal.Signals], seconds: float) -> int | None:
+    """The signal that came, or None.
+
+    Who is stopped and continued while it waits, for longer than it wanted to, gets a number that means nothing from
+    `sigtimedwait`: the system call was interrupted, and CPython 3.11 then reads a result that was never written.
+    """
+    told = signal.sigtimedwait(signals, seconds)
+    return told.si_signo if told and told.si_signo in signals else None
 
 
 def _take_lock_patiently(settings: Settings) -> int:
@@ -154,7 +182,7 @@ def _listen(settings: Settings) -> socket.socket:
         listener.bind(str(settings.socket))
     finally:
         os.umask(mask)
-    listener.listen(64)
+    listener.listen(BACKLOG)
     return listener
 
 

@@ -14,6 +14,7 @@ import structlog
 from futago.values import Millis
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.daemon import Daemon
+from futago.vrrp.pulse import Pulse
 from futago.vrrp.server import ControlServer
 from futago.vrrp.sockets import prefer_this_process
 
@@ -37,7 +38,7 @@ class Settings:
         return self.state.with_name(f"{self.state.name}.lock")
 
 
-def work(settings: Settings, listener: socket.socket, warden_lives: int, *, first: bool) -> bool:
+def work(settings: Settings, listener: socket.socket, warden_lives: int, pulse: Pulse, *, first: bool) -> bool:
     """Run the engine until told to stop; True if the warden has died and somebody must watch over the addresses.
 
     `warden_lives` is the reading end of a pipe that ends with the warden. `first` is false when a former worker of the
@@ -47,11 +48,15 @@ def work(settings: Settings, listener: socket.socket, warden_lives: int, *, firs
     for refused in prefer_this_process():
         log.info("running without an advantage", refused=refused)
     routers = settings.routers if first or not settings.state.exists() else None
-    return asyncio.run(_run(settings, listener, warden_lives, routers))
+    return asyncio.run(_run(settings, listener, warden_lives, pulse, routers))
 
 
 async def _run(
-    settings: Settings, listener: socket.socket, warden_lives: int, routers: Sequence[VirtualRouterConfig] | None
+    settings: Settings,
+    listener: socket.socket,
+    warden_lives: int,
+    pulse: Pulse,
+    routers: Sequence[VirtualRouterConfig] | None,
 ) -> bool:
     loop = asyncio.get_running_loop()
     stopping: asyncio.Future[bool] = loop.create_future()
@@ -62,7 +67,7 @@ async def _run(
 
     loop.add_signal_handler(signal.SIGTERM, stop, False)
     loop.add_reader(warden_lives, stop, True)
-    daemon = Daemon(settings.state)
+    daemon = Daemon(settings.state, pulse)
     daemon.restore()
     if routers is not None:
         daemon.configure(routers)

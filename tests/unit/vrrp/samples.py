@@ -4,10 +4,21 @@ from typing import Any
 
 import msgspec
 
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Millis
-from futago.vrrp import packet
-from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
-from futago.vrrp.packet import Advert
+from futago.values import (
+    IPAddress,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Address,
+    IPv6Interface,
+    IPv6Network,
+    Millis,
+)
+from futago.vrrp import engine, packet
+from futago.vrrp.auth import Sequences
+from futago.vrrp.config import AuthMode, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.machine import SendAdvert
+from futago.vrrp.packet import Advert, Datagram, Ends
 
 INSIDE = VirtualAddress(interface="qr-1", address=IPv4Interface("192.168.80.1/24"))
 OUTSIDE = VirtualAddress(interface="qg-1", address=IPv4Interface("10.0.80.101/24"))
@@ -15,6 +26,14 @@ FLOATING = VirtualAddress(interface="qg-1", address=IPv4Interface("10.0.80.105/3
 DEFAULT_ROUTE = VirtualRoute(destination=IPv4Network("0.0.0.0/0"), next_hop=IPv4Address("10.0.80.1"), interface="qg-1")
 PEER = IPv4Address("169.254.192.2")
 LOWER_PEER = IPv4Address("169.254.192.0")
+INSIDE_LINK = VirtualAddress(interface="qr-1", address=IPv6Interface("fe80::80:1/64"))
+INSIDE_IPV6 = VirtualAddress(interface="qr-1", address=IPv6Interface("2001:db8:80::1/64"))
+DEFAULT_ROUTE_IPV6 = VirtualRoute(
+    destination=IPv6Network("::/0"), next_hop=IPv6Address("2001:db8:80::ff"), interface="qr-1"
+)
+PEER_IPV6 = IPv6Address("fe80::a9fe:c002")
+KEY = Key(key_id=1, secret=bytes(range(32)))
+NEXT_KEY = Key(key_id=2, secret=bytes(range(32, 96)))
 
 
 def router(**changes: Any) -> VirtualRouterConfig:
@@ -43,6 +62,40 @@ def router_v2(**changes: Any) -> VirtualRouterConfig:
         "password": "openstack",
     }
     return router(**(seed | changes))
+
+
+def router_v6(**changes: Any) -> VirtualRouterConfig:
+    """The same with its advertisements over IPv6."""
+    usual: dict[str, Any] = {
+        "source": IPv6Address("fe80::a9fe:c001"),
+        "advertised": (IPv6Address("fe80::a9fe:1"),),
+        "addresses": (INSIDE_LINK, INSIDE_IPV6),
+        "routes": (DEFAULT_ROUTE_IPV6,),
+    }
+    return router(**(usual | changes))
+
+
+def authenticated(config: VirtualRouterConfig, **changes: Any) -> VirtualRouterConfig:
+    """With one key, and nothing accepted without it."""
+    usual: dict[str, Any] = {"auth_mode": AuthMode.ENFORCE, "keys": (KEY,), "send_key": KEY.key_id}
+    return msgspec.structs.replace(config, **(usual | changes))
+
+
+def from_peer(
+    config: VirtualRouterConfig, *, wall: float = 0.0, priority: int | None = None, last: int = 0
+) -> Datagram:
+    """What a peer with this configuration, and its own address, sends when its clock shows `wall`."""
+    source: IPAddress = PEER_IPV6 if config.ipv6 else PEER
+    theirs = msgspec.structs.replace(config, source=source)
+    effect = SendAdvert(config.priority if priority is None else priority, config.advert_interval)
+    payload = engine.to_wire(theirs, effect, Sequences(sent=last), wall)
+    group: IPAddress = packet.GROUP_IPV6 if config.ipv6 else packet.GROUP
+    return Datagram(source=source, destination=group, ttl=packet.TTL, payload=payload)
+
+
+def ends(config: VirtualRouterConfig) -> Ends:
+    """The ends of what a peer sends."""
+    return from_peer(config).ends
 
 
 def ip_packet(payload: bytes, *, source: IPv4Address = PEER, ttl: int = 255) -> bytes:

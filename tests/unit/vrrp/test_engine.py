@@ -53,8 +53,52 @@ def test_timers_of_a_router_that_was_stopped_do_not_fire() -> None:
 
 def test_a_long_sleep_does_not_make_the_engine_catch_up_on_adverts() -> None:
     engine = engine_with(router(), adopt=True)
-    orders = engine.timers(Millis(60_000))
+    orders = engine.timers(Millis(2900))
     assert len([o for o in orders if isinstance(o.action, Transmit)]) == 1
+
+
+def test_a_sleep_past_the_others_patience_makes_an_active_router_a_backup() -> None:
+    engine = engine_with(router(), adopt=True)
+    orders = engine.timers(Millis(60_000))
+    assert any(isinstance(o.action, Remove) for o in orders)
+    assert engine.role("router80") is Role.BACKUP
+
+
+def test_routers_whose_addresses_were_withdrawn_for_them_are_backups() -> None:
+    engine = engine_with(router(), router(name="backup", vrid=2), adopt=False)
+    engine.timers(Millis(3609))
+    engine.withdrawn(Millis(3700))
+    assert {engine.role(name) for name in engine.names()} == {Role.BACKUP}
+
+
+def test_an_owner_counts_another_one_and_takes_it_seriously() -> None:
+    """RFC 9568, 7.1 with erratum 8298."""
+    owner = router(priority=255)
+    engine = engine_with(owner)
+    engine.receive("router80", advert_from(owner), Millis(500))
+    assert engine.counters("router80").other_owners == 1
+    assert engine.role("router80") is Role.BACKUP
+
+
+def test_other_addresses_than_ours_are_counted_and_the_advert_is_used() -> None:
+    engine = engine_with(router())
+    engine.receive("router80", advert_from(router(), addresses=(IPv4Address("169.254.0.9"),)), NOW)
+    counters = engine.counters("router80")
+    assert (counters.other_addresses, counters.received) == (1, 1)
+
+
+def test_goodbyes_are_counted_both_ways() -> None:
+    engine = engine_with(router(), adopt=True)
+    engine.receive("router80", advert_from(router(), priority=0), NOW)
+    engine.resign("router80", NOW)
+    counters = engine.counters("router80")
+    assert (counters.goodbyes_received, counters.goodbyes_sent, counters.became_active) == (1, 1, 1)
+
+
+def test_a_packet_that_was_not_sent_to_the_group_is_dropped() -> None:
+    data = bytearray(advert_from(router()))
+    data[16:20] = IPv4Address("169.254.192.1").packed
+    assert dropped(router(), bytes(data)) == {DropReason.DESTINATION: 1}
 
 
 def test_a_valid_advert_is_counted_and_its_source_remembered() -> None:
@@ -158,6 +202,10 @@ def test_descriptions_that_cannot_be_on_the_wire_are_refused_with_the_reason() -
     refused = refuse([router(vrid=9), *bad.values()])
     assert refused.keys() == bad.keys()
     assert "not a multiple of 1000" in refused["not whole"]
+
+
+def test_an_impossible_preempt_delay_is_refused() -> None:
+    assert refuse([router(preempt_delay=Millis(-1))]) == {"router80": "a delay cannot be negative"}
 
 
 def test_two_routers_cannot_share_a_name_or_a_virtual_router_id_on_one_interface() -> None:

@@ -26,6 +26,7 @@ from futago.vrrp.machine import (
     Started,
     Stopped,
     TimerFired,
+    Withdrawn,
     step,
 )
 from unit.vrrp.samples import DEFAULT_ROUTE, FLOATING, INSIDE, LOWER_PEER, OUTSIDE, PEER, router, router_v2
@@ -45,6 +46,7 @@ EVENTS: tuple[Event, ...] = (
     Configured(router(priority=120)),
     Resigned(),
     Held(Millis(3000)),
+    Withdrawn(),
     Stopped(),
 )
 
@@ -163,9 +165,17 @@ def test_with_preemption_a_backup_obeys_its_own_priority() -> None:
     assert machine.deadline == 4109
 
 
+def test_the_owner_of_the_addresses_preempts_whatever_its_settings() -> None:
+    """RFC 9568, 6.1: it may be a backup after a resignation or a long sleep."""
+    resigned, _ = after(active(router(priority=255, preempt=False)), Resigned(), 0)
+    machine, _ = after(resigned, heard(254), 500)
+    assert (machine.role, machine.deadline) == (Role.BACKUP, resigned.deadline)
+
+
 def test_an_active_router_yields_to_a_higher_priority() -> None:
     machine, effects = after(active(), heard(101, interval=2000), 500)
-    assert effects == [REMOVE, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OUTRANKED)]
+    last_word = SendAdvert(100, Millis(2000))
+    assert effects == [REMOVE, last_word, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OUTRANKED)]
     assert machine.deadline == 500 + 6000 + 1218
 
 
@@ -189,8 +199,8 @@ def test_an_active_router_answers_a_lower_priority_with_an_advert_and_announces_
 
 
 def test_the_survivor_of_a_split_announces_once_more_when_the_other_has_gone() -> None:
-    machine, _ = after(active(), heard(99), 5000)
-    assert machine.announcements == (6050, 6250, 7000)
+    machine, _ = after(active(), heard(99), 2500)
+    assert machine.announcements == (3550, 3750, 4500)
 
 
 def test_a_version_2_survivor_announces_but_keeps_its_pace() -> None:
@@ -250,15 +260,15 @@ def test_before_a_restart_version_2_only_starts_the_others_wait_anew() -> None:
 
 def test_an_active_router_takes_on_new_addresses_and_announces_only_them() -> None:
     config = router(addresses=(INSIDE, OUTSIDE, FLOATING))
-    machine, effects = after(active(), Configured(config), 5000)
+    machine, effects = after(active(), Configured(config), 2500)
     assert effects == [Put(config.addresses, config.routes), Announce((FLOATING,))]
     assert machine.role is Role.ACTIVE
-    assert machine.announcements == (5050, 5250, 6000)
+    assert machine.announcements == (2550, 2750, 3500)
 
 
 def test_an_active_router_puts_before_it_removes_and_puts_back_what_removal_took_along() -> None:
     config = router(addresses=(OUTSIDE, FLOATING), routes=())
-    _, effects = after(active(), Configured(config), 5000)
+    _, effects = after(active(), Configured(config), 2500)
     put = Put(config.addresses, ())
     assert effects == [put, Remove((INSIDE,), (DEFAULT_ROUTE,)), put, Announce((FLOATING,))]
 
@@ -285,6 +295,59 @@ def test_a_backup_with_a_new_interval_waits_by_it() -> None:
 def test_an_active_router_with_a_new_interval_advertises_by_it() -> None:
     machine, _ = after(active(), Configured(router(advert_interval=Millis(300))), 500)
     assert machine.election_at == 800
+
+
+def test_with_a_preempt_delay_a_worse_active_is_obeyed_until_the_delay_is_over() -> None:
+    waiting, _ = after(backup(router(preempt=True, preempt_delay=Millis(5000))), heard(99), 1000)
+    assert waiting.deadline == 1000 + 3609
+    later, _ = after(waiting, heard(99), 3000)
+    assert later.deadline == 3000 + 3609
+    over, _ = after(later, heard(99), 6000)
+    assert over.deadline == 3000 + 3609
+
+
+def test_a_preempt_delay_does_not_put_off_the_election_when_the_active_dies() -> None:
+    waiting, _ = after(backup(router(preempt=True, preempt_delay=Millis(60_000))), heard(99), 1000)
+    assert after(waiting, TimerFired(), 4609)[0].role is Role.ACTIVE
+
+
+def test_a_preempt_delay_starts_anew_after_a_better_active() -> None:
+    waiting, _ = after(backup(router(preempt=True, preempt_delay=Millis(5000))), heard(99), 1000)
+    better, _ = after(waiting, heard(101), 2000)
+    again, _ = after(better, heard(99), 3000)
+    assert again.obeys_until == 8000
+
+
+@pytest.mark.parametrize("event", [TimerFired(), heard(99), heard(101), Resigned(), Held(Millis(3000))])
+def test_an_active_router_that_slept_past_three_intervals_wakes_as_a_backup(event: Event) -> None:
+    """The best of the others may have elected itself; whatever comes first, the addresses go before anything else."""
+    machine, effects = after(active(), event, 3001)
+    last_word = SendAdvert(1, SECOND)
+    assert effects == [REMOVE, last_word, RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.OVERSLEPT)]
+    assert machine.role is Role.BACKUP
+    assert machine.deadline == 3001 + 3609
+
+
+def test_an_active_router_that_is_late_by_less_than_three_intervals_goes_on() -> None:
+    machine, effects = after(active(), TimerFired(), 3000)
+    assert (machine.role, effects[0]) == (Role.ACTIVE, ADVERT)
+
+
+def test_a_router_that_asked_for_patience_does_not_count_the_time_that_it_asked_for_as_sleep() -> None:
+    held, _ = after(active(), Held(Millis(3000)), 500)
+    assert after(held, TimerFired(), 4000)[0].role is Role.ACTIVE
+
+
+def test_an_active_router_whose_addresses_were_withdrawn_is_a_backup() -> None:
+    machine, effects = after(active(), Withdrawn(), 500)
+    assert effects == [REMOVE, SendAdvert(1, SECOND), RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.WITHDRAWN)]
+    assert machine.deadline == 500 + 3609
+
+
+def test_an_owner_that_hears_another_owner_with_a_higher_address_yields() -> None:
+    """RFC 9568, erratum 8298: otherwise both would answer for ever."""
+    machine, _ = after(active(router(priority=255)), heard(255), 500)
+    assert machine.role is Role.BACKUP
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)

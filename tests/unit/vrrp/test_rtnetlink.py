@@ -5,7 +5,7 @@ import struct
 from futago.values import IPv4Interface
 from futago.vrrp import rtnetlink
 from futago.vrrp.rtnetlink import FoundAddress
-from unit.vrrp.samples import DEFAULT_ROUTE, FLOATING, OUTSIDE
+from unit.vrrp.samples import DEFAULT_ROUTE, DEFAULT_ROUTE_IPV6, FLOATING, INSIDE_IPV6, OUTSIDE
 
 PROTOCOL = 142
 
@@ -57,10 +57,29 @@ def test_a_dump_is_read_until_it_is_done() -> None:
     part, last = rtnetlink.read_addresses(message(20, 1, ours) + message(20, 1, others))
     assert not last
     assert part == [
-        FoundAddress(interface="qg-1", address=IPv4Interface("10.0.80.105/32"), ours=True),
-        FoundAddress(interface="", address=IPv4Interface("127.0.0.1/8"), ours=False),
+        FoundAddress(index=7, address=IPv4Interface("10.0.80.105/32"), ours=True),
+        FoundAddress(index=1, address=IPv4Interface("127.0.0.1/8"), ours=False),
     ]
     assert rtnetlink.read_addresses(message(3, 1, bytes(4))) == ([], True)
+
+
+def test_an_ipv6_address_is_put_without_duplicate_address_detection() -> None:
+    change = rtnetlink.put_address(INSIDE_IPV6, 7)
+    family, prefix, no_dad = 10, 64, 0x02
+    assert change.body[:8] == bytes([family, prefix, no_dad, 0, 7, 0, 0, 0])
+    assert change.body[8:28] == bytes([20, 0, 2, 0]) + INSIDE_IPV6.address.ip.packed
+
+
+def test_an_ipv6_route_is_of_its_family() -> None:
+    change = rtnetlink.put_route(DEFAULT_ROUTE_IPV6, 7)
+    assert change.body[:2] == bytes([10, 0])
+    assert DEFAULT_ROUTE_IPV6.next_hop.packed in change.body
+
+
+def test_an_ipv6_address_is_read() -> None:
+    address = bytes([20, 0, 1, 0]) + INSIDE_IPV6.address.ip.packed
+    part, _ = rtnetlink.read_addresses(message(20, 1, bytes([10, 64, 0x80, 0, 7, 0, 0, 0]) + address))
+    assert part == [FoundAddress(index=7, address=INSIDE_IPV6.address, ours=False)]
 
 
 def test_a_message_cut_short_ends_the_reading() -> None:

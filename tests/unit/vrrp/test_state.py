@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from futago.contract.codec import BadMessage
-from futago.values import Role
+from futago.values import Millis, Role
 from futago.vrrp import state
-from futago.vrrp.state import Saved, SavedRole
-from unit.vrrp.samples import router, router_v2
+from futago.vrrp.auth import Sequences
+from futago.vrrp.state import Alive, Saved, SavedRole
+from unit.vrrp.samples import PEER, PEER_IPV6, router, router_v2
 
 SAVED = Saved(
     routers=(router(), router_v2(name="other")),
@@ -46,3 +47,32 @@ def test_only_root_may_read_it_since_it_has_passwords(tmp_path: Path) -> None:
 
 def test_only_a_router_that_was_active_counts_as_active() -> None:
     assert [SAVED.active(name) for name in ("router80", "other", "unknown")] == [True, False, False]
+
+
+def test_a_sign_of_life_is_recent_for_as_long_as_the_peers_wait() -> None:
+    alive = Alive(boot="this", at=Millis(10_000))
+    assert alive.recent(router(), Millis(13_000), "this")
+    assert not alive.recent(router(), Millis(13_001), "this")
+
+
+def test_a_sign_of_life_from_before_the_host_s_last_start_is_not_recent() -> None:
+    assert not Alive(boot="other", at=Millis(10_000)).recent(router(), Millis(10_000), "this")
+
+
+def test_version_3_waits_for_as_long_as_it_was_asked_to_and_version_2_cannot_be_asked() -> None:
+    alive = Alive(boot="this", at=Millis(10_000), held_until=Millis(30_000))
+    assert alive.recent(router(), Millis(30_000), "this")
+    assert not alive.recent(router_v2(), Millis(16_001), "this")
+
+
+def test_the_sign_of_life_carries_the_sequences_of_authenticated_routers(tmp_path: Path) -> None:
+    sequences = Sequences(sent=2**64 - 1, heard={PEER: 5, PEER_IPV6: 6})
+    state.save_alive(tmp_path / "state", Alive(sequences=state.saved_sequences({"router80": sequences})))
+    loaded = state.load_alive(tmp_path / "state")
+    assert loaded.sequences_of("router80") == sequences
+    assert loaded.sequences_of("unknown") == Sequences()
+
+
+def test_an_unreadable_sign_of_life_is_nobody_s(tmp_path: Path) -> None:
+    (tmp_path / "state.alive").write_text("[")
+    assert state.load_alive(tmp_path / "state") == Alive()

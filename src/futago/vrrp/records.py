@@ -1,0 +1,82 @@
+"""What is told of a router: what the engine has counted, and what the daemon remembers beside it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from futago.values import Role
+from futago.vrrp.control import RouterStatus, Statistics
+from futago.vrrp.engine import Counters
+from futago.vrrp.packet import DropReason
+
+_LENGTH: Final = (DropReason.SHORT, DropReason.LENGTH, DropReason.NOT_IP)
+_AUTHENTICATION: Final = (
+    DropReason.AUTH_TYPE,
+    DropReason.PASSWORD,
+    DropReason.NO_PROOF,
+    DropReason.SCHEME,
+    DropReason.KEY,
+    DropReason.PROOF,
+    DropReason.STALE,
+    DropReason.REPLAY,
+)
+_ADDRESSES: Final = (DropReason.NO_ADDRESS, DropReason.FIRST_ADDRESS)
+
+
+@dataclass(slots=True)
+class Record:
+    """What the daemon remembers of a router."""
+
+    since: float
+    role: Role = Role.INITIALIZE
+    cause: str = "not started"
+    transitions: int = 0
+    errors: dict[str, str] = field(default_factory=dict)
+    """By what was being done."""
+    logged: dict[DropReason, tuple[int, float]] = field(default_factory=dict)
+    """How many drops of this kind had been written to the log, and when the last ones were."""
+
+    @property
+    def error(self) -> str | None:
+        return "; ".join(self.errors.values()) or None
+
+
+def status_of(name: str, record: Record, counters: Counters) -> RouterStatus:
+    """All that is told of a router."""
+    return RouterStatus(
+        name=name,
+        role=record.role,
+        since=record.since,
+        cause=record.cause,
+        transitions=record.transitions,
+        peer=counters.peer,
+        adverts_sent=counters.sent,
+        adverts_received=counters.received,
+        dropped={reason.value: number for reason, number in counters.dropped.items()},
+        statistics=statistics_of(counters),
+        error=record.error,
+    )
+
+
+def statistics_of(counters: Counters) -> Statistics:
+    """Our counters under the names of RFC 8347."""
+
+    def dropped(*reasons: DropReason) -> int:
+        return sum(counters.dropped[reason] for reason in reasons)
+
+    return Statistics(
+        master_transitions=counters.became_active,
+        advertisement_rcvd=counters.received,
+        advertisement_sent=counters.sent,
+        interval_errors=dropped(DropReason.INTERVAL),
+        priority_zero_pkts_rcvd=counters.goodbyes_received,
+        priority_zero_pkts_sent=counters.goodbyes_sent,
+        invalid_type_pkts_rcvd=dropped(DropReason.TYPE),
+        address_list_errors=counters.other_addresses + dropped(*_ADDRESSES),
+        packet_length_errors=dropped(*_LENGTH),
+        checksum_errors=dropped(DropReason.CHECKSUM),
+        version_errors=dropped(DropReason.VERSION),
+        vrid_errors=dropped(DropReason.VRID),
+        ip_ttl_errors=dropped(DropReason.TTL),
+        authentication_errors=dropped(*_AUTHENTICATION),
+        address_owner_errors=counters.other_owners,
+    )

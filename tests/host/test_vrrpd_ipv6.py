@@ -1,0 +1,123 @@
+"""Real engines over IPv6: link-local advertisements, addresses that are usable at once, and a silent standby."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from futago.values import Millis
+from futago.vrrp.config import AuthMode
+from host.vrrpd_kit import Pair, frames_sent, make_pair, run, wait_for
+from unit.vrrp.samples import INSIDE, INSIDE_IPV6, INSIDE_LINK, authenticated, router_v6
+
+VIRTUAL_IPV6 = {str(INSIDE_LINK.address), str(INSIDE_IPV6.address)}
+OVER_IPV6 = router_v6(advert_interval=Millis(300), priority=50)
+NEIGHBOUR_ADVERTISEMENT, MULTICAST_REPORT = 136, 143
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Iterator[Pair]:
+    with make_pair(tmp_path, OVER_IPV6) as made:
+        yield made
+
+
+def icmpv6_type(frame: bytes) -> int | None:
+    """MLD has an extension header before it."""
+    if frame[12:14] != b"\x86\xdd":
+        return None
+    return frame[62] if frame[20] == 0 else frame[54]
+
+
+def test_one_ipv6_router_becomes_active_and_only_it_has_the_addresses_and_the_route(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    assert (active.addresses(), standby.addresses()) == (VIRTUAL_IPV6, set())
+    route = run("ip", "-n", active.namespace, "-6", "route", "show", "default")
+    assert "via 2001:db8:80::ff dev qr-1 proto 142" in route
+    assert "tentative" not in run("ip", "-n", active.namespace, "-6", "address")
+    assert "ff02::1:ff80:1" in run("ip", "-n", active.namespace, "maddress", "show", "dev", "qr-1")
+
+
+def test_of_equal_priorities_the_higher_link_local_address_becomes_active(pair: Pair) -> None:
+    pair.a.start()
+    pair.b.start()
+    pair.a.configure()
+    pair.b.configure()
+    pair.wait_for_one_active()
+    pair.a.kill_everything()
+    wait_for("the other is active", pair.b.active)
+    assert pair.b.addresses() == VIRTUAL_IPV6
+
+
+def test_a_standby_sends_nothing_and_an_active_announces_each_address(pair: Pair) -> None:
+    pair.a.start()
+    pair.b.start()
+    pair.a.configure()
+    wait_for("the first is active", pair.a.active)
+    with frames_sent(pair.b, "qr-1", "qg-1") as silent, frames_sent(pair.a, "qr-1") as spoken:
+        pair.b.configure()
+        wait_for("the second hears the first", lambda: pair.b.status().adverts_received > 3)
+        pair.a.configure(msgspec.structs.replace(pair.a.config, addresses=(*pair.a.config.addresses, INSIDE)))
+    assert silent == []
+    assert spoken != []
+
+
+def test_a_takeover_is_announced_by_unsolicited_neighbour_advertisements_again_and_again(pair: Pair) -> None:
+    with frames_sent(pair.a, "qr-1") as frames:
+        pair.a.start()
+        pair.a.configure()
+        wait_for("it is active", pair.a.active)
+        wait_for("a second goes by", lambda: pair.a.status().adverts_sent >= 6)
+    told = [frame for frame in frames if icmpv6_type(frame) == NEIGHBOUR_ADVERTISEMENT]
+    assert len(told) == 4 * len(VIRTUAL_IPV6)
+    router_and_override = 0xA0
+    assert {frame[58] for frame in told} == {router_and_override}
+
+
+def test_who_was_active_sends_nothing_when_it_is_a_backup(pair: Pair) -> None:
+    """Taking an address off makes the kernel leave its multicast group, by a report with the router's MAC address."""
+    pair.start()
+    former, other = pair.active(), pair.standby()
+    former.configure(msgspec.structs.replace(former.config, priority=1))
+    other.configure(msgspec.structs.replace(other.config, preempt=True))
+    wait_for("the first is a backup", lambda: other.active() and not former.active())
+    with frames_sent(former, "qr-1") as frames:
+        heard = former.status().adverts_received
+        wait_for("three seconds go by", lambda: former.status().adverts_received > heard + 10)
+    assert frames == []
+
+
+def test_tcpdump_finds_no_fault_in_an_ipv6_advertisement(pair: Pair) -> None:
+    pair.a.start()
+    pair.a.configure()
+    command = ["ip", "netns", "exec", pair.b.namespace, "tcpdump", "-lnvvti", "ha-1", "-c", "1", "ip6 proto 112"]
+    seen = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30).stdout
+    assert "hlim 255" in seen
+    assert "fe80::a9fe:c001 > ff02::12" in seen
+    assert "VRRPv3" in seen
+    assert "bad" not in seen
+
+
+def test_authenticated_routers_elect_one_and_ignore_who_has_no_key(tmp_path: Path) -> None:
+    with make_pair(tmp_path, authenticated(OVER_IPV6)) as pair:
+        pair.start()
+        active, standby = pair.active(), pair.standby()
+        intruder = msgspec.structs.replace(standby.config, auth_mode=AuthMode.OFF, keys=(), priority=254)
+        standby.configure(intruder)
+        wait_for("it is not heard", lambda: "authentication trailer" in str(active.status().dropped))
+        assert active.active()
+        assert active.status().statistics.authentication_errors > 0
+
+
+def test_a_restart_of_an_authenticated_router_is_not_taken_for_a_replay(tmp_path: Path) -> None:
+    with make_pair(tmp_path, authenticated(OVER_IPV6)) as pair:
+        pair.start()
+        active, standby = pair.active(), pair.standby()
+        active.terminate()
+        active.start()
+        heard = standby.status().adverts_received
+        wait_for("the peer hears it again", lambda: standby.status().adverts_received > heard + 3)
+        assert active.active()
+        assert standby.status().dropped == {}
