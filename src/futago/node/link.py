@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -102,7 +103,7 @@ class Link:
         _log.info("joined", controller=self._url(), node=self._config.name)
 
     async def _poll(self, specs: NodeSpecs) -> NodeSpecs:
-        path = f"/specs?since={specs.revision}&wait={POLL_SECONDS}"
+        path = f"/specs?since={specs.revision}&origin={quote(specs.origin)}&wait={POLL_SECONDS}"
         answer = await self._ask("GET", path, seconds=POLL_SECONDS + _REQUEST_SECONDS)
         try:
             changes = decode(answer, SpecChanges)

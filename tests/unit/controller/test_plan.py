@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from futago.config import Profile
 from futago.contract.specs import DhcpSpec, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
 from futago.controller.nodes.feed import Feed
 from futago.controller.resources import errors
@@ -133,6 +135,32 @@ def test_a_controller_that_cannot_tell_the_difference_answers_with_everything(cl
     answer: SpecChanges = Feed(cloud.database, cloud.config).changes("net1", 1)
     assert answer.complete
     assert answer.revision > 1
+
+
+def test_other_settings_of_the_controller_reach_a_node_that_is_up_to_date(cloud: Cloud) -> None:
+    """Or its replicas would go on speaking the old VRRP, against new ones that speak the new."""
+    cloud.router("router80")
+    reached = NodeSpecs().after(Feed(cloud.database, cloud.config).changes("net1", 0))
+    again = Feed(cloud.database, cloud.config).changes("net1", reached.revision, reached.origin)
+    assert (again.complete, again.put) == (False, ())
+    other = Feed(cloud.database, replace(cloud.config, profile=Profile.SEED))
+    changed = other.changes("net1", reached.revision, reached.origin)
+    assert changed.complete
+    router = reached.after(changed).specs["router/router80"]
+    assert isinstance(router, RouterSpec)
+    assert router.ha is not None
+    assert router.ha.version == 2
+
+
+def test_a_revision_of_another_database_means_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    reached = NodeSpecs().after(Feed(cloud.database, cloud.config).changes("net1", 0))
+    (tmp_path / "other").mkdir()
+    other = Cloud(tmp_path / "other")
+    feed = Feed(other.database, other.config)
+    feed.changes("net1", 0)
+    for number in range(reached.revision + 1):
+        other.network(f"n{number}", vni=number + 1)
+    assert feed.changes("net1", reached.revision, reached.origin).complete
 
 
 def test_too_few_living_nodes_refuse_an_ha_router_and_none_at_all_does_not(cloud: Cloud, tmp_path: Path) -> None:

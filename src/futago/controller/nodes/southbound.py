@@ -2,7 +2,7 @@
 
 POST /nodes/{node}/join                        join token → 201 {"credential": …}
 PUT  /nodes/{node}              NodeFacts      → 204
-GET  /nodes/{node}/specs?since=R&wait=SECONDS  → SpecChanges, as soon as there are any
+GET  /nodes/{node}/specs?since=R&origin=O&wait=SECONDS  → SpecChanges, as soon as there are any
 POST /nodes/{node}/report       Report         → 204
 """
 
@@ -54,10 +54,11 @@ class Southbound:
     async def specs(self, request: Request) -> Response:
         """Answer as soon as there is something newer than `since`, or after `wait` seconds."""
         node, since, wait = request.path_params["node"], _number(request, "since"), _number(request, "wait")
+        origin = request.query_params.get("origin")
         deadline = asyncio.get_running_loop().time() + min(wait, _LONGEST_WAIT_SECONDS)
         while True:
             woken = self._wake.arm()
-            changes = await asyncio.to_thread(self._feed.changes, node, int(since))
+            changes = await asyncio.to_thread(self._feed.changes, node, int(since), origin)
             left = deadline - asyncio.get_running_loop().time()
             if changes.complete or changes.put or changes.remove or left <= 0:
                 return Response(encode(changes), media_type="application/json")

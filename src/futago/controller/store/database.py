@@ -82,6 +82,10 @@ class View:
         """The number of the last write."""
         return Revision(int(self._connection.execute(select(clock.c.revision)).scalar_one()))
 
+    def store(self) -> str:
+        """The id of this store: the revisions of another one mean nothing here."""
+        return str(self._connection.execute(select(clock.c.store)).scalar_one())
+
     def changed_keys(self, since: int) -> frozenset[str]:
         """The keys touched by writes after `since`."""
         found = self._connection.execute(select(changes.c.key).where(changes.c.revision > since))
