@@ -18,7 +18,7 @@ import structlog
 
 from futago.contract.report import Failure, Report, RouterRole
 from futago.contract.specs import Key, NodeSpecs
-from futago.node.features.compose import host_state, networks_of
+from futago.node.features.compose import host_state, networks_of, without_flows
 from futago.node.features.switching import allocate_vlans
 from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, OvsPort, Place, Plug
 from futago.node.reconcile import Reconciler
@@ -143,18 +143,23 @@ class Loop:
             self._host.reconciler.forget(self._forget)
         self._forget.clear()
         specs = self._specs
-        if not await asyncio.to_thread(self._put, specs or NodeSpecs()):
+        if not await asyncio.to_thread(self._put, specs):
             self._retry_at = time.monotonic() + COALESCE_SECONDS
             return
-        await self._host.elections.configure(self._wanted.elections, self._wired)
         if specs is not None:
+            # Without specs nobody knows what is elected for here: the engine goes on with what it has.
+            await self._host.elections.configure(self._wanted.elections, self._wired)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
         self._retry_at = self._host.reconciler.retry_at()
         self._log_failures()
 
-    def _put(self, specs: NodeSpecs) -> bool:
+    def _put(self, specs: NodeSpecs | None) -> bool:
         """Put all that is wanted; False if the local VLANs cannot be known yet."""
+        if specs is None:
+            self._wanted = without_flows(host_state(NodeSpecs(), {}, self._host.place))
+            self._host.reconciler.put(self._wanted)
+            return True
         try:
             vlans = self._allocate(specs)
         except HostRefused as refused:
@@ -175,7 +180,7 @@ class Loop:
             self._vlans = self._state.vlans()
         before = self._host.vlans_in_use() if self._vlans is None else self._vlans
         vlans = allocate_vlans(before, networks_of(specs))
-        if vlans != self._vlans and self._specs is not None:
+        if vlans != self._vlans:
             self._state.save_vlans(vlans)
             self._vlans = vlans
         return vlans

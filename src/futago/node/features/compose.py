@@ -8,7 +8,7 @@ from futago.node.features.ha import elections
 from futago.node.features.nat import nat
 from futago.node.features.routing import routing
 from futago.node.features.switching import switching
-from futago.node.host import HostState, Place
+from futago.node.host import FlowTable, HostState, Place
 from futago.values import Vlan
 
 
@@ -26,3 +26,9 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         *nat(specs),
     ]
     return HostState(elements={one.element.key: one for one in owned}, elections=elections(specs))
+
+
+def without_flows(state: HostState) -> HostState:
+    """What may be put before the specs are known: a table of flows says what is not forwarded, too, so it must wait."""
+    elements = {key: one for key, one in state.elements.items() if not isinstance(one.element, FlowTable)}
+    return HostState(elements=elements, elections=state.elections)
