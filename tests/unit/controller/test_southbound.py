@@ -7,14 +7,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from futago.contract.codec import decode, encode
 from futago.contract.report import Failure, NodeFacts, Report, RouterRole
 from futago.contract.specs import SpecChanges
+from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.southbound import build_nodes
-from futago.controller.store.rows import Node, Port, Replica
-from futago.values import Role
+from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Subnet
+from futago.values import IPv4Network, Role
 from unit.controller.cloud import Cloud
 
 FACTS = NodeFacts(
@@ -33,6 +35,11 @@ def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
     app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token"))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
+
+
+def whole(cloud: Cloud, node: str) -> set[str]:
+    """The keys of all specs of `node`."""
+    return {spec.key for spec in Feed(cloud.database, cloud.config).changes(node, 0).put}
 
 
 def test_a_node_joins_with_the_token_and_speaks_with_its_own_credential(cloud: Cloud) -> None:
@@ -121,3 +128,31 @@ def test_another_version_of_the_contract_is_refused_with_both_numbers(cloud: Clo
     answer = asyncio.run(talk())
     assert answer.status_code == 409
     assert "99" in answer.json()["error"]["message"]
+
+
+def test_a_tenants_full_subnet_keeps_no_node_out(cloud: Cloud) -> None:
+    """And a server answers only for subnets in which it has an address."""
+    cloud.node("net1", "dhcp")
+    network = cloud.network("small", vni=1500)
+    cloud.subnet(network, "10.0.0.0/30")
+    cloud.node("net2", "dhcp")
+    with cloud.database.read() as view:
+        assert [replica.node for replica in view.find(DhcpReplica)] == ["net1"]
+        assert len(view.find(Port, network_id="small")) == 1
+    assert not [key for key in whole(cloud, "net2") if key.startswith("dhcp/")]
+
+
+def test_a_router_that_cannot_be_placed_keeps_no_node_out(tmp_path: Path) -> None:
+    """Its HA network holds one address; the second node has the other router all the same."""
+    cloud = Cloud(tmp_path, l3_ha_net_cidr=IPv4Network("169.254.192.0/30"))
+    cloud.router("a")
+    cloud.router("b", project_id="other")
+    cloud.node("net1", "l3")
+    with cloud.database.write() as txn:
+        subnet = txn.get(Subnet, name="HA subnet project p")
+        assert subnet is not None
+        txn.replace(subnet, replace(subnet, allocation_pools=subnet.allocation_pools[:0]))
+    cloud.node("net2", "l3")
+    with cloud.database.read() as view:
+        placed = {(replica.router_id, replica.node) for replica in view.find(Replica)}
+    assert placed == {("a", "net1"), ("b", "net1"), ("b", "net2")}

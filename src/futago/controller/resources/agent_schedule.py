@@ -85,6 +85,8 @@ def add_network(writing: Writing, params: Params, body: Any) -> None:
         raise errors.NetworkHostedByDHCPAgent(network_id=network.id, agent_id=agent.id)
     dhcp.add_replica(writing.txn, network.id, agent.node.name)
     dhcp.place(writing.txn, writing.config, network.id)
+    if not writing.txn.count(DhcpReplica, network_id=network.id, node=agent.node.name):
+        raise errors.IpAddressGenerationFailure(network_id=network.id)
 
 
 def remove_network(writing: Writing, params: Params, _body: Any) -> None:

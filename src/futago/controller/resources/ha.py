@@ -8,18 +8,20 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
+import structlog
 from msgspec.structs import replace
 
 from futago.config import ControllerConfig, Profile
 from futago.controller import allocate, schedule
 from futago.controller.resources import errors
 from futago.controller.resources.service_ports import add_port, remove_port
-from futago.controller.store.database import Transaction
+from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
 from futago.values import NetworkType
 
 _OWNER: Final = "network:router_ha_interface"
 _VXLAN_OVERHEAD: Final = 50
+_log = structlog.get_logger()
 
 
 def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
@@ -42,13 +44,21 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
 
 
 def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
-    """Put routers that have fewer replicas than they should on `node`, which has just come."""
+    """Put routers that have fewer replicas than they should on `node`, which has just come.
+
+    A router where this fails stays as it is, and costs neither the node nor the other routers anything.
+    """
     for router in txn.find(Router):
         placed = txn.find(Replica, router_id=router.id)
         wanted = config.max_l3_agents_per_router if router.ha else 1
         carried = any(replica.node == node for replica in placed)
-        if not carried and (wanted == 0 or len(placed) < wanted):
-            add_replica(txn, config, router, node)
+        if carried or 0 < wanted <= len(placed):
+            continue
+        try:
+            with txn.attempt():
+                add_replica(txn, config, router, node)
+        except (errors.ApiError, Conflict) as error:
+            _log.warning("router not placed", router=router.id, node=node, error=str(error))
 
 
 def add_replica(txn: Transaction, config: ControllerConfig, router: Router, node: str) -> Replica:

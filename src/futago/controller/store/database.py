@@ -143,6 +143,12 @@ class Transaction(View):
         """Note a key whose specs change although no row of it does."""
         self._touched.add(key)
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of this write that an exception undoes alone."""
+        with self._connection.begin_nested():
+            yield
+
     def take_revision(self) -> Revision:
         """The last statements of a write: the next number, and what it touched."""
         self._connection.execute(update(clock).values(revision=clock.c.revision + 1))
