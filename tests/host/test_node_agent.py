@@ -9,7 +9,8 @@ import pytest
 
 from futago.contract.codec import decode
 from futago.contract.report import NodeFacts
-from futago.contract.specs import DhcpHost, DhcpSpec, RouterSpec
+from futago.contract.specs import DhcpHost, DhcpSpec, PeerSpec, RouterSpec
+from futago.node.features.switching import tunnel_name
 from futago.values import IPv4Address, Mac, NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import (
@@ -18,6 +19,7 @@ from host.node_specs import (
     HA_NET,
     INSIDE,
     NETNS,
+    PEER_VM,
     QG,
     QR,
     VM,
@@ -219,6 +221,18 @@ def test_a_router_is_elected_for_once_it_is_wired_and_its_role_is_reported(node:
     addresses = json.loads(node.run(f"ip -n {NETNS} -j addr"))
     found = {one["local"] for link in addresses for one in link["addr_info"] if link["ifname"] != "lo"}
     assert found == {"169.254.192.1", "192.168.80.1", "10.0.80.101", "10.0.80.110"}
+
+
+def test_a_peer_that_the_switch_refuses_holds_up_no_election_and_no_other_peer(node: ThrowAwayHost) -> None:
+    node.run(VRRPD.format(state=node.state))
+    bad = PeerSpec(node="bad", tunnel_address=IPv4Address("224.0.0.5"))
+    inside = network(INSIDE, NetworkType.VXLAN, 1000, "bad", "vm")
+    others = [spec for spec in gateway_node(ha=True) if spec.key != inside.key]
+    node.give([bad, inside, *others], revision=1)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
+    assert [failure.key for failure in node.last_report().failures] == [bad.key]
+    floods = node.run("ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows br-tun table=22,dl_vlan=1")
+    assert re.findall(r"output:\"?(\S+?)\"?$", floods.strip()) == [tunnel_name("vxlan", PEER_VM.tunnel_address)]
 
 
 def test_a_restart_of_the_agent_changes_no_role(node: ThrowAwayHost) -> None:

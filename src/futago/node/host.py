@@ -133,6 +133,8 @@ class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
 
     bridge: str
     flows: tuple[str, ...]
+    may_lack: tuple[str, ...] = ()
+    """Ports that the switch may not have, for a reason that is theirs alone: what names one is left out without it."""
 
     @property
     def key(self) -> str:
@@ -186,6 +188,8 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     elements: dict[str, Owned] = {}
     elections: dict[Key, VirtualRouterConfig] = {}
     """By the router's spec: configured only when the router's elements are all there."""
+    carriers: dict[Key, tuple[str, ...]] = {}
+    """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""
 
     def owned_by(self, owner: Key) -> list[Element]:
         """The elements that are there for `owner`."""

@@ -20,7 +20,7 @@ from futago.contract.report import Failure, Report, RouterRole
 from futago.contract.specs import Key, NodeSpecs
 from futago.node.features.compose import host_state, networks_of, without_flows
 from futago.node.features.switching import allocate_vlans
-from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, OvsPort, Place, Plug
+from futago.node.host import DEAD_VLAN, HOST, HostRefused, HostState, OvsPort, Place, Plug
 from futago.node.reconcile import Reconciler
 from futago.node.state import StateDirectory
 from futago.values import Vlan
@@ -186,15 +186,9 @@ class Loop:
         return vlans
 
     def _wired(self, router: Key) -> bool:
-        """Whether a router's elements are all there, and the flows that carry its election too."""
-        place, holds = self._host.place, self._host.reconciler.holds
-        bridges = {place.integration_bridge, place.tunnel_bridge}
-        carried = [
-            owned.element
-            for owned in self._wanted.elements.values()
-            if isinstance(owned.element, FlowTable) and owned.element.bridge in bridges
-        ]
-        return all(holds(element) for element in [*self._wanted.owned_by(router), *carried])
+        """Whether a router's elements are all there, and what carries its frames from them to other nodes, too."""
+        carriers = [self._wanted.elements[key].element for key in self._wanted.carriers.get(router, ())]
+        return all(self._host.reconciler.holds(element) for element in [*self._wanted.owned_by(router), *carriers])
 
     def _ports_up(self) -> tuple[str, ...]:
         up: list[str] = []

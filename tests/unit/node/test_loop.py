@@ -5,13 +5,28 @@ import time
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
+import pytest
+from msgspec.structs import replace
+
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.vrrpd import Elections
-from futago.node.host import Bridge, Dnsmasq, Element, FlowTable, Layer3, Namespace, NftTable, OvsPort, Plug, Veth
+from futago.node.host import (
+    Bridge,
+    Dnsmasq,
+    Element,
+    FlowTable,
+    Layer3,
+    Namespace,
+    NftTable,
+    OvsPort,
+    Place,
+    Plug,
+    Veth,
+)
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
-from host.node_specs import gateway_node
+from host.node_specs import PEER_VM, VM, gateway_node, port
 from unit.node.kit import PLACE, specs_of
 from unit.node.test_elections import CONFIG, FakeEngine
 
@@ -40,10 +55,10 @@ class FakeMachine:
         return {}
 
 
-def agent(path: Path, engine: FakeEngine, machine: FakeMachine | None = None) -> Loop:
+def agent(path: Path, engine: FakeEngine, machine: FakeMachine | None = None, place: Place = PLACE) -> Loop:
     """The loop of an agent that has just started."""
     host = Host(
-        place=PLACE,
+        place=place,
         reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
         elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
         vlans_in_use=dict,
@@ -90,3 +105,22 @@ def test_a_router_is_elected_for_once_everything_is_there(tmp_path: Path) -> Non
     assert list(engine.routers) == [CONFIG.name]
     assert loop.report().revision == 3
     assert loop.report().failures == ()
+
+
+@pytest.mark.parametrize("key", ["flows/br-int", "flows/br-tun", "flows/br-ex1", "ovs-port/phy-br-ex1"])
+def test_a_router_is_not_elected_for_while_its_frames_go_nowhere(tmp_path: Path, key: str) -> None:
+    engine, machine = FakeEngine(), FakeMachine()
+    machine.refuse = {key}
+    one_pass(agent(tmp_path, engine, machine), SPECS)
+    assert engine.routers == {}
+
+
+@pytest.mark.parametrize("key", [f"ovs-port/vxlan-{int(PEER_VM.tunnel_address):08x}", "flows/br-ex2", f"plug/{VM}"])
+def test_a_router_is_elected_for_though_something_that_it_does_not_need_is_refused(tmp_path: Path, key: str) -> None:
+    engine, machine = FakeEngine(), FakeMachine()
+    machine.refuse = {key}
+    two = replace(PLACE, bridge_mappings={"external1": "br-ex1", "external2": "br-ex2"})
+    loop = agent(tmp_path, engine, machine, two)
+    one_pass(loop, specs_of([*gateway_node(ha=True), port()]))
+    assert list(engine.routers) == [CONFIG.name]
+    assert list(loop.report().failures) != []

@@ -43,6 +43,15 @@ def resolve(flow: str, ports: Mapping[str, int]) -> str:
     return _PORT_NAME.sub(number, flow)
 
 
+def without(flow: str, missing: Collection[str]) -> str | None:
+    """The flow for a switch that lacks these ports: with no output to them, and None if it is of frames from one."""
+    for name in missing:
+        if f'in_port="{name}"' in flow:
+            return None
+        flow = flow.replace(f',output:"{name}"', "")
+    return flow
+
+
 class FlowDriver:
     """Our flows on each bridge."""
 
@@ -63,10 +72,11 @@ class FlowDriver:
 
     def _read(self, wanted: FlowTable) -> FlowTable:
         try:
-            cookies, flows = self._cookies(wanted.bridge), self._resolved(wanted)
+            cookies = self._cookies(wanted.bridge)
         except HostRefused:
             return FlowTable(bridge=wanted.bridge, flows=())
-        if cookies == set(flows):
+        flows, problem = self._possible(wanted)
+        if not problem and cookies == set(flows):
             return wanted
         return FlowTable(bridge=wanted.bridge, flows=tuple(f"cookie=0x{cookie:x}" for cookie in sorted(cookies)))
 
@@ -85,7 +95,8 @@ class FlowDriver:
     def _possible(self, wanted: FlowTable) -> tuple[dict[int, str], str]:
         """The flows whose ports are there, and why the others are not possible yet."""
         ports, flows, problem = self._port_numbers(), {}, ""
-        for text in wanted.flows:
+        missing = [name for name in wanted.may_lack if name not in ports]
+        for text in (kept for flow in wanted.flows if (kept := without(flow, missing)) is not None):
             try:
                 flow = resolve(text, ports)
             except HostRefused as refused:
@@ -93,10 +104,6 @@ class FlowDriver:
                 continue
             flows[cookie_of(flow)] = flow
         return flows, problem
-
-    def _resolved(self, wanted: FlowTable) -> dict[int, str]:
-        ports = self._port_numbers()
-        return {cookie_of(flow): flow for flow in (resolve(text, ports) for text in wanted.flows)}
 
     def _cookies(self, bridge: str) -> set[int]:
         """The cookies of our flows that are on the bridge."""

@@ -67,6 +67,18 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     return owned
 
 
+def carriers(networks: Iterable[NetworkSpec], place: Place) -> tuple[str, ...]:
+    """The keys of the elements of the host that frames of these networks need: flows, and patches between bridges."""
+    keys = {_flows_key(place.integration_bridge)}
+    for network in networks:
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in _TUNNEL_TABLE and place.local_ip is not None:
+            keys |= {_flows_key(place.tunnel_bridge), _port_key("patch-tun"), _port_key("patch-int")}
+        elif provider is not None:
+            keys |= {_flows_key(provider), _port_key(f"int-{provider}"), _port_key(f"phy-{provider}")}
+    return tuple(sorted(keys))
+
+
 def tunnel_name(kind: str, remote: IPv4Address) -> str:
     """`vxlan-c0000201` for 192.0.2.1: an interface name has 15 characters at most."""
     return f"{kind}-{int(remote):08x}"
@@ -141,7 +153,8 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))))
+    patches = tuple(sorted({f"int-{bridge}" for bridge in place.bridge_mappings.values()}))
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=patches)
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
@@ -174,15 +187,17 @@ def _tunnel_flows(
         "table=20,priority=0 actions=resubmit(,22)",
         "table=22,priority=0 actions=drop",
     ]
-    for peer in peers:
-        for kind in place.tunnel_types:
-            name, table = tunnel_name(kind, peer.tunnel_address), _TUNNEL_TABLE[NetworkType(kind)]
-            flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{table})')
+    tunnels = {
+        tunnel_name(kind, peer.tunnel_address): NetworkType(kind) for peer in peers for kind in place.tunnel_types
+    }
+    for name, kind in tunnels.items():
+        flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{_TUNNEL_TABLE[kind]})')
     addresses = {peer.node: peer.tunnel_address for peer in peers}
     for network in networks:
         if network.network_type in _TUNNEL_TABLE and network.network_type in place.tunnel_types:
             flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
-    return FlowTable(bridge=place.tunnel_bridge, flows=tuple(sorted(flows)))
+    # A tunnel that the switch refuses (its peer's address may be no address of a host) holds up no other.
+    return FlowTable(bridge=place.tunnel_bridge, flows=tuple(sorted(flows)), may_lack=tuple(sorted(tunnels)))
 
 
 def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[str, IPv4Address]) -> list[str]:
@@ -194,6 +209,14 @@ def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[s
         outputs = ",".join(f'output:"{tunnel_name(network.network_type, address)}"' for address in sorted(members))
         flows.append(f"table=22,priority=1,dl_vlan={vlan} actions=strip_vlan,set_field:{key}->tun_id,{outputs}")
     return flows
+
+
+def _flows_key(bridge: str) -> str:
+    return FlowTable(bridge=bridge, flows=()).key
+
+
+def _port_key(name: str) -> str:
+    return OvsPort(name=name, bridge="").key
 
 
 def _learn() -> str:
