@@ -1,10 +1,13 @@
 """Wiring only: the store, identity, the API and the nodes' interface become one ASGI application on one port."""
 
+import fcntl
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -12,7 +15,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from futago.config import ControllerConfig
+from futago.config import BadConfig, ControllerConfig
 from futago.controller.api.app import build_api
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
@@ -33,6 +36,26 @@ def open_database(config: ControllerConfig) -> Database:
     database = Database(config.database_url or f"sqlite:///{config.state_path / _DATABASE_FILE}")
     database.migrate()
     return database
+
+
+def claim_state(path: Path) -> int:
+    """Lock the state directory until this process ends; the descriptor is the lock.
+
+    Raises:
+        BadConfig: another controller has it.
+        OSError: it cannot be made or read.
+
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(directory)
+        raise BadConfig(
+            f"another controller uses the state directory {path}; choose another with --state DIR"
+        ) from error
+    return directory
 
 
 def build(config: ControllerConfig) -> Starlette:

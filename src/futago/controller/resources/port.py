@@ -30,11 +30,12 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
-from futago.controller.resources.port_addresses import change, fixed_ips, give, wishes
+from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, wishes
 from futago.controller.resources.port_options import address_pairs
+from futago.controller.resources.router_legs import GATEWAY, INTERFACES, check_moved, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Transaction
-from futago.controller.store.rows import FixedIp, Network, Port, SecurityGroup
+from futago.controller.store.rows import FixedIp, Network, Port, Router, SecurityGroup
 from futago.controller.store.tables import TABLES
 from futago.controller.store.touched import touched
 
@@ -63,6 +64,7 @@ _NOT_DIRECTLY: Final = frozenset(
     }
 )
 """The owners of ports that belong to a router, a floating IP or a DHCP server, and go with it only."""
+_LEGS: Final = (*INTERFACES, GATEWAY)
 _NETWORK_OWNERS_ATTRIBUTES: Final = ("mac_address", "port_security_enabled", "allowed_address_pairs")
 """On somebody else's network, only an admin sets these."""
 
@@ -122,9 +124,7 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
-        change(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
-        for key in touched(port):
-            writing.txn.touch(key)
+        _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
     return writing.txn.replace(port, _checked(changed))
 
 
@@ -207,6 +207,17 @@ def _check_network_owner(writing: Writing, parent: Network, values: Values, acti
     if asked:
         rules = " and ".join(f"rule:{action}:{name}" for name in asked)
         raise errors.PolicyNotAuthorized(rules=f"(rule:{action} and {rules})")
+
+
+def _move(txn: Transaction, port: Port, wanted: Wishes) -> None:
+    """Give a port other addresses; those of a router's leg have to suit the router."""
+    router = txn.get(Router, id=port.device_id) if port.device_owner in _LEGS else None
+    left = [leg.subnet for leg in legs(txn, router) if leg.port.id == port.id] if router is not None else []
+    change(txn, port, wanted)
+    if router is not None:
+        check_moved(txn, router, port, left)
+    for key in touched(port):
+        txn.touch(key)
 
 
 def _check_kept_by_service(port: Port, values: Values) -> None:
