@@ -11,6 +11,7 @@ from futago.contract.codec import decode
 from futago.contract.report import NodeFacts
 from futago.contract.specs import DhcpHost, DhcpSpec, PeerSpec, RouterSpec
 from futago.node.features.switching import tunnel_name
+from futago.node.host import LEARNED_COOKIE
 from futago.values import IPv4Address, Mac, NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import (
@@ -19,6 +20,7 @@ from host.node_specs import (
     HA_NET,
     INSIDE,
     NETNS,
+    OUTSIDE,
     PEER_VM,
     QG,
     QR,
@@ -233,6 +235,23 @@ def test_a_peer_that_the_switch_refuses_holds_up_no_election_and_no_other_peer(n
     assert [failure.key for failure in node.last_report().failures] == [bad.key]
     floods = node.run("ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows br-tun table=22,dl_vlan=1")
     assert re.findall(r"output:\"?(\S+?)\"?$", floods.strip()) == [tunnel_name("vxlan", PEER_VM.tunnel_address)]
+
+
+def test_a_network_does_not_get_the_vlan_of_one_that_has_just_gone(node: ThrowAwayHost) -> None:
+    """What was learned of the old one would send the new one's frames into it: to another tenant."""
+    others = [network(HA_NET, NetworkType.VXLAN, 1001), network(OUTSIDE, NetworkType.VXLAN, 1002)]
+    node.give([network(INSIDE, NetworkType.VXLAN, 1000), others[0]], revision=1)
+    node.wait_for_revision(1)
+    for vlan, key in ((1, 1000), (2, 1001)):
+        learned = f"cookie=0x{LEARNED_COOKIE:x},table=20,vlan_tci={vlan}/0xfff,dl_dst=fa:16:3e:00:00:99"
+        node.run(f"ovs-ofctl add-flow br-tun '{learned},actions=load:0->NXM_OF_VLAN_TCI[],load:{key}->NXM_NX_TUN_ID[]'")
+    node.give(others[:1], revision=2)
+    node.wait_for_revision(2)
+    assert re.findall(r"load:(0x\w+)->NXM_NX_TUN_ID", node.run("ovs-ofctl dump-flows br-tun table=20")) == ["0x3e9"]
+    node.give(others, revision=3)
+    node.wait_for_revision(3)
+    tags = re.findall(r"tun_id=(\w+) .*set_field:(\d+)->", node.run("ovs-ofctl -OOpenFlow14 dump-flows br-tun table=4"))
+    assert sorted(tags) == [("0x3e9", "4098"), ("0x3ea", "4099")]
 
 
 def test_a_restart_of_the_agent_changes_no_role(node: ThrowAwayHost) -> None:

@@ -10,7 +10,7 @@ Passes come one after the other; their work on the host is done in a thread, so 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -20,7 +20,7 @@ from futago.contract.report import Failure, Report, RouterRole
 from futago.contract.specs import Key, NodeSpecs
 from futago.node.features.compose import host_state, networks_of, without_flows
 from futago.node.features.switching import allocate_vlans
-from futago.node.host import DEAD_VLAN, HOST, HostRefused, HostState, OvsPort, Place, Plug
+from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, LocalVlans, OvsPort, Place, Plug
 from futago.node.reconcile import Reconciler
 from futago.node.state import StateDirectory
 from futago.values import Vlan
@@ -51,8 +51,8 @@ class Host:
     place: Place
     reconciler: Reconciler
     elections: Elections
-    vlans_in_use: Callable[[], dict[str, Vlan]]
-    """What the switch's ports tell of the local VLANs, for a node whose disk does not know them."""
+    vlans_in_use: Callable[[], Collection[tuple[str, Vlan]]]
+    """The networks and local VLANs that the switch's ports tell of."""
     switch_stages: tuple[str, ...]
     """The stages to look at again when the switch's database has changed."""
 
@@ -66,7 +66,7 @@ class Loop:
         self._resync_seconds = resync_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._specs: NodeSpecs | None = None
-        self._vlans: dict[str, Vlan] | None = None
+        self._vlans: LocalVlans | None = None
         self._reached = 0
         self._wanted = HostState()
         self._refused: str = ""
@@ -178,12 +178,25 @@ class Loop:
     def _allocate(self, specs: NodeSpecs) -> dict[str, Vlan]:
         if self._vlans is None:
             self._vlans = self._state.vlans()
-        before = self._host.vlans_in_use() if self._vlans is None else self._vlans
-        vlans = allocate_vlans(before, networks_of(specs))
+        before = LocalVlans(vlans=dict(self._host.vlans_in_use())) if self._vlans is None else self._vlans
+        vlans = allocate_vlans(before, networks_of(specs), time.time(), self._vlans_in_use(before))
         if vlans != self._vlans:
             self._state.save_vlans(vlans)
             self._vlans = vlans
-        return vlans
+        return vlans.vlans
+
+    def _vlans_in_use(self, before: LocalVlans) -> set[Vlan]:
+        """The VLANs that ports have; and the freed ones, while the flows of their networks may be there."""
+        freed = {vlan for vlan, _ in before.freed}
+        try:
+            tagged = {vlan for _, vlan in self._host.vlans_in_use()}
+        except HostRefused:
+            return freed
+        place, elements = self._host.place, self._wanted.elements
+        keys = {FlowTable(bridge=name, flows=()).key for name in (place.integration_bridge, place.tunnel_bridge)}
+        tables = [elements[key].element for key in keys & elements.keys()]
+        settled = bool(tables) and all(self._host.reconciler.holds(table) for table in tables)
+        return tagged if settled else tagged | freed
 
     def _wired(self, router: Key) -> bool:
         """Whether a router's elements are all there, and what carries its frames from them to other nodes, too."""

@@ -61,7 +61,7 @@ def agent(path: Path, engine: FakeEngine, machine: FakeMachine | None = None, pl
         place=place,
         reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
         elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
-        vlans_in_use=dict,
+        vlans_in_use=set,
         switch_stages=("everything",),
     )
     return Loop(host, StateDirectory(path / "state"), resync_seconds=30.0, heartbeat_seconds=2.0)

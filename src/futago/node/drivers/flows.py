@@ -1,7 +1,8 @@
 """Flows, as a whole for each bridge: missing ones are added and surplus ones deleted in one bundle.
 
 A flow's cookie is our mark and a hash of its text, so that reading back is comparing cookies. Flows that `br-tun`
-learns carry another mark, and flows without a mark of ours are others': both are left alone.
+learns carry another mark: they age, and only those that lead into another network than their VLAN's are deleted.
+Flows without a mark of ours are others' and left alone.
 """
 
 import hashlib
@@ -12,13 +13,16 @@ from typing import Final
 
 from futago.node.drivers.ovsdb import Ovsdb, only
 from futago.node.drivers.run import each, run
-from futago.node.host import FlowTable, HostRefused
+from futago.node.host import LEARNED_COOKIE, FlowTable, HostRefused
 
 MARK: Final = 0xF7A0 << 48
 MARK_MASK: Final = 0xFFFF << 48
 
 _PORT_NAME: Final = re.compile(r'"([^"]+)"')
 _COOKIE: Final = re.compile(r"cookie=0x([0-9a-f]+)")
+
+
+_LEARNED: Final = re.compile(r"vlan_tci=0x([0-9a-f]+)/0x0?fff\b.*load:(?:0x)?([0-9a-f]+)->NXM_NX_TUN_ID\[\]")
 
 
 def cookie_of(flow: str) -> int:
@@ -52,6 +56,10 @@ def without(flow: str, missing: Collection[str]) -> str | None:
     return flow
 
 
+def _forget(vlan: int) -> str:
+    return f"delete cookie=0x{LEARNED_COOKIE:x}/-1,vlan_tci=0x{vlan:04x}/0x0fff"
+
+
 class FlowDriver:
     """Our flows on each bridge."""
 
@@ -68,15 +76,15 @@ class FlowDriver:
         return each(tables, self._put)
 
     def remove(self, tables: Sequence[FlowTable]) -> dict[str, str]:
-        return each(tables, lambda table: self._put(FlowTable(bridge=table.bridge, flows=())))
+        return each(tables, lambda table: self._put(FlowTable(bridge=table.bridge, flows=(), learned=())))
 
     def _read(self, wanted: FlowTable) -> FlowTable:
         try:
-            cookies = self._cookies(wanted.bridge)
+            cookies, stale = self._cookies(wanted.bridge), self._stale_vlans(wanted)
         except HostRefused:
             return FlowTable(bridge=wanted.bridge, flows=())
         flows, problem = self._possible(wanted)
-        if not problem and cookies == set(flows):
+        if not problem and cookies == set(flows) and not stale:
             return wanted
         return FlowTable(bridge=wanted.bridge, flows=tuple(f"cookie=0x{cookie:x}" for cookie in sorted(cookies)))
 
@@ -86,6 +94,7 @@ class FlowDriver:
         lines = [f"add cookie=0x{cookie:x},{flow}" for cookie, flow in flows.items() if cookie not in actual]
         if not problem:
             lines += [f"delete cookie=0x{cookie:x}/-1" for cookie in sorted(actual - set(flows))]
+        lines += [_forget(vlan) for vlan in sorted(self._stale_vlans(wanted))]
         if lines:
             command = ["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", wanted.bridge, "-"]
             run(command, text="\n".join(lines) + "\n", env=self._env)
@@ -112,6 +121,15 @@ class FlowDriver:
         # A flow that teaches another names that one's cookie too, later in its line.
         lines = (_COOKIE.search(line) for line in dump.splitlines())
         return {int(match[1], 16) for match in lines if match is not None}
+
+    def _stale_vlans(self, wanted: FlowTable) -> set[int]:
+        """The VLANs of which flows were learned that lead into another network than the one they stand for."""
+        if wanted.learned is None:
+            return set()
+        command = ["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", wanted.bridge]
+        dump = run([*command, f"cookie=0x{LEARNED_COOKIE:x}/-1"], env=self._env)
+        found = {(int(vlan, 16), int(key, 16)) for vlan, key in _LEARNED.findall(dump)}
+        return {vlan for vlan, _ in found.difference(wanted.learned)}
 
     def _port_numbers(self) -> dict[str, int]:
         rows = self._ovsdb.table("Interface").values()

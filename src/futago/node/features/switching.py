@@ -12,16 +12,29 @@ br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 2
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec, PortSpec
-from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
+from futago.node.host import (
+    DEAD_VLAN,
+    HOST,
+    LEARNED_COOKIE,
+    LEARNED_SECONDS,
+    Bridge,
+    FlowTable,
+    LocalVlans,
+    OvsPort,
+    Owned,
+    Place,
+    Plug,
+)
 from futago.values import IPv4Address, NetworkType, Vlan
 
-LEARNED_COOKIE: Final = 0xF7A1 << 48
-"""The mark of the flows that `br-tun` makes itself; they are nobody's to sweep, they age."""
-LEARNED_SECONDS: Final = 300
+RENEWAL_SECONDS: Final = 60
+"""How exactly it is kept how long a VLAN rests: a change is a write to the disk."""
+REST_SECONDS: Final = LEARNED_SECONDS + RENEWAL_SECONDS
+"""How long a VLAN rests: what was learned of the old network would send the new one's frames into it."""
 
 BFD: Final = (("enable", "true"), ("min_rx", "1000"), ("min_tx", "1000"))
 """What keeps a tunnel warm, for a packet a second each way: see `tunnel_port`."""
@@ -31,21 +44,39 @@ _VLAN_PRESENT: Final = 0x1000
 _MAX_LOCAL_VLAN: Final = 4094
 
 
-def allocate_vlans(previous: Mapping[str, Vlan], networks: Iterable[str]) -> dict[str, Vlan]:
-    """Give each network a local VLAN: the one that it has, else the lowest that nobody has."""
+def allocate_vlans(
+    previous: LocalVlans, networks: Iterable[str], now: float, in_use: Collection[Vlan] = ()
+) -> LocalVlans:
+    """Give each network a local VLAN: the one that it has, else the lowest that nobody has and that does not rest.
+
+    A VLAN rests from when its network went, and as long as it is `in_use`: something of the network is still there.
+    """
     wanted = sorted(set(networks))
     vlans: dict[str, Vlan] = {}
     taken: set[Vlan] = set()
     for network_id in wanted:
-        vlan = previous.get(network_id)
+        vlan = previous.vlans.get(network_id)
         if vlan is not None and vlan not in taken:
             vlans[network_id] = vlan
             taken.add(vlan)
-    free = (Vlan(n) for n in range(1, _MAX_LOCAL_VLAN + 1) if n not in taken)
+    resting = _resting(previous, taken, now, in_use)
+    busy = taken.union(resting)
+    free = (Vlan(n) for n in range(1, _MAX_LOCAL_VLAN + 1) if n not in busy)
     for network_id in wanted:
         if network_id not in vlans and (vlan := next(free, None)) is not None:
             vlans[network_id] = vlan
-    return vlans
+    return LocalVlans(vlans=vlans, freed=tuple(sorted(resting.items())))
+
+
+def _resting(previous: LocalVlans, taken: set[Vlan], now: float, in_use: Collection[Vlan]) -> dict[Vlan, float]:
+    gone = set(previous.vlans.values()).union(in_use) - taken - dict(previous.freed).keys()
+    resting = dict.fromkeys(gone, now)
+    for vlan, since in previous.freed:
+        # A clock that was set back must not make a VLAN rest for years.
+        renewed = since > now or (vlan in in_use and now - since >= RENEWAL_SECONDS)
+        if vlan not in taken and (renewed or now - since < REST_SECONDS):
+            resting[vlan] = now if renewed else since
+    return resting
 
 
 def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
@@ -193,11 +224,14 @@ def _tunnel_flows(
     for name, kind in tunnels.items():
         flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{_TUNNEL_TABLE[kind]})')
     addresses = {peer.node: peer.tunnel_address for peer in peers}
-    for network in networks:
-        if network.network_type in _TUNNEL_TABLE and network.network_type in place.tunnel_types:
-            flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
+    carried = [one for one in networks if one.network_type in _TUNNEL_TABLE and one.network_type in place.tunnel_types]
+    keys = tuple(sorted((vlans[network.network_id], network.segmentation_id or 0) for network in carried))
+    for network in carried:
+        flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
     # A tunnel that the switch refuses (its peer's address may be no address of a host) holds up no other.
-    return FlowTable(bridge=place.tunnel_bridge, flows=tuple(sorted(flows)), may_lack=tuple(sorted(tunnels)))
+    return FlowTable(
+        bridge=place.tunnel_bridge, flows=tuple(sorted(flows)), may_lack=tuple(sorted(tunnels)), learned=keys
+    )
 
 
 def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[str, IPv4Address]) -> list[str]:
