@@ -137,6 +137,22 @@ def test_a_controller_that_cannot_tell_the_difference_answers_with_everything(cl
     assert answer.revision > 1
 
 
+def test_a_controller_that_slept_longer_than_the_change_log_reaches_back_looks_at_everything(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another controller has written meanwhile, and has forgotten the oldest of it."""
+    monkeypatch.setattr("futago.controller.nodes.feed.CHANGES_KEPT", 3)
+    feed = Feed(cloud.database, cloud.config)
+    state = NodeSpecs().after(feed.changes("net1", 0))
+    cloud.router("router80")
+    with cloud.database.note() as txn:
+        txn.forget_changes(before=txn.revision() + 1)
+    for number in range(3):
+        cloud.network(f"n{number}", vni=number + 1)
+    state = state.after(feed.changes("net1", state.revision, state.origin))
+    assert state == everything(cloud, "net1")
+
+
 def test_other_settings_of_the_controller_reach_a_node_that_is_up_to_date(cloud: Cloud) -> None:
     """Or its replicas would go on speaking the old VRRP, against new ones that speak the new."""
     cloud.router("router80")

@@ -17,7 +17,7 @@ from futago.config import ControllerConfig
 from futago.contract.specs import Key, Spec, SpecChanges
 from futago.controller.nodes import gather
 from futago.controller.plan.views import Settings
-from futago.controller.store.database import Database, View
+from futago.controller.store.database import CHANGES_KEPT, Database, View
 
 _MOST_ABSENCES: Final = 10_000
 """How many removed specs of a node are remembered; a node that is further behind gets everything."""
@@ -77,7 +77,8 @@ class Feed:
             revision = view.revision()
             if self._floor is not None and revision == self._revision:
                 return
-            if self._floor is None:
+            if self._floor is None or revision - self._revision > CHANGES_KEPT:
+                self._plans, self._entries = {}, {}
                 keys = gather.all_keys(view)
                 self._origin = _origin(view, self._settings)
                 self._floor = revision

@@ -29,6 +29,10 @@ S = TypeVar("S", bound=rows.StandardRow)
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _BUSY_SECONDS: Final = 30
+CHANGES_KEPT: Final = 10_000
+"""For this many revisions the change log tells what they touched; who is further behind looks at everything."""
+_FORGET_EVERY: Final = 1000
+"""Old entries of the change log go at one write in so many."""
 
 
 class Conflict(Exception):
@@ -156,7 +160,13 @@ class Transaction(View):
         if self._touched:
             entries = [{"revision": revision, "key": key} for key in sorted(self._touched)]
             self._connection.execute(insert(changes), entries)
+        if revision % _FORGET_EVERY == 0:
+            self.forget_changes(before=revision - CHANGES_KEPT + 1)
         return revision
+
+    def forget_changes(self, before: int) -> None:
+        """Drop what the change log says of the writes up to number `before`, exclusive."""
+        self._connection.execute(delete(changes).where(changes.c.revision < before))
 
     def _run(self, statement: Any) -> None:
         try:
