@@ -16,7 +16,7 @@ from futago.contract.specs import SpecChanges
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Subnet
-from futago.values import IPv4Network, Role
+from futago.values import IPv4Address, IPv4Network, Role
 from unit.controller.cloud import Cloud
 
 FACTS = NodeFacts(
@@ -107,7 +107,19 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
     assert node.failures == ({"key": "port/x", "message": "no such bridge"},)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"revision": "x"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"revision": "x"}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"revision": 10000000000000000000, "roles": [], "ports_up": [], "failures": []}',
+        b'{"revision": -1, "roles": [], "ports_up": [], "failures": []}',
+    ],
+)
 def test_garbage_is_refused_with_a_reason(cloud: Cloud, body: bytes) -> None:
     credential = cloud.node("net1", "l3")
 
@@ -156,3 +168,49 @@ def test_a_router_that_cannot_be_placed_keeps_no_node_out(tmp_path: Path) -> Non
     with cloud.database.read() as view:
         placed = {(replica.router_id, replica.node) for replica in view.find(Replica)}
     assert placed == {("a", "net1"), ("b", "net1"), ("b", "net2")}
+
+
+@pytest.mark.parametrize(
+    "query", ["since=nan", "since=1.5", "since=-5", "since=1e400", f"since={10**19}", "wait=nan", "wait=inf", "wait=x"]
+)
+def test_a_poll_that_makes_no_sense_is_refused(cloud: Cloud, query: str) -> None:
+    credential = cloud.node("net1", "l3")
+
+    async def talk() -> httpx.Response:
+        async with client(cloud, credential) as member:
+            return await member.get(f"/nodes/net1/specs?{query}")
+
+    answer = asyncio.run(talk())
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["error"]["message"]
+
+
+def test_bodies_names_and_facts_have_bounds_and_a_name_is_given_once(cloud: Cloud) -> None:
+    credential = cloud.node("net1", "l3")
+    nowhere = encode(replace(FACTS, tunnel_address=IPv4Address("127.0.0.1")))
+
+    async def talk() -> list[int]:
+        async with client(cloud, "the-token") as joining, client(cloud, credential) as member:
+            return [
+                (await member.post("/nodes/net1/report", content=b" " * (16 * 1024 * 1024 + 1))).status_code,
+                (await member.put("/nodes/net1", content=nowhere)).status_code,
+                (await joining.post("/nodes/a%20b/join")).status_code,
+                (await joining.post("/nodes/net1/join")).status_code,
+            ]
+
+    assert asyncio.run(talk()) == [413, 400, 400, 409]
+
+
+def test_a_node_sends_the_origin_back_and_hears_nothing_twice(cloud: Cloud) -> None:
+    credential = cloud.node("net1", "l3")
+
+    async def talk() -> list[bool]:
+        async with client(cloud, credential) as member:
+            first = decode((await member.get("/nodes/net1/specs")).content, SpecChanges)
+            answers = [
+                await member.get(f"/nodes/net1/specs?since={first.revision}&origin={origin}")
+                for origin in (first.origin, "another", "")
+            ]
+            return [decode(answer.content, SpecChanges).complete for answer in answers]
+
+    assert asyncio.run(talk()) == [False, True, True]

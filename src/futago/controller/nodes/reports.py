@@ -52,9 +52,10 @@ def _roles(replicas: list[Replica], report: Report) -> Iterator[tuple[Replica, R
 
 
 def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> Iterator[tuple[Port, Port]]:
-    """A bound port is as its node says; a router's leg is as the node says on which the router is active."""
+    """A bound port is as its node says; a router's leg is as that one of the router's nodes says where it is active."""
     up = frozenset(report.ports_up)
-    active = [said.router_id for said in report.roles if said.role is Role.ACTIVE]
+    said = {role.router_id: role.role for role in report.roles}
+    active = [replica.router_id for replica in replicas if said.get(replica.router_id) is Role.ACTIVE]
     alone = [replica.router_id for replica in replicas if replica.ha_port_id is None]
     bound = view.find(Port, host_id=name)
     legs = view.find(Port, device_id=[*active, *alone], device_owner=ROUTER_OWNERS, host_id="")

@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+from futago.controller.agent_types import DHCP, L3
 from futago.controller.resources import dhcp, errors, ha, lookup
 from futago.controller.resources import router as routers
-from futago.controller.resources.agent import AGENTS, DHCP, L3, Agent, alive, everyone
+from futago.controller.resources.agent import AGENTS, Agent, alive, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.router import ROUTERS

@@ -7,6 +7,7 @@ import structlog
 
 from futago.config import ControllerConfig
 from futago.controller import schedule
+from futago.controller.agent_types import DHCP
 from futago.controller.resources import errors
 from futago.controller.resources.ha import living_nodes
 from futago.controller.resources.service_ports import add_port, give_address, remove_port
@@ -28,7 +29,7 @@ def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
     placed = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
     missing = config.dhcp_agents_per_network - len(placed)
     if missing > 0:
-        nodes = [node for node in living_nodes(txn, config, "DHCP agent", "dhcp") if node not in placed]
+        nodes = [node for node in living_nodes(txn, config, DHCP) if node not in placed]
         carried: dict[str, int] = {}
         for replica in txn.find(DhcpReplica):
             carried[replica.node] = carried.get(replica.node, 0) + 1

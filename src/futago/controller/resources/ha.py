@@ -3,7 +3,6 @@
 Everything happens in the caller's transaction, so eight routers created at once give one HA network and eight VRIDs.
 """
 
-import time
 import uuid
 from collections.abc import Sequence
 from typing import Final
@@ -13,7 +12,9 @@ from msgspec.structs import replace
 
 from futago.config import ControllerConfig, Profile
 from futago.controller import allocate, schedule
+from futago.controller.agent_types import L3, ROLES
 from futago.controller.resources import errors
+from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
@@ -35,7 +36,7 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
         ha_network, vrid = _ha_network(txn, config, router.project_id)
         router = txn.replace(router, replace(router, ha_network_id=ha_network.network_id, vrid=vrid))
     wanted = config.max_l3_agents_per_router if router.ha else 1
-    nodes = living_nodes(txn, config, "L3 agent", "l3")
+    nodes = living_nodes(txn, config, L3)
     if router.ha:
         _check_enough(txn, config, nodes)
     for node in _chosen(txn, router, nodes, wanted):
@@ -93,15 +94,14 @@ def withdraw(txn: Transaction, router: Router) -> None:
         _remove_ha_network(txn, router.ha_network_id)
 
 
-def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str, role: str) -> list[str]:
-    """The names of the nodes that have `role`, report, and are not disabled."""
-    oldest = time.time() - config.agent_down_time
+def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str) -> list[str]:
+    """The names of the nodes that show as an agent of this type, report, and are not disabled."""
     return [
         node.name
         for node in txn.find(Node)
         if node.facts is not None
-        and role in node.facts.roles
-        and node.heartbeat_at >= oldest
+        and ROLES[agent_type] in node.facts.roles
+        and alive(config, node)
         and node.admin_state_up.get(agent_type, True)
     ]
 
