@@ -1,7 +1,8 @@
 """Gathers the rows around one object for planning: a bounded number of statements each."""
 
-from futago.config import ControllerConfig
+from futago.config import ControllerConfig, Profile
 from futago.contract.specs import Spec
+from futago.controller import schedule
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.port import plan_port
@@ -33,6 +34,7 @@ def settings(config: ControllerConfig) -> Settings:
         vrrp_version=vrrp.version,
         advert_interval=vrrp.advert_interval,
         password=vrrp.password,
+        priority=schedule.SEED_PRIORITY if config.profile is Profile.SEED else None,
         dns_domain=config.dns_domain,
         lease_seconds=config.dhcp_lease_duration,
     )

@@ -46,7 +46,7 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
         mtu=leg.mtu,
         address=leg.addresses[0],
         vrid=vrid,
-        priority=replica.priority,
+        priority=replica.priority if settings.priority is None else settings.priority,
         version=settings.vrrp_version,
         advert_interval=settings.advert_interval,
         preempt=False,

@@ -44,7 +44,7 @@ def add_router(writing: Writing, params: Params, body: Any) -> None:
     placed = writing.txn.find(Replica, router_id=router.id)
     if any(replica.node == agent.node.name for replica in placed) or (placed and not router.ha):
         raise errors.RouterHostedByL3Agent(router_id=router.id, agent_id=agent.id)
-    ha.add_replica(writing.txn, writing.config, router, agent.node.name)
+    ha.add_replica(writing.txn, router, agent.node.name)
 
 
 def remove_router(writing: Writing, params: Params, _body: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from futago.config import ControllerConfig, Profile
+from futago.config import ControllerConfig
 from futago.controller import allocate, schedule
 from futago.controller.agent_types import L3, ROLES
 from futago.controller.resources import errors
@@ -40,7 +40,7 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
     if router.ha:
         _check_enough(txn, config, nodes)
     for node in _chosen(txn, router, nodes, wanted):
-        add_replica(txn, config, router, node)
+        add_replica(txn, router, node)
     return router
 
 
@@ -57,19 +57,19 @@ def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
             continue
         try:
             with txn.attempt():
-                add_replica(txn, config, router, node)
+                add_replica(txn, router, node)
         except (errors.ApiError, Conflict) as error:
             _log.warning("router not placed", router=router.id, node=node, error=str(error))
 
 
-def add_replica(txn: Transaction, config: ControllerConfig, router: Router, node: str) -> Replica:
-    """Put `router` on `node` too, after the replicas that it has."""
-    rank = txn.count(Replica, router_id=router.id)
+def add_replica(txn: Transaction, router: Router, node: str) -> Replica:
+    """Put `router` on `node` too, at the lowest free rank."""
+    taken = {replica.priority for replica in txn.find(Replica, router_id=router.id)}
     replica = Replica(
         router_id=router.id,
         node=node,
         ha_port_id=_add_ha_port(txn, router, node).id if router.ha else None,
-        priority=schedule.priority(rank, equal=config.profile is Profile.SEED),
+        priority=schedule.free_priority(taken),
     )
     return txn.add(replica)
 
