@@ -27,8 +27,9 @@ def default_pools(cidr: IPv4Network, gateway: IPv4Address | None) -> tuple[Pool,
     whole = hosts(cidr)
     if gateway is None or not whole.start <= gateway <= whole.end:
         return (whole,)
-    halves = (Pool(whole.start, gateway - 1), Pool(gateway + 1, whole.end))
-    return tuple(pool for pool in halves if pool.start <= pool.end)
+    below = (Pool(whole.start, gateway - 1),) if whole.start < gateway else ()
+    above = (Pool(gateway + 1, whole.end),) if gateway < whole.end else ()
+    return (*below, *above)
 
 
 def first_free(pools: Iterable[Pool], taken: Collection[IPv4Address]) -> IPv4Address | None:
@@ -50,7 +51,4 @@ def vrid(taken: Collection[int]) -> int | None:
 
 def _addresses(pools: Iterable[Pool]) -> Iterator[IPv4Address]:
     for pool in sorted(pools, key=lambda pool: pool.start):
-        address = pool.start
-        while address <= pool.end:
-            yield address
-            address += 1
+        yield from map(IPv4Address, range(int(pool.start), int(pool.end) + 1))
