@@ -99,7 +99,10 @@ class Link:
             joined = decode(answer, _Joined)
         except BadMessage as error:
             raise LinkDown(str(error)) from error
-        await asyncio.to_thread(self._state.save_credential, joined.credential)
+        try:
+            await asyncio.to_thread(self._state.save_credential, joined.credential)
+        except OSError as error:
+            raise LinkDown(f"this node's credential cannot be kept: {error}") from error
         _log.info("joined", controller=self._url(), node=self._config.name)
 
     async def _poll(self, specs: NodeSpecs) -> NodeSpecs:

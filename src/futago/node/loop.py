@@ -29,6 +29,9 @@ from futago.vrrp.config import VirtualRouterConfig
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
 
+SAVE_AGAIN_SECONDS: Final = 2.0
+"""How long after a failed write to the disk the next one is tried."""
+
 _log = structlog.get_logger()
 
 
@@ -70,6 +73,7 @@ class Loop:
         self._reached = 0
         self._wanted = HostState()
         self._refused: str = ""
+        self._unsaved: dict[str, str] = {}
         self._logged: dict[Key, str] = {}
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -151,8 +155,13 @@ class Loop:
             await self._host.elections.configure(self._wanted.elections, self._wired)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
-        self._retry_at = self._host.reconciler.retry_at()
+        self._retry_at = self._next_retry()
         self._log_failures()
+
+    def _next_retry(self) -> float | None:
+        again = self._host.reconciler.retry_at()
+        save_at = time.monotonic() + SAVE_AGAIN_SECONDS
+        return min(save_at, again or save_at) if self._unsaved else again
 
     def _put(self, specs: NodeSpecs | None) -> bool:
         """Put all that is wanted; False if the local VLANs cannot be known yet."""
@@ -173,17 +182,25 @@ class Loop:
     def _finish(self, specs: NodeSpecs) -> None:
         """Remove what is not wanted, which nobody can know before the specs were known as a whole; keep the specs."""
         self._host.reconciler.remove(self._wanted)
-        self._state.save_specs(specs)
+        self._save("specs", lambda: self._state.save_specs(specs))
 
     def _allocate(self, specs: NodeSpecs) -> dict[str, Vlan]:
         if self._vlans is None:
             self._vlans = self._state.vlans()
         before = LocalVlans(vlans=dict(self._host.vlans_in_use())) if self._vlans is None else self._vlans
         vlans = allocate_vlans(before, networks_of(specs), time.time(), self._vlans_in_use(before))
-        if vlans != self._vlans:
-            self._state.save_vlans(vlans)
-            self._vlans = vlans
+        self._vlans = vlans
+        self._save("vlans", lambda: self._state.save_vlans(vlans))
         return vlans.vlans
+
+    def _save(self, what: str, write: Callable[[], None]) -> None:
+        """Keep something on disk; a disk that takes nothing is a failure of the host, and holds up nothing."""
+        try:
+            write()
+        except OSError as error:
+            self._unsaved[what] = f"{what} not kept on disk: {error}"
+        else:
+            self._unsaved.pop(what, None)
 
     def _vlans_in_use(self, before: LocalVlans) -> set[Vlan]:
         """The VLANs that ports have; and the freed ones, while the flows of their networks may be there."""
@@ -217,7 +234,8 @@ class Loop:
 
     def _failures(self) -> dict[Key, str]:
         failures = self._host.elections.failures | self._host.reconciler.failures()
-        return failures | ({HOST: self._refused} if self._refused else {})
+        own = self._refused or "; ".join(self._unsaved.values())
+        return failures | ({HOST: own} if own else {})
 
     def _log_failures(self) -> None:
         """A failure is logged when it comes and when it goes, not each time that it is met."""

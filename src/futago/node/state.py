@@ -24,6 +24,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._saved_specs: NodeSpecs | None = None
+        self._saved_vlans: LocalVlans | None = None
 
     def specs(self) -> NodeSpecs | None:
         """The last specs, or None if there are none that can be read."""
@@ -37,10 +38,13 @@ class StateDirectory:
 
     def vlans(self) -> LocalVlans | None:
         """The local VLANs, or None if they are not known here."""
-        return self._read("vlans.json", LocalVlans)
+        self._saved_vlans = self._read("vlans.json", LocalVlans)
+        return self._saved_vlans
 
     def save_vlans(self, vlans: LocalVlans) -> None:
-        self._write("vlans.json", encode(vlans))
+        if vlans != self._saved_vlans:
+            self._write("vlans.json", encode(vlans))
+            self._saved_vlans = vlans
 
     def credential(self) -> str:
         """What the controller knows this node by; "" before it has joined."""

@@ -1,8 +1,9 @@
 """The passes of the loop, with an engine and drivers that keep what they are told."""
 
 import asyncio
+import errno
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from msgspec.structs import replace
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.vrrpd import Elections
 from futago.node.host import (
+    HOST,
     Bridge,
     Dnsmasq,
     Element,
@@ -55,7 +57,14 @@ class FakeMachine:
         return {}
 
 
-def agent(path: Path, engine: FakeEngine, machine: FakeMachine | None = None, place: Place = PLACE) -> Loop:
+def agent(
+    path: Path,
+    engine: FakeEngine,
+    machine: FakeMachine | None = None,
+    *,
+    place: Place = PLACE,
+    state: StateDirectory | None = None,
+) -> Loop:
     """The loop of an agent that has just started."""
     host = Host(
         place=place,
@@ -64,7 +73,7 @@ def agent(path: Path, engine: FakeEngine, machine: FakeMachine | None = None, pl
         vlans_in_use=set,
         switch_stages=("everything",),
     )
-    return Loop(host, StateDirectory(path / "state"), resync_seconds=30.0, heartbeat_seconds=2.0)
+    return Loop(host, state or StateDirectory(path / "state"), resync_seconds=30.0, heartbeat_seconds=2.0)
 
 
 def one_pass(loop: Loop, specs: NodeSpecs | None = None) -> None:
@@ -120,7 +129,49 @@ def test_a_router_is_elected_for_though_something_that_it_does_not_need_is_refus
     engine, machine = FakeEngine(), FakeMachine()
     machine.refuse = {key}
     two = replace(PLACE, bridge_mappings={"external1": "br-ex1", "external2": "br-ex2"})
-    loop = agent(tmp_path, engine, machine, two)
+    loop = agent(tmp_path, engine, machine, place=two)
     one_pass(loop, specs_of([*gateway_node(ha=True), port()]))
     assert list(engine.routers) == [CONFIG.name]
     assert list(loop.report().failures) != []
+
+
+class FullDisk(StateDirectory):
+    """Takes nothing until there is room."""
+
+    room = False
+
+    def _write(self, name: str, data: bytes) -> None:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device", name)
+        super()._write(name, data)
+
+
+def test_a_full_disk_is_a_failure_of_the_host_and_holds_up_nothing(tmp_path: Path) -> None:
+    engine, disk = FakeEngine(), FullDisk(tmp_path)
+    loop = agent(tmp_path, engine, state=disk)
+    one_pass(loop, SPECS)
+    assert list(engine.routers) == [CONFIG.name]
+    assert loop.report().revision == SPECS.revision
+    assert [failure.key for failure in loop.report().failures] == [HOST]
+    assert "No space left" in loop.report().failures[0].message
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_there_is_room(tmp_path: Path) -> None:
+    disk = FullDisk(tmp_path)
+    loop = agent(tmp_path, FakeEngine(), state=disk)
+    one_pass(loop, SPECS)
+    disk.room = True
+    asyncio.run(until(loop, lambda: loop.report().failures == ()))
+    after = StateDirectory(tmp_path)
+    assert after.specs() == SPECS
+    assert after.vlans() is not None
+
+
+async def until(loop: Loop, condition: Callable[[], bool]) -> None:
+    """Let the loop run until something is so."""
+    running = asyncio.ensure_future(loop.run())
+    async with asyncio.timeout(20):
+        while not condition():
+            assert not running.done()
+            await asyncio.sleep(0.01)
+    running.cancel()
