@@ -87,7 +87,7 @@ def wait_for_silence(lab: Lab, vm: str, gateway: str, seconds: float = 60) -> No
     instance = lab.instances[vm]
     script = (
         "n=0; while [ $n -lt 3 ]; do ip neigh flush dev eth0; n=$((n+1)); "
-        'ping -n -c 1 -W 0.3 "$1" > /dev/null 2>&1 && n=0; done'
+        'ping -n -c 1 -W 0.3 "$1" > /dev/null 2>&1 && n=0; done; true'
     )
     lab.exec(instance.host, ["sh", "-c", script, "try", gateway], netns=instance.netns, timeout=seconds)
 
