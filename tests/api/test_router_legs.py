@@ -71,3 +71,22 @@ def test_a_router_is_in_use_by_a_leg_even_without_addresses(
         for fixed_ip in txn.find(FixedIp, port_id=moving["port_id"]):
             txn.remove(fixed_ip)
     member.refused("DELETE", f"/v2.0/routers/{moving['router']['id']}", None, 409, "RouterInUse")
+
+
+def test_what_the_service_places_is_not_bound_by_hand(admin: Client, moving: dict[str, Any]) -> None:
+    for port in admin.get("/v2.0/ports")["ports"]:
+        path, elsewhere = f"/v2.0/ports/{port['id']}", {"port": {"binding:host_id": "elsewhere"}}
+        admin.refused("PUT", path, elsewhere, 409, "UnsupportedPortDeviceOwner", "Operation update")
+        admin.put(path, {"port": {"binding:host_id": port["binding:host_id"]}})
+    instance = f"/v2.0/ports/{admin.port(moving['network'])['id']}"
+    assert admin.put(instance, {"port": {"binding:host_id": "elsewhere"}})["port"]["binding:host_id"] == "elsewhere"
+
+
+def test_a_binding_names_the_datapath_of_its_node(admin: Client, moving: dict[str, Any]) -> None:
+    bound = {host: admin.port(moving["network"], **{"binding:host_id": host}) for host in ("net1", "elsewhere", "")}
+    details = {host: port["binding:vif_details"] for host, port in bound.items()}
+    assert details[""] == {}
+    assert {host: details[host]["datapath_type"] for host in ("net1", "elsewhere")} == {
+        "net1": "netdev",
+        "elsewhere": "system",
+    }

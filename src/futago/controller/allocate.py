@@ -7,6 +7,8 @@ from futago.controller.store.rows import Pool
 from futago.values import MAX_VRID, IPv4Address, IPv4Network, Mac
 
 _MAC_PREFIX: Final = "fa:16:3e"
+VXLAN_OVERHEAD: Final = 50
+"""What a tunnel adds to a packet: outer Ethernet, IPv4, UDP and VXLAN headers."""
 _SMALL_PREFIX: Final = 31
 """From /31 on, a network has no addresses set apart (RFC 3021)."""
 

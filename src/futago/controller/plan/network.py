@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
+from futago.controller import device_owners
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
 from futago.values import IPv4Interface
@@ -69,7 +70,7 @@ def _subnet(subnet: Subnet) -> DhcpSubnet:
 
 def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...]:
     """A lease for every address but the DHCP servers' own, in the order of addresses."""
-    ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != "network:dhcp"}
+    ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != device_owners.DHCP}
     leased = [ip for ip in view.fixed_ips if ip.port_id in ports and ip.subnet_id in subnets]
     return tuple(
         DhcpHost(

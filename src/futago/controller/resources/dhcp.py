@@ -1,12 +1,11 @@
 """A network's DHCP servers: the nodes that carry them, and a port for each."""
 
 import uuid
-from typing import Final
 
 import structlog
 
 from futago.config import ControllerConfig
-from futago.controller import schedule
+from futago.controller import device_owners, schedule
 from futago.controller.agent_types import DHCP
 from futago.controller.resources import errors
 from futago.controller.resources.ha import living_nodes
@@ -14,7 +13,6 @@ from futago.controller.resources.service_ports import add_port, give_address, re
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import DhcpReplica, FixedIp, Network, Port, Subnet
 
-_OWNER: Final = "network:dhcp"
 _log = structlog.get_logger()
 
 
@@ -63,7 +61,7 @@ def add_replica(txn: Transaction, network_id: str, node: str) -> DhcpReplica:
         txn,
         network=network,
         project_id=network.project_id,
-        device_owner=_OWNER,
+        device_owner=device_owners.DHCP,
         device_id=device_id,
         host_id=node,
     )

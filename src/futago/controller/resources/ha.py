@@ -5,13 +5,12 @@ Everything happens in the caller's transaction, so eight routers created at once
 
 import uuid
 from collections.abc import Sequence
-from typing import Final
 
 import structlog
 from msgspec.structs import replace
 
 from futago.config import ControllerConfig
-from futago.controller import allocate, schedule
+from futago.controller import allocate, device_owners, schedule
 from futago.controller.agent_types import L3, ROLES
 from futago.controller.resources import errors
 from futago.controller.resources.agent import alive
@@ -20,8 +19,6 @@ from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
 from futago.values import NetworkType
 
-_OWNER: Final = "network:router_ha_interface"
-_VXLAN_OVERHEAD: Final = 50
 _log = structlog.get_logger()
 
 
@@ -140,7 +137,7 @@ def _add_ha_port(txn: Transaction, router: Router, node: str) -> Port:
         txn,
         network=network,
         project_id="",
-        device_owner=_OWNER,
+        device_owner=device_owners.HA,
         device_id=router.id,
         host_id=node,
         name=f"HA port project {router.project_id}",
@@ -172,7 +169,7 @@ def _add_ha_network(txn: Transaction, config: ControllerConfig, project_id: str,
             name=f"HA network project {project_id}",
             network_type=NetworkType.VXLAN,
             segmentation_id=vni,
-            mtu=config.global_physnet_mtu - _VXLAN_OVERHEAD,
+            mtu=config.global_physnet_mtu - allocate.VXLAN_OVERHEAD,
         )
     )
     txn.add(Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=vni, network_id=network.id))

@@ -4,11 +4,12 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, lookup, parse
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.port import PORTS
 from futago.controller.resources.router import ROUTERS
-from futago.controller.resources.router_legs import PLAIN, REPLICATED, Leg, check_no_overlap, check_unneeded, legs
+from futago.controller.resources.router_legs import Leg, check_no_overlap, check_unneeded, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.resources.subnet import SUBNETS
 from futago.controller.store.rows import FixedIp, Network, Port, Router, Subnet
@@ -103,7 +104,7 @@ def _adopt(writing: Writing, router: Router, port: Port) -> Port:
 
 
 def _owner(router: Router) -> str:
-    return REPLICATED if router.ha else PLAIN
+    return device_owners.REPLICATED_INTERFACE if router.ha else device_owners.INTERFACE
 
 
 def _leg(router: Router, attached: list[Leg], subnet_id: str | None, port_id: str | None) -> Leg:

@@ -2,18 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.subnet import overlapping
 from futago.controller.store.database import View
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Router, Subnet
-
-GATEWAY: Final = "network:router_gateway"
-PLAIN: Final = "network:router_interface"
-REPLICATED: Final = "network:ha_router_replicated_interface"
-INTERFACES: Final = (PLAIN, REPLICATED)
-"""The owners of ports towards project networks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +21,12 @@ class Leg:
     @property
     def gateway(self) -> bool:
         """Whether it leads outside."""
-        return self.port.device_owner == GATEWAY
+        return self.port.device_owner == device_owners.GATEWAY
 
 
 def legs(view: View, router: Router) -> list[Leg]:
     """All addresses of `router` but those on its HA network."""
-    ports = {port.id: port for port in view.find(Port, device_id=router.id, device_owner=(*INTERFACES, GATEWAY))}
+    ports = {port.id: port for port in view.find(Port, device_id=router.id, device_owner=device_owners.LEGS)}
     addresses = lookup.among(view, FixedIp, "port_id", list(ports))
     subnets = {row.id: row for row in lookup.among(view, Subnet, "id", {item.subnet_id for item in addresses})}
     return [Leg(ports[item.port_id], item, subnets[item.subnet_id]) for item in addresses]
@@ -55,7 +49,7 @@ def check_moved(view: View, router: Router, port: Port, left: Collection[Subnet]
     for subnet in subnets.values():
         check_no_overlap(others, subnet)
     for subnet in left:
-        if subnet.id not in subnets and port.device_owner != GATEWAY:
+        if subnet.id not in subnets and port.device_owner != device_owners.GATEWAY:
             check_unneeded(view, router, subnet)
 
 

@@ -1,4 +1,4 @@
-"""The store: `read()` sees one consistent state, `write()` is one transaction and one revision.
+"""The store: `read()` looks, `write()` is one transaction and one revision.
 
 A write ends by taking the next revision from a one-row counter and noting in the change log which keys it touched;
 an exception undoes the change and the number. `note()` is for what no plan depends on (heartbeats): it is as durable,
@@ -45,7 +45,7 @@ def now_text() -> str:
 
 
 class View:
-    """One consistent state of the store."""
+    """What a transaction sees: on SQLite one state, elsewhere what the database's isolation level gives."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -201,7 +201,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[View]:
-        """One consistent state."""
+        """A transaction that only looks."""
         with self._engine.begin() as connection:
             yield View(connection)
 
