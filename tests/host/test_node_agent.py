@@ -100,6 +100,25 @@ def test_what_was_unwanted_while_the_agent_was_away_goes_when_it_is_back(node: T
     assert "qrouter" not in node.run("ip netns list")
 
 
+def test_what_is_ours_and_not_wanted_goes_though_nobody_remembers_it(node: ThrowAwayHost) -> None:
+    """A router that has an election now and no gateway; it had neither, and a provider bridge, before a restart."""
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    node.stop_agent()
+    node.write_config(roles='["l3", "dhcp"]', heartbeat_seconds=1.0)
+    (node.state / "specs.json").unlink()
+    node.run(f"ip -n {NETNS} addr add 10.9.9.9/32 dev qr-{QR[:11]}")
+    without = msgspec.structs.replace(router(ha=True), gateway=None, floating_ips=())
+    node.give([*(spec for spec in gateway_node() if not isinstance(spec, RouterSpec)), without], revision=2)
+    node.start_agent()
+    node.wait_for_revision(2)
+    assert "table ip futago" not in node.run(f"ip netns exec {NETNS} nft list tables")
+    assert "192.168.80.1/24" not in node.run(f"ip -n {NETNS} addr")
+    assert "10.9.9.9/32" in node.run(f"ip -n {NETNS} addr")
+    wait_until(lambda: "0xf7a0" not in node.run("ovs-ofctl dump-flows br-ex1"), "no flow of ours is on the bridge")
+    assert "phy-br-ex1" not in node.run("ovs-vsctl show")
+
+
 def test_a_missing_provider_bridge_is_reported_and_holds_up_nothing_else(node: ThrowAwayHost) -> None:
     node.stop_agent()
     node.write_config(

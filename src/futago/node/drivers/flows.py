@@ -11,7 +11,8 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
-from futago.node.drivers.ovsdb import Ovsdb, only
+from futago.node.drivers.ovs import MARK as PORT_MARK
+from futago.node.drivers.ovsdb import Ovsdb, Row, only
 from futago.node.drivers.run import each, run
 from futago.node.host import LEARNED_COOKIE, FlowTable, HostRefused
 
@@ -68,15 +69,22 @@ class FlowDriver:
         self._env = os.environ | {"OVS_RUNDIR": str(ovsdb.run_directory)}
 
     def read(self, wanted: Collection[FlowTable]) -> dict[str, FlowTable]:
-        """Each bridge's wanted flows that are there, and its surplus ones by their cookies."""
-        bridges = {row["name"] for row in self._ovsdb.table("Bridge").values()}
-        return {table.key: self._read(table) for table in wanted if table.bridge in bridges}
+        """Each bridge's wanted flows that are there, and its surplus ones by their cookies; other bridges' if any."""
+        tables = {table.bridge: table for table in wanted}
+        bridges = self._ovsdb.table("Bridge").values()
+        found = {row["name"]: self._read(tables[row["name"]]) for row in bridges if row["name"] in tables}
+        # Where our ports are still on a bridge the flows keep it apart from the others: the ports go first.
+        left = [row["name"] for row in bridges if row["name"] not in tables and not self._has_port_of_ours(row)]
+        found |= {name: table for name in left if (table := self._read(FlowTable(bridge=name, flows=()))).flows}
+        return {table.key: table for table in found.values()}
 
     def put(self, tables: Sequence[FlowTable]) -> dict[str, str]:
         return each(tables, self._put)
 
     def remove(self, tables: Sequence[FlowTable]) -> dict[str, str]:
-        return each(tables, lambda table: self._put(FlowTable(bridge=table.bridge, flows=(), learned=())))
+        bridges = {row["name"] for row in self._ovsdb.table("Bridge").values()}
+        there = [table for table in tables if table.bridge in bridges]
+        return each(there, lambda table: self._put(FlowTable(bridge=table.bridge, flows=(), learned=())))
 
     def _read(self, wanted: FlowTable) -> FlowTable:
         try:
@@ -121,6 +129,10 @@ class FlowDriver:
         # A flow that teaches another names that one's cookie too, later in its line.
         lines = (_COOKIE.search(line) for line in dump.splitlines())
         return {int(match[1], 16) for match in lines if match is not None}
+
+    def _has_port_of_ours(self, bridge: Row) -> bool:
+        ports = self._ovsdb.table("Port")
+        return any(ports[uuid]["external_ids"].get(PORT_MARK) == "port" for uuid in bridge["ports"] if uuid in ports)
 
     def _stale_vlans(self, wanted: FlowTable) -> set[int]:
         """The VLANs of which flows were learned that lead into another network than the one they stand for."""
