@@ -59,7 +59,14 @@ def claim_state(path: Path) -> int:
 
 
 def build(config: ControllerConfig) -> Starlette:
-    """The whole controller as one application. What a first start made stands in `app.state.first_start`."""
+    """The whole controller as one application. What a first start made stands in `app.state.first_start`.
+
+    Raises:
+        BadConfig: settings that contradict each other, or that this version cannot follow.
+
+    """
+    if config.router_distributed:
+        raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     database = open_database(config)
     made = first_start.prepare(database, config)
     identity, identity_routes = build_identity(database, config)
