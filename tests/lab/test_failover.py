@@ -84,7 +84,7 @@ def test_a_router_stays_active_where_it_is_when_the_standby_is_lost(healthy: Clo
 
 
 def test_an_engine_that_died_for_good_leaves_exactly_one_active(healthy: Cloud) -> None:
-    """Its guard withdraws the addresses, the twin takes over, and the API does not repeat the dead engine's last word."""
+    """Its guard withdraws the addresses, the twin takes over, and the API does not repeat its last word."""
     active = healthy.active()
     healthy.lab.kill(active, "vrrpd")
     healthy.eventually("the twin alone is active", lambda: healthy.active() != active)
