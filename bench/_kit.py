@@ -2,7 +2,7 @@
 
 import statistics
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from rich.console import Console
 
 from futago.config import Profile
 from futago.lab import lab as labs
+from futago.lab.errors import LabError
 from futago.lab.lab import Lab
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -32,3 +33,14 @@ def lab(profile: Profile) -> Iterator[Lab]:
 def spread(values: Sequence[float]) -> tuple[str, str, str]:
     """Minimum, median, maximum."""
     return tuple(f"{value:.2f}" for value in (min(values), statistics.median(values), max(values)))  # type: ignore[return-value]
+
+
+def run(main: Callable[[], None]) -> None:
+    """Measure; Ctrl-C, and what is not a bug, end it in one line."""
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        raise SystemExit(130) from None
+    except LabError as error:
+        raise SystemExit(f"bench: {error}") from error

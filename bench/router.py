@@ -15,6 +15,7 @@ from futago.lab.lab import Lab
 def one_round(lab: Lab, subnet: str) -> tuple[float, float]:
     """Make a router, join it to the network; seconds until the gateway answers, and until the API says active."""
     api = lab.api()
+    looks.wait_for_silence(lab, "vm", walkthrough.GATEWAY)
     router = walkthrough.router(api)["id"]
     api.add_interface(router, subnet)
     began = time.monotonic()
@@ -45,4 +46,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _kit.run(main)

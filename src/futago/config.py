@@ -4,11 +4,13 @@ A file is TOML; a key that is not declared here stops the start, with its name. 
 Neutron names and meanings.
 """
 
+import difflib
+import re
 import socket
 import tomllib
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -36,6 +38,14 @@ class Profile(StrEnum):
     """VRRPv3, adverts each 300 ms, a preferred node for each router."""
     SEED = "seed"
     """As Neutron's keepalived with `ha_vrrp_auth_type = PASS`: VRRPv2, every 2 s, priority 50 everywhere."""
+
+
+class NodeRole(StrEnum):
+    """What a node does beside the switching of its own ports."""
+
+    L3 = "l3"
+    """It hosts replicas of routers."""
+    DHCP = "dhcp"
 
 
 class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -100,8 +110,8 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The controller's join token: with it a node gets its own credential the first time, and needs it no more."""
     name: str = msgspec.field(default_factory=socket.gethostname)
     """The host name under which the node shows in the API (Neutron's `host`)."""
-    roles: tuple[str, ...] = ()
-    """Of "l3" and "dhcp"; a compute node has none."""
+    roles: tuple[NodeRole, ...] = ()
+    """A compute node has none."""
     state_path: Path = Path("/var/lib/futago/node")
     """The node's credential and its last specs."""
     local_ip: IPv4Address | None = None
@@ -112,7 +122,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
     ovsdb_connection: str = "unix:/run/openvswitch/db.sock"
-    datapath_type: str = "auto"
+    datapath_type: Literal["system", "netdev", "auto"] = "auto"
     """"system", "netdev", or "auto": system where the kernel has it."""
     vrrpd_socket: Path = VRRPD_SOCKET
     heartbeat_seconds: float = 2.0
@@ -144,11 +154,36 @@ def parse(data: dict[str, Any], kind: type[C], origin: str) -> C:
         BadConfig: an unknown or ill-typed key.
 
     """
+    unknown = [_unknown_key(key, kind.__struct_fields__) for key in data if key not in kind.__struct_fields__]
+    if unknown:
+        raise BadConfig(f"{origin}: {'; '.join(unknown)}. Known keys: {', '.join(sorted(kind.__struct_fields__))}")
     try:
         return msgspec.convert(data, kind, dec_hook=_decode_hook)
     except (msgspec.ValidationError, ValueError) as error:
-        known = ", ".join(sorted(kind.__struct_fields__))
-        raise BadConfig(f"{origin}: {error}. Known keys: {known}") from error
+        raise BadConfig(f"{origin}: {error}{_cure(str(error), kind)}") from error
+
+
+def _unknown_key(key: str, known: tuple[str, ...]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"there is no key `{key}`" + (f"; do you mean `{near[0]}`?" if near else "")
+
+
+def _cure(problem: str, kind: type) -> str:
+    """What is allowed, where that is a few words; where to see an example, if something is missing."""
+    if "missing required field" in problem:
+        return f"; see `futago {_program(kind)} --help` for an example"
+    key = re.search(r"`\$\.(\w+)", problem)
+    allowed = _choices(get_type_hints(kind)[key[1]]) if key and "Invalid enum value" in problem else []
+    return f"; allowed: {', '.join(allowed)}" if allowed else ""
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The words that a value of this type may be."""
+    if isinstance(annotation, str):
+        return [annotation]
+    if isinstance(annotation, type) and issubclass(annotation, StrEnum):
+        return [item.value for item in annotation]
+    return [word for part in get_args(annotation) for word in _choices(part)]
 
 
 def _decode_hook(kind: type, value: Any) -> Any:

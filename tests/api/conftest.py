@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from api_kit import ADMIN, Client, Tokens
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
+from futago.controller.agent_types import AGENT_TYPES
 from futago.controller.api.app import build_api
-from futago.controller.nodes.membership import AGENT_TYPES
 from futago.controller.store.database import Database, now_text
 from futago.controller.store.rows import Node
 from futago.values import IPv4Address

@@ -157,3 +157,20 @@ def test_what_a_node_says_of_itself_is_not_changed_here(
     path = f"/v2.0/agents/{_agent(admin, 'L3 agent')['id']}"
     words = f"Cannot update read-only attribute {attribute}"
     admin.refused("PUT", path, {"agent": {attribute: "x"}}, 400, "HTTPBadRequest", words)
+
+
+def test_a_small_subnet_has_as_many_dhcp_servers_as_fit(
+    admin: Client, member: Client, two_network_nodes: tuple[str, str]
+) -> None:
+    """A /30 has two hosts: the gateway and one server; the second subnet is served by both nodes."""
+    network = member.network(name="n")
+    subnet = member.subnet(network, "10.0.0.0/30")
+    (port,) = admin.get("/v2.0/ports?device_owner=network:dhcp")["ports"]
+    assert [fixed_ip["ip_address"] for fixed_ip in port["fixed_ips"]] == ["10.0.0.2"]
+    assert len(admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]) == 1
+    member.put(f"/v2.0/subnets/{subnet['id']}", {"subnet": {"name": "renamed"}})
+    other = next(host for host in two_network_nodes if host != port["binding:host_id"])
+    path = f"/v2.0/agents/{_agent(admin, 'DHCP agent', other)['id']}/dhcp-networks"
+    admin.refused("POST", path, {"network_id": network["id"]}, 409, "IpAddressGenerationFailure")
+    member.subnet(network, "10.0.1.0/24")
+    assert len(admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]) == 2

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.app import build_identity
@@ -111,6 +112,8 @@ def test_a_token_from_a_token_lives_no_longer(cloud: Cloud) -> None:
     ("body", "says"),
     [
         (b"{", "not JSON"),
+        (b"[" * 100_000, "not JSON"),
+        (b'{"auth": "\xff"}', "not JSON"),
         (b"[]", "'auth'"),
         (b'{"auth": {}}', "identity"),
         (b'{"auth": {"identity": {"methods": ["password"]}}}', "'password'"),
@@ -122,6 +125,21 @@ def test_a_malformed_login_is_400_and_says_what_is_wrong(cloud: Cloud, body: byt
     answer = cloud.http.post(TOKENS, content=body)
     assert error(answer) == (400, "Bad Request")
     assert says in answer.json()["error"]["message"]
+
+
+def test_what_nobody_has_foreseen_is_500_in_keystones_form_and_logged_once(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_identity: Identity, _request: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Identity, "session", broken)
+    with capture_logs() as logs:
+        answer = cloud.http.get("/identity/v3/users", headers={"X-Auth-Token": "any"})
+    assert error(answer) == (500, "Internal Server Error")
+    assert [(entry["event"], entry["log_level"], entry["exc_info"]) for entry in logs] == [
+        ("request failed", "error", True)
+    ]
 
 
 @pytest.mark.parametrize("token", [None, "", "gAAAAA", "ü", "x" * 5000])

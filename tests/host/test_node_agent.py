@@ -9,7 +9,9 @@ import pytest
 
 from futago.contract.codec import decode
 from futago.contract.report import NodeFacts
-from futago.contract.specs import DhcpHost, DhcpSpec, RouterSpec
+from futago.contract.specs import DhcpHost, DhcpSpec, PeerSpec, RouterSpec
+from futago.node.features.switching import tunnel_name
+from futago.node.host import LEARNED_COOKIE
 from futago.values import IPv4Address, Mac, NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import (
@@ -18,6 +20,8 @@ from host.node_specs import (
     HA_NET,
     INSIDE,
     NETNS,
+    OUTSIDE,
+    PEER_VM,
     QG,
     QR,
     VM,
@@ -94,6 +98,25 @@ def test_what_was_unwanted_while_the_agent_was_away_goes_when_it_is_back(node: T
     node.start_agent()
     node.wait_for_revision(2)
     assert "qrouter" not in node.run("ip netns list")
+
+
+def test_what_is_ours_and_not_wanted_goes_though_nobody_remembers_it(node: ThrowAwayHost) -> None:
+    """A router that has an election now and no gateway; it had neither, and a provider bridge, before a restart."""
+    node.give(gateway_node(), revision=1)
+    node.wait_for_revision(1)
+    node.stop_agent()
+    node.write_config(roles='["l3", "dhcp"]', heartbeat_seconds=1.0)
+    (node.state / "specs.json").unlink()
+    node.run(f"ip -n {NETNS} addr add 10.9.9.9/32 dev qr-{QR[:11]}")
+    without = msgspec.structs.replace(router(ha=True), gateway=None, floating_ips=())
+    node.give([*(spec for spec in gateway_node() if not isinstance(spec, RouterSpec)), without], revision=2)
+    node.start_agent()
+    node.wait_for_revision(2)
+    assert "table ip futago" not in node.run(f"ip netns exec {NETNS} nft list tables")
+    assert "192.168.80.1/24" not in node.run(f"ip -n {NETNS} addr")
+    assert "10.9.9.9/32" in node.run(f"ip -n {NETNS} addr")
+    wait_until(lambda: "0xf7a0" not in node.run("ovs-ofctl dump-flows br-ex1"), "no flow of ours is on the bridge")
+    assert "phy-br-ex1" not in node.run("ovs-vsctl show")
 
 
 def test_a_missing_provider_bridge_is_reported_and_holds_up_nothing_else(node: ThrowAwayHost) -> None:
@@ -219,6 +242,35 @@ def test_a_router_is_elected_for_once_it_is_wired_and_its_role_is_reported(node:
     addresses = json.loads(node.run(f"ip -n {NETNS} -j addr"))
     found = {one["local"] for link in addresses for one in link["addr_info"] if link["ifname"] != "lo"}
     assert found == {"169.254.192.1", "192.168.80.1", "10.0.80.101", "10.0.80.110"}
+
+
+def test_a_peer_that_the_switch_refuses_holds_up_no_election_and_no_other_peer(node: ThrowAwayHost) -> None:
+    node.run(VRRPD.format(state=node.state))
+    bad = PeerSpec(node="bad", tunnel_address=IPv4Address("224.0.0.5"))
+    inside = network(INSIDE, NetworkType.VXLAN, 1000, "bad", "vm")
+    others = [spec for spec in gateway_node(ha=True) if spec.key != inside.key]
+    node.give([bad, inside, *others], revision=1)
+    wait_until(lambda: roles(node) == [Role.ACTIVE], "it is active")
+    assert [failure.key for failure in node.last_report().failures] == [bad.key]
+    floods = node.run("ovs-ofctl -O OpenFlow14 --names --no-stats dump-flows br-tun table=22,dl_vlan=1")
+    assert re.findall(r"output:\"?(\S+?)\"?$", floods.strip()) == [tunnel_name("vxlan", PEER_VM.tunnel_address)]
+
+
+def test_a_network_does_not_get_the_vlan_of_one_that_has_just_gone(node: ThrowAwayHost) -> None:
+    """What was learned of the old one would send the new one's frames into it: to another tenant."""
+    others = [network(HA_NET, NetworkType.VXLAN, 1001), network(OUTSIDE, NetworkType.VXLAN, 1002)]
+    node.give([network(INSIDE, NetworkType.VXLAN, 1000), others[0]], revision=1)
+    node.wait_for_revision(1)
+    for vlan, key in ((1, 1000), (2, 1001)):
+        learned = f"cookie=0x{LEARNED_COOKIE:x},table=20,vlan_tci={vlan}/0xfff,dl_dst=fa:16:3e:00:00:99"
+        node.run(f"ovs-ofctl add-flow br-tun '{learned},actions=load:0->NXM_OF_VLAN_TCI[],load:{key}->NXM_NX_TUN_ID[]'")
+    node.give(others[:1], revision=2)
+    node.wait_for_revision(2)
+    assert re.findall(r"load:(0x\w+)->NXM_NX_TUN_ID", node.run("ovs-ofctl dump-flows br-tun table=20")) == ["0x3e9"]
+    node.give(others, revision=3)
+    node.wait_for_revision(3)
+    tags = re.findall(r"tun_id=(\w+) .*set_field:(\d+)->", node.run("ovs-ofctl -OOpenFlow14 dump-flows br-tun table=4"))
+    assert sorted(tags) == [("0x3e9", "4098"), ("0x3ea", "4099")]
 
 
 def test_a_restart_of_the_agent_changes_no_role(node: ThrowAwayHost) -> None:

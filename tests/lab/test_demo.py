@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from futago.lab import lab as labs
 from futago.lab import namespaces, state
-from futago.lab.demo.story import NAME
+
+NAME = "tests-demo"
+"""Not the name that somebody's own `./run demo --keep` has."""
 
 
 def left_behind() -> list[str]:
@@ -31,7 +34,7 @@ def links_and_addresses() -> str:
 def test_the_demo_ends_well_and_leaves_nothing_behind(profile: str) -> None:
     before = links_and_addresses()
     done = subprocess.run(
-        [sys.executable, "-m", "futago", "demo", "--profile", profile],
+        [sys.executable, "-m", "futago", "demo", "--name", NAME, "--profile", profile],
         check=False,
         capture_output=True,
         text=True,
@@ -47,7 +50,10 @@ def test_the_demo_ends_well_and_leaves_nothing_behind(profile: str) -> None:
 def test_an_interrupted_demo_takes_everything_away() -> None:
     """Ctrl-C in the middle of the building."""
     with subprocess.Popen(
-        [sys.executable, "-m", "futago", "demo"], stdout=subprocess.PIPE, text=True, stderr=subprocess.STDOUT
+        [sys.executable, "-m", "futago", "demo", "--name", NAME],
+        stdout=subprocess.PIPE,
+        text=True,
+        stderr=subprocess.STDOUT,
     ) as demo:
         assert demo.stdout is not None
         seen = ""
@@ -59,6 +65,26 @@ def test_an_interrupted_demo_takes_everything_away() -> None:
         seen += demo.stdout.read()
     assert demo.returncode == 130, seen
     assert left_behind() == []
+
+
+def test_a_demo_leaves_a_lab_alone_that_is_up_already() -> None:
+    """Somebody may be at work in it."""
+    lab = labs.up(NAME, futago=False)
+    try:
+        done = subprocess.run(
+            [sys.executable, "-m", "futago", "demo", "--name", NAME],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert done.returncode == 1
+        assert f"a lab {NAME} is up: " in done.stderr
+        assert f"lab down --name {NAME}` first" in done.stderr
+        assert labs.is_up(NAME)
+        assert lab.exec("net1", ["hostname"]).stdout == "net1\n"
+    finally:
+        labs.down(NAME)
 
 
 def test_the_demo_names_the_cure_to_somebody_who_is_not_root(tmp_path: Path) -> None:

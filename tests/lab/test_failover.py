@@ -81,3 +81,13 @@ def test_a_router_stays_active_where_it_is_when_the_standby_is_lost(healthy: Clo
         ping.wait_for_replies(250, seconds=30)
         assert measure.lost(ping.replies(since)) == ()
     assert healthy.holders() == (active,)
+
+
+def test_an_engine_that_died_for_good_leaves_exactly_one_active(healthy: Cloud) -> None:
+    """Its guard withdraws the addresses, the twin takes over, and the API does not repeat its last word."""
+    active = healthy.active()
+    healthy.lab.kill(active, "vrrpd")
+    healthy.eventually("the twin alone is active", lambda: healthy.active() != active)
+    healthy.eventually("the twin alone has the addresses", lambda: healthy.holders() == (healthy.active(),))
+    states = healthy.lab.agents_of(healthy.router_id)
+    assert sorted(states.values()).count("active") == 1, states

@@ -10,8 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from futago.config import Profile
 from futago.lab import lab as labs
-from futago.lab import namespaces, state
+from futago.lab import namespaces, state, status
 from futago.lab.api import Api, InsideTransport, connect, wait_for
 from futago.lab.errors import CommandFailed, LabError
 from futago.lab.lab import Lab
@@ -134,6 +135,46 @@ def test_an_unknown_host_is_refused_with_the_known_ones(bare: Lab) -> None:
         bare.power_off("net9")
 
 
+def test_a_lab_that_is_up_keeps_its_profile_and_its_powered_off_hosts(bare: Lab) -> None:
+    """`up` never takes anything away that somebody works in."""
+    with pytest.raises(LabError, match=r"is up with the profile default; .*lab down --name tests-bare"):
+        labs.up(NAME, Profile.SEED)
+    bare.power_off("net2")
+    with pytest.raises(LabError, match=r"is up with net2 powered off; .*lab power-on net2"):
+        labs.up(NAME)
+    assert "net1" in bare.powered
+
+
+def test_the_status_names_what_is_off_cut_and_down(bare: Lab) -> None:
+    bare.power_off("net2")
+    bare.cut("net1", "external1")
+    shown = {line.split()[0]: line for line in status.lines(bare)}
+    assert shown["net2"].endswith("off")
+    assert shown["net1"].endswith("!! vrrpd down, !! node down, !! cable to external1 cut")
+    assert "cable" not in shown["ext"] + shown["compute1"]
+    bare.restore("net1", "external1")
+    assert bare.cut_cables("net1") == ()
+
+
+def test_cutting_the_cable_of_a_host_without_power_is_refused(bare: Lab) -> None:
+    bare.power_off("net1")
+    with pytest.raises(LabError, match=r"net1 is powered off; .*lab power-on net1"):
+        bare.cut("net1", "underlay")
+
+
+def test_ctrl_c_while_a_lab_is_built_takes_it_away_in_one_line() -> None:
+    """The same for every verb: no traceback, and the status that a shell gives."""
+    labs.down(NAME)
+    argv = [sys.executable, "-m", "futago", "lab", "up", "--name", NAME]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as building:
+        wait_for("a host is on", lambda: state.up_names().count(NAME), seconds=20)
+        building.send_signal(signal.SIGINT)
+        _, said = building.communicate(timeout=60)
+    assert (building.returncode, said) == (130, "futago: interrupted\n")
+    assert not state.directory(NAME).exists()
+    assert namespaces.find(NAME) == {}
+
+
 def test_a_cable_that_is_not_there_is_refused(bare: Lab) -> None:
     with pytest.raises(LabError, match="compute1 has no cable to external1; it has: underlay"):
         bare.cut("compute1", "external1")
@@ -141,7 +182,7 @@ def test_a_cable_that_is_not_there_is_refused(bare: Lab) -> None:
 
 def test_a_host_without_power_is_refused_with_the_cure(bare: Lab) -> None:
     bare.power_off("ext")
-    with pytest.raises(LabError, match="futago lab power-on ext"):
+    with pytest.raises(LabError, match="lab power-on ext"):
         bare.exec("ext", ["true"])
 
 

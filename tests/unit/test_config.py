@@ -18,11 +18,12 @@ def test_a_file_is_read_and_overrides_stand_on_top(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("listen_prot = 1", "unknown field `listen_prot`.*Known keys: .*listen_port"),
-        ('listen_port = "x"', "Expected `int`"),
-        ('profile = "fast"', "Invalid enum value 'fast'"),
+        ("listen_prot = 1", "no key `listen_prot`; do you mean `listen_port`?.*Known keys: .*listen_port"),
+        ("zzz = 1", r"no key `zzz`\. Known keys: "),
+        ('listen_port = "x"', r"Expected `int`, got `str` - at `\$\.listen_port`$"),
+        ('profile = "fast"', "Invalid enum value 'fast'.*profile.*; allowed: default, seed$"),
         ('l3_ha_net_cidr = "169.254.192.1/18"', "host bits"),
-        ("listen_port = ", "Invalid value"),
+        ("region = 1\nlisten_port = \ntype_drivers = []", "Invalid value .*line 2"),
     ],
 )
 def test_a_mistake_is_named_with_the_file_and_the_key(tmp_path: Path, text: str, says: str) -> None:
@@ -36,3 +37,25 @@ def test_a_mistake_is_named_with_the_file_and_the_key(tmp_path: Path, text: str,
 def test_a_missing_file_is_named_with_the_way_to_an_example(tmp_path: Path) -> None:
     with pytest.raises(BadConfig, match=r"nowhere.toml does not exist; see `futago node --help`"):
         load(tmp_path / "nowhere.toml", NodeConfig)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('roles = ["l3", "dchp"]', "Invalid enum value 'dchp'.*roles.*; allowed: l3, dhcp$"),
+        ('datapath_type = "user"', "Invalid enum value 'user'.*; allowed: .*netdev"),
+    ],
+)
+def test_a_misspelt_word_stops_a_node_with_the_words_that_it_knows(tmp_path: Path, text: str, says: str) -> None:
+    """A role that nobody knows would give a node that silently hosts nothing."""
+    file = tmp_path / "node.toml"
+    file.write_text(f'controller_urls = ["http://c:9696"]\n{text}\n')
+    with pytest.raises(BadConfig, match=says):
+        load(file, NodeConfig)
+
+
+def test_a_node_without_controllers_is_sent_to_an_example(tmp_path: Path) -> None:
+    file = tmp_path / "node.toml"
+    file.write_text("")
+    with pytest.raises(BadConfig, match="missing required field `controller_urls`; see `futago node --help`"):
+        load(file, NodeConfig)

@@ -19,16 +19,17 @@ _EPILOG: Final = """
 [b]Examples[/b]
 
   futago controller
-
   futago controller --listen 127.0.0.1:9696 --state ./state
+  futago controller --config ./controller.toml --profile seed
 
-  futago controller --config /etc/futago/controller.toml --profile seed
+The first start makes the users admin and demo, and writes into the state directory:
+  clouds.yaml, admin-openrc      for `openstack` and other clients
+  admin-password, demo-password
+  join-token                     which nodes need to join
+FUTAGO_ADMIN_PASSWORD presets the password of admin.
 
-The first start makes the users admin and demo and writes clouds.yaml, admin-openrc and join-token (for nodes) into the
-state directory. FUTAGO_ADMIN_PASSWORD presets the password of admin. A configuration file is TOML, for example:
-
+A configuration file is TOML, for example:
   public_url = "http://controller.example.org:9696"
-
   state_path = "/var/lib/futago/controller"
 """
 
@@ -37,6 +38,7 @@ This is the first start. In {state} there are now, readable by you only:
   clouds.yaml     the clouds "futago" (admin) and "futago-demo" (demo)
   admin-openrc    the same for a shell
   admin-password  the password of admin
+  demo-password   the password of demo
   join-token      what a node shows to join: copy it to /etc/futago/join-token there
 Try:
   export OS_CLIENT_CONFIG_FILE={clouds}
@@ -51,13 +53,13 @@ def register(app: typer.Typer) -> None:
 
 def run(
     config: Annotated[
-        str, typer.Option(metavar="FILE", help=f"Settings, in TOML. [default: {CONTROLLER_FILE} if it exists]")
+        str, typer.Option(metavar="FILE", help=f"Settings, in TOML. \\[default: {CONTROLLER_FILE} if it exists]")
     ] = "",
-    listen: Annotated[str, typer.Option(metavar="ADDR:PORT", help="Where to serve. [default: 0.0.0.0:9696]")] = "",
+    listen: Annotated[str, typer.Option(metavar="ADDR:PORT", help="Where to serve. \\[default: 0.0.0.0:9696]")] = "",
     state: Annotated[
         str,
         typer.Option(
-            metavar="DIR", help=f"Database, keys, first credentials. [default: {ControllerConfig().state_path}]"
+            metavar="DIR", help=f"Database, keys, first credentials. \\[default: {ControllerConfig().state_path}]"
         ),
     ] = "",
     profile: Annotated[
@@ -77,7 +79,7 @@ def run(
 def _serve(settings: ControllerConfig) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
-    from futago.controller.main import build, listen, serve
+    from futago.controller.main import build, claim_state, listen, serve
 
     address = f"{settings.listen_address}:{settings.listen_port}"
     try:
@@ -86,6 +88,7 @@ def _serve(settings: ControllerConfig) -> None:
         why = (error.strerror or str(error)).partition(" (while")[0]
         _fail(f"cannot listen on {address}: {why}; choose another with --listen ADDR:PORT")
     try:
+        claim_state(settings.state_path)
         app = build(settings)
     except BadConfig as error:
         _fail(str(error))
@@ -98,6 +101,8 @@ def _serve(settings: ControllerConfig) -> None:
     made = app.state.first_start
     if made is not None:
         print(_WELCOME.format(state=made.state_path, clouds=made.clouds_file), flush=True)
+    else:
+        print(f"clouds.yaml and join-token (for nodes) are in {settings.state_path}", flush=True)
     serve(settings, listener, app)
 
 

@@ -1,11 +1,12 @@
 """`futago lab …` and `futago demo`: many hosts on one machine."""
 
 import os
-import subprocess
+import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
@@ -14,11 +15,15 @@ from futago.config import Profile
 if TYPE_CHECKING:
     from futago.lab.lab import Lab
 
-Name = Annotated[str, typer.Option("--name", help="Which lab, where there are several.")]
+Name = Annotated[str, typer.Option("--name", help="Which lab, where several are up.")]
+NewName = Annotated[str, typer.Option("--name", help="What to call the lab: a-z, 0-9 and -.")]
 Host = Annotated[str, typer.Argument(help="controller, net1, net2, compute1, compute2 or ext.")]
 Network = Annotated[str, typer.Argument(help="underlay or external1.")]
 Program = Annotated[str, typer.Argument(help="controller, node or vrrpd.")]
 Timers = Annotated[Profile, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")]
+
+_INTERRUPTED: Final = 128 + signal.SIGINT
+"""The exit status of what Ctrl-C ended, as a shell has it."""
 
 lab_app = typer.Typer(
     help="Many hosts on one machine, in namespaces: build, look around, break, repair.",
@@ -35,6 +40,7 @@ def register(app: typer.Typer) -> None:
 
 def demo(
     profile: Timers = Profile.DEFAULT,
+    name: NewName = "demo",
     keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up, to look around in it.")] = False,
 ) -> None:
     """Build a lab, lose a network node under an ssh session, and see that it goes on.
@@ -45,41 +51,63 @@ def demo(
         from futago.lab.demo.story import run
 
         _require_root()
-        raise typer.Exit(run(profile, keep=keep))
+        raise typer.Exit(run(profile, name=name, keep=keep))
 
 
 @lab_app.command(epilog="Example: futago lab up --profile seed")
-def up(name: Name = "default", profile: Timers = Profile.DEFAULT) -> None:
+def up(
+    name: NewName = "default",
+    profile: Annotated[
+        Profile | None, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")
+    ] = None,
+) -> None:
     """Build the lab: a controller, two network and two compute nodes, and a host outside. Does nothing if it is up."""
     with _failures():
         from futago.lab import lab
 
         _require_root()
-        if lab.is_up(name):
-            print(f"lab {name} is up already")
-            return
+        was_up = lab.is_up(name)
         made = lab.up(name, profile)
-        print(f"lab {name} is up: {', '.join(made.powered)}")
+        print(f"lab {name} is up{' already' if was_up else ''}, profile {made.profile}: {', '.join(made.powered)}")
 
 
 @lab_app.command()
-def down(name: Name = "default") -> None:
-    """Take the lab away, also one that a crash left in pieces."""
+def down(name: Name = "") -> None:
+    """Take the lab away, or what a crash left of it."""
     with _failures():
-        from futago.lab import lab
+        from futago.lab import lab, state
 
         _require_root()
-        print(f"lab {name} is gone" if lab.down(name) else f"there was no lab {name}")
+        chosen = name or _the_only(state.names()) or "default"
+        print(f"lab {chosen} is gone" if lab.down(chosen) else f"there was no lab {chosen}")
 
 
 @lab_app.command()
-def status(name: Name = "default") -> None:
+def status(name: Name = "") -> None:
     """Show each host, what runs on it and how much memory that takes, and the routers with their nodes."""
     with _failures():
         from futago.lab import status as report
 
         for line in report.lines(_lab(name)):
             print(line)
+
+
+@lab_app.command(
+    epilog="Example: futago lab ssh vm1, or: futago lab ssh 10.0.80.102 -- uptime",
+    context_settings={"ignore_unknown_options": True},
+)
+def ssh(
+    instance: Annotated[str, typer.Argument(help="An instance with a floating IP, or an address.")],
+    command: Annotated[list[str] | None, typer.Argument(help="A command and its arguments, after --.")] = None,
+    name: Name = "",
+) -> None:
+    """Open a shell in an instance, by ssh from the host outside."""
+    with _failures():
+        from futago.lab import instances
+
+        lab = _lab(name)
+        address = instance if _is_address(instance) else instances.address_outside(lab, instance)
+        _become(lab, "ext", instances.ssh_command(address, *(command or [])))
 
 
 @lab_app.command(
@@ -90,64 +118,63 @@ def status(name: Name = "default") -> None:
 def exec_(
     host: Host,
     command: Annotated[list[str], typer.Argument(help="The command and its arguments, after --.")],
-    name: Name = "default",
+    name: Name = "",
     netns: Annotated[str, typer.Option(help="A network namespace of that host.")] = "",
 ) -> None:
     """Run a command on a host."""
     with _failures():
-        from futago.lab import namespaces
-
-        argv = namespaces.inside(_lab(name).process(host), command, netns=netns)
-        raise typer.Exit(subprocess.run(argv, check=False, env=namespaces.environment()).returncode)
+        _become(_lab(name), host, command, netns=netns)
 
 
 @lab_app.command(name="power-off", epilog="Example: futago lab power-off net1")
-def power_off(host: Host, name: Name = "default") -> None:
+def power_off(host: Host, name: Name = "") -> None:
     """Cut the power: cables dead, every process killed at once; the disk stays."""
     with _failures():
         _lab(name).power_off(host)
 
 
 @lab_app.command(name="power-on")
-def power_on(host: Host, name: Name = "default") -> None:
+def power_on(host: Host, name: Name = "") -> None:
     """Boot a host again from its disk."""
     with _failures():
         _lab(name).power_on(host)
 
 
 @lab_app.command(epilog="Example: futago lab cut net1 external1")
-def cut(host: Host, network: Network, name: Name = "default") -> None:
+def cut(host: Host, network: Network, name: Name = "") -> None:
     """Pull the cable between a host and a network."""
     with _failures():
         _lab(name).cut(host, network)
 
 
 @lab_app.command()
-def restore(host: Host, network: Network, name: Name = "default") -> None:
+def restore(host: Host, network: Network, name: Name = "") -> None:
     """Plug the cable in again."""
     with _failures():
         _lab(name).restore(host, network)
 
 
 @lab_app.command(epilog="Example: futago lab restart net1 vrrpd")
-def restart(host: Host, program: Program, name: Name = "default") -> None:
+def restart(host: Host, program: Program, name: Name = "") -> None:
     """Restart one of Futago's programs (SIGTERM, then start); one that is down is started."""
     with _failures():
         _lab(name).restart(host, program)
 
 
 @lab_app.command(epilog="Example: futago lab kill net1 node")
-def kill(host: Host, program: Program, name: Name = "default") -> None:
+def kill(host: Host, program: Program, name: Name = "") -> None:
     """Kill one of Futago's programs with -9; `restart` starts it again."""
     with _failures():
         _lab(name).kill(host, program)
 
 
 @lab_app.command()
-def logs(host: Host, name: Name = "default") -> None:
+def logs(host: Host, name: Name = "") -> None:
     """Print what the programs of a host have logged."""
     with _failures():
-        for path in sorted((_lab(name).directory(host) / "log").glob("*.log")):
+        lab = _lab(name)
+        lab.plan(host)
+        for path in sorted((lab.directory(host) / "log").glob("*.log")):
             for line in path.read_text(errors="replace").splitlines():
                 print(f"{path.stem}: {line}")
 
@@ -162,20 +189,51 @@ def _failures() -> Iterator[None]:
     except LabError as error:
         print(f"futago: {error}", file=sys.stderr)
         raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("futago: interrupted", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(1) from None
 
 
 def _lab(name: str) -> "Lab":
+    """The lab of this name; without one, the only lab that is up."""
+    from futago.lab import state
     from futago.lab.lab import Lab
 
     _require_root()
-    return Lab(name)
+    return Lab(name or _the_only(state.up_names()) or "default")
+
+
+def _the_only(names: Sequence[str]) -> str:
+    """The one that need not be named, or "" if there is none."""
+    from futago.lab.errors import LabError
+
+    if len(names) > 1:
+        raise LabError(f"several labs are up: {', '.join(names)}; say which with --name")
+    return names[0] if names else ""
+
+
+def _become(lab: "Lab", host: str, command: list[str], *, netns: str = "") -> NoReturn:
+    """Go on as a command on a host: our terminal, its signals and its exit status are the command's."""
+    from futago.lab import namespaces
+
+    argv = namespaces.inside(lab.process(host), command, netns=netns)
+    sys.stdout.flush()
+    os.execvpe(argv[0], argv, namespaces.environment())  # noqa: S606 - no shell is wanted between
+
+
+def _is_address(text: str) -> bool:
+    try:
+        IPv4Address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _require_root() -> None:
     from futago.lab.errors import LabError
 
     if os.geteuid() != 0:
-        raise LabError("network namespaces need root; run it with sudo")
+        raise LabError("network namespaces need root: run it with sudo")

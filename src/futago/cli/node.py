@@ -3,7 +3,7 @@
 import logging
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -12,17 +12,31 @@ from futago.config import NODE_FILE, BadConfig, NodeConfig, load
 
 _OVSDB = "unix:/run/openvswitch/db.sock"
 
-node = typer.Typer(help="The agent of this host.", invoke_without_command=True)
+_EPILOG: Final = """
+[b]Examples[/b]
+
+  futago node
+  futago node --config ./node.toml --debug
+
+A network node's /etc/futago/node.toml:
+
+  controller_urls = \\["http://controller:9696"]
+  roles = \\["l3", "dhcp"]                # a compute node has none
+  local_ip = "172.31.0.11"              # where its tunnels end
+  bridge_mappings = { external1 = "br-ex1" }
+
+The first time, it needs the controller's join-token in /etc/futago/join-token. Routers need `futago vrrpd` beside it.
+"""
+
 port = typer.Typer(help="Plug network namespaces into the switch.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the groups `node` and `port`."""
-    app.add_typer(node, name="node")
+    """Add the command `node` and the group `port`."""
+    app.command("node", epilog=_EPILOG)(run)
     app.add_typer(port, name="port")
 
 
-@node.callback()
 def run(
     config: Annotated[Path, typer.Option(help="The node's settings (TOML).")] = NODE_FILE,
     *,

@@ -1,5 +1,7 @@
 """What came true on a node: facts about it at start, then a report at every change and at every heartbeat."""
 
+from typing import Annotated
+
 import msgspec
 
 from futago.values import IPv4Address, Role
@@ -43,7 +45,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a node (`POST /nodes/{node}/report`): whole each time, so a lost one costs nothing."""
 
-    revision: int
+    revision: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     """Every spec up to it is applied, or stands in `failures`."""
     roles: tuple[RouterRole, ...]
     ports_up: tuple[str, ...]

@@ -183,16 +183,20 @@ class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):
     """True: `put` is everything; whatever else the node has is gone."""
     put: tuple[Spec, ...]
     remove: tuple[Key, ...]
+    origin: str = ""
+    """Names the store, the settings and the version that the specs come of; revisions of two origins do not compare."""
 
 
 class NodeSpecs(msgspec.Struct, frozen=True, kw_only=True):
     """Everything one node must make true, at one revision. The node keeps it on disk."""
 
     revision: int = 0
+    origin: str = ""
+    """As the controller named it; sent back with the revision, which means nothing without it."""
     specs: dict[Key, Spec] = {}
 
     def after(self, changes: SpecChanges) -> "NodeSpecs":
         """These specs with `changes` applied."""
         kept = {} if changes.complete else {k: v for k, v in self.specs.items() if k not in changes.remove}
         kept.update({spec.key: spec for spec in changes.put})
-        return NodeSpecs(revision=changes.revision, specs=kept)
+        return NodeSpecs(revision=changes.revision, origin=changes.origin, specs=kept)

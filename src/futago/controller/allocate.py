@@ -7,6 +7,8 @@ from futago.controller.store.rows import Pool
 from futago.values import MAX_VRID, IPv4Address, IPv4Network, Mac
 
 _MAC_PREFIX: Final = "fa:16:3e"
+VXLAN_OVERHEAD: Final = 50
+"""What a tunnel adds to a packet: outer Ethernet, IPv4, UDP and VXLAN headers."""
 _SMALL_PREFIX: Final = 31
 """From /31 on, a network has no addresses set apart (RFC 3021)."""
 
@@ -27,8 +29,9 @@ def default_pools(cidr: IPv4Network, gateway: IPv4Address | None) -> tuple[Pool,
     whole = hosts(cidr)
     if gateway is None or not whole.start <= gateway <= whole.end:
         return (whole,)
-    halves = (Pool(whole.start, gateway - 1), Pool(gateway + 1, whole.end))
-    return tuple(pool for pool in halves if pool.start <= pool.end)
+    below = (Pool(whole.start, gateway - 1),) if whole.start < gateway else ()
+    above = (Pool(gateway + 1, whole.end),) if gateway < whole.end else ()
+    return (*below, *above)
 
 
 def first_free(pools: Iterable[Pool], taken: Collection[IPv4Address]) -> IPv4Address | None:
@@ -50,7 +53,4 @@ def vrid(taken: Collection[int]) -> int | None:
 
 def _addresses(pools: Iterable[Pool]) -> Iterator[IPv4Address]:
     for pool in sorted(pools, key=lambda pool: pool.start):
-        address = pool.start
-        while address <= pool.end:
-            yield address
-            address += 1
+        yield from map(IPv4Address, range(int(pool.start), int(pool.end) + 1))

@@ -1,10 +1,13 @@
 """Wiring only: the store, identity, the API and the nodes' interface become one ASGI application on one port."""
 
+import fcntl
 import gc
+import os
 import signal
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from types import FrameType
 from typing import Final
 
@@ -12,7 +15,7 @@ import structlog
 import uvicorn
 from starlette.applications import Starlette
 
-from futago.config import ControllerConfig
+from futago.config import BadConfig, ControllerConfig
 from futago.controller.api.app import build_api
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
@@ -35,8 +38,35 @@ def open_database(config: ControllerConfig) -> Database:
     return database
 
 
+def claim_state(path: Path) -> int:
+    """Lock the state directory until this process ends; the descriptor is the lock.
+
+    Raises:
+        BadConfig: another controller has it.
+        OSError: it cannot be made or read.
+
+    """
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(directory)
+        raise BadConfig(
+            f"another controller uses the state directory {path}; choose another with --state DIR"
+        ) from error
+    return directory
+
+
 def build(config: ControllerConfig) -> Starlette:
-    """The whole controller as one application. What a first start made stands in `app.state.first_start`."""
+    """The whole controller as one application. What a first start made stands in `app.state.first_start`.
+
+    Raises:
+        BadConfig: settings that contradict each other, or that this version cannot follow.
+
+    """
+    if config.router_distributed:
+        raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     database = open_database(config)
     made = first_start.prepare(database, config)
     identity, identity_routes = build_identity(database, config)

@@ -1,17 +1,18 @@
 """Pure: which nodes carry what.
 
 A router's replicas go to the nodes that have the fewest, and the first of them is the one that it prefers: it gets
-the highest priority, so that actives are spread evenly. The seed's profile gives all the same priority, as Neutron.
+the highest priority, so that actives are spread evenly. The seed's profile has all
+advertise the same priority, as Neutron does.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from itertools import count
 from typing import Final
 
 import msgspec
 
 SEED_PRIORITY: Final = 50
-_FIRST_PRIORITY: Final = 100
-_PRIORITY_STEP: Final = 10
+_FIRST_PRIORITY: Final = 200
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -37,6 +38,15 @@ def choose(of: Sequence[Candidate], wanted: int) -> tuple[str, ...]:
     return tuple(candidate.node for candidate in sorted(chosen))
 
 
-def priority(rank: int, *, equal: bool) -> int:
-    """The VRRP priority of a router's `rank`-th replica (0: the preferred one)."""
-    return SEED_PRIORITY if equal else max(1, _FIRST_PRIORITY - rank * _PRIORITY_STEP)
+def priority(rank: int) -> int:
+    """The VRRP priority of a router's `rank`-th replica (0: the preferred one).
+
+    Each is half of the one before: a replica waits (256 - priority) / 256 of an interval longer than three (RFC 9568,
+    6.1), and that has to be more than the nodes differ in starting the router.
+    """
+    return max(1, _FIRST_PRIORITY >> rank)
+
+
+def free_priority(taken: Collection[int]) -> int:
+    """The priority of one more replica: that of the lowest rank which no other has."""
+    return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == 1)

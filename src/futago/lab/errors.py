@@ -24,6 +24,9 @@ PACKAGES: Final[Mapping[str, str]] = {
 }
 """Every program that a lab starts, and the Debian package that has it."""
 
+PROGRAM: Final = "futago" if shutil.which("futago") else "./run"
+"""How whoever reads our hints can call us."""
+
 SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 

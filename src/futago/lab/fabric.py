@@ -38,6 +38,13 @@ def set_links(fabric: Process, host: HostPlan, networks: Iterable[str], *, up: b
     _batch(fabric, [f"link set {fabric_end(host.name, network)} {wanted}" for network in networks])
 
 
+def cut_cables(fabric: Process, host: HostPlan) -> tuple[str, ...]:
+    """The networks whose cable to `host` is cut."""
+    shown = _ip(fabric, ["-o", "link", "show", "up"]).splitlines()
+    carrying = {line.split()[1].rstrip(":").partition("@")[0] for line in shown}
+    return tuple(nic.network for nic in host.nics if fabric_end(host.name, nic.network) not in carrying)
+
+
 def _link(host: HostPlan, nic: Nic, process: Process) -> list[str]:
     end = fabric_end(host.name, nic.network)
     near = f"name {nic.device} address {mac_of(host.name, nic.device)} netns {process.pid}"
@@ -52,7 +59,7 @@ def _batch(fabric: Process, commands: list[str]) -> None:
     _ip(fabric, ["-batch", "-"], stdin="\n".join(commands) + "\n")
 
 
-def _ip(fabric: Process, words: list[str], *, stdin: str = "", check: bool = True) -> None:
+def _ip(fabric: Process, words: list[str], *, stdin: str = "", check: bool = True) -> str:
     # Only the network namespace is entered: the PIDs of the hosts are the machine's.
     argv = ["nsenter", "--target", str(fabric.pid), "--net", "--", "ip", *words]
     done = subprocess.run(
@@ -66,3 +73,4 @@ def _ip(fabric: Process, words: list[str], *, stdin: str = "", check: bool = Tru
     )
     if check and done.returncode != 0:
         raise CommandFailed("fabric", argv, done.returncode, f"{done.stderr}{stdin}")
+    return done.stdout

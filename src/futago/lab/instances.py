@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from futago.lab import api, namespaces
-from futago.lab.errors import LabError
+from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance
 from futago.values import Mac
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 KEY: Final = "/run/lab/id_ed25519"
 """The private key that opens every instance, as every host sees it."""
+
+SSH_CONFIG: Final = "/run/lab/ssh_config"
+"""With it, `ssh -F` opens every instance without a question, from every host."""
 
 _DHCP_SCRIPT: Final = """#!/bin/sh
 # What the DHCP client calls: the lease's values come in the environment (udhcpc(8)).
@@ -51,13 +54,26 @@ PrintMotd no
 UseDNS no
 """
 
+_SSH_CONFIG: Final = f"""
+# Instances are made anew all the time, with the same addresses: their host keys prove nothing here.
+Host *
+    User root
+    IdentityFile {KEY}
+    IdentitiesOnly yes
+    StrictHostKeyChecking no
+    UserKnownHostsFile /dev/null
+    LogLevel ERROR
+    ConnectTimeout 10
+"""
+
 
 def write_shared(shared: Path) -> None:
-    """Put what all hosts see in `/run/lab`: keys, the DHCP client's script, sshd's configuration."""
+    """Put what all hosts see in `/run/lab`: keys, the DHCP client's script, configurations for ssh and sshd."""
     for name in ("id_ed25519", "ssh_host_ed25519_key"):
         argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "lab", "-f", str(shared / name)]
         subprocess.run(argv, check=True, capture_output=True, env=namespaces.environment())
     (shared / "sshd_config").write_text(_SSHD_CONFIG)
+    (shared / "ssh_config").write_text(_SSH_CONFIG)
     (shared / "udhcpc.sh").write_text(_DHCP_SCRIPT)
     (shared / "udhcpc.sh").chmod(0o755)
 
@@ -130,6 +146,22 @@ def plug_command(instance: Instance) -> list[str]:
 
 def ssh_command(address: str, *command: str) -> list[str]:
     """`ssh` to an instance, from any host of the lab."""
-    options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "LogLevel=ERROR", "ConnectTimeout=10"]
-    argv = ["ssh", "-i", KEY, *(word for option in options for word in ("-o", option)), "-o", "IdentitiesOnly=yes"]
-    return [*argv, f"root@{address}", *command]
+    return ["ssh", "-F", SSH_CONFIG, address, *command]
+
+
+def address_outside(lab: "Lab", name: str) -> str:
+    """The floating IP of an instance.
+
+    Raises:
+        LabError: there is no such instance, or it has none.
+
+    """
+    if name not in lab.instances:
+        known = ", ".join(lab.instances) or "none"
+        raise LabError(f"there is no instance {name}; the instances are: {known}")
+    instance = lab.instances[name]
+    found = lab.api().list("floatingips", port_id=instance.port_id)
+    if not found:
+        inside = f"{PROGRAM} lab exec {instance.host} --netns {instance.netns} -- bash"
+        raise LabError(f"{name} has no floating IP; `{inside}` opens a shell in it")
+    return str(found[0]["floating_ip_address"])

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from futago.config import Profile
 from futago.lab import api, boot, errors, fabric, instances, namespaces, programs, state, topology
-from futago.lab.errors import LabError
+from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance, LabState, Process
 from futago.lab.topology import FABRIC, HostPlan, Kind
 
@@ -25,7 +25,7 @@ class Lab:
     def __init__(self, name: str = "default") -> None:
         found = state.read(name)
         if found is None:
-            raise LabError(f"there is no lab {name}; `futago lab up` builds one")
+            raise LabError(f"there is no lab {name}; `{PROGRAM} lab up --name {name}` builds one")
         self.name = name
         self.plans = {plan.name: plan for plan in topology.standard()}
         self._state = found
@@ -62,7 +62,7 @@ class Lab:
             self.plan(host)
         process = self._state.hosts.get(host)
         if process is None or not state.alive(process):
-            raise LabError(f"{host} is powered off; `futago lab power-on {host}` powers it on")
+            raise LabError(f"{host} is powered off; `{PROGRAM} lab power-on {host}` powers it on")
         return process
 
     def directory(self, host: str) -> Path:
@@ -105,6 +105,10 @@ class Lab:
         for instance in self._state.instances.values():
             if instance.host == host:
                 instances.start(self, instance)
+
+    def cut_cables(self, host: str) -> tuple[str, ...]:
+        """The networks whose cable to a host is pulled."""
+        return fabric.cut_cables(self.process(FABRIC), self.plan(host))
 
     def cut(self, host: str, *networks: str) -> None:
         """Pull the cables between a host and these networks."""
@@ -196,6 +200,7 @@ class Lab:
             if plan.nic(network) is None:
                 known = ", ".join(nic.network for nic in plan.nics)
                 raise LabError(f"{host} has no cable to {network}; it has: {known}")
+        self.process(host)
         fabric.set_links(self.process(FABRIC), plan, networks, up=up)
 
     def _update(self, change: Callable[[dict[str, Process]], object]) -> None:
@@ -222,28 +227,56 @@ def is_up(name: str) -> bool:
     return found is not None and wanted <= {host for host, process in found.hosts.items() if state.alive(process)}
 
 
-def up(name: str = "default", profile: Profile = Profile.DEFAULT, *, futago: bool = True) -> Lab:
+def up(name: str = "default", profile: Profile | None = None, *, futago: bool = True) -> Lab:
     """Build a lab, or find the one that is up; what a crash left of an earlier one is swept first.
 
-    With `futago` false, only the hosts and their Open vSwitch are started.
+    With `futago` false, only the hosts and their Open vSwitch are started. No `profile` is whichever the lab has, and
+    the default one for a new lab.
 
     Raises:
-        LabError: a program is missing, or something did not start; nothing is left then.
+        LabError: it is up with another profile, or with hosts powered off; or a program is missing or something did
+            not start: nothing is left then.
 
     """
-    if is_up(name):
-        return Lab(name)
+    with state.claim(name):
+        if not _stands(name):
+            return build(name, profile or Profile.DEFAULT, futago=futago)
+        lab = Lab(name)
+        away = f"`{PROGRAM} lab down --name {name}` takes it away"
+        if profile not in {None, lab.profile}:
+            raise LabError(f"the lab {name} is up with the profile {lab.profile}; {away}")
+        off = [host for host in lab.plans if host not in lab.powered]
+        if off:
+            hint = f"`{PROGRAM} lab power-on {off[0]}` powers it on"
+            raise LabError(f"the lab {name} is up with {', '.join(off)} powered off; {hint}, {away}")
+        return lab
+
+
+def _stands(name: str) -> bool:
+    """Whether what was on is on; a host that was powered off does not matter, one that died does."""
+    found = state.read(name)
+    return found is not None and FABRIC in found.hosts and all(map(state.alive, found.hosts.values()))
+
+
+def build(name: str, profile: Profile, *, futago: bool = True) -> Lab:
+    """Build a lab anew; for who has claimed the name."""
     errors.require_programs()
-    down(name)
+    sweep(name)
     try:
         return _build(name, profile, futago=futago)
     except BaseException:
-        down(name)
+        sweep(name)
         raise
 
 
 def down(name: str = "default") -> bool:
     """Take a lab away, whole or in pieces; False if there was nothing."""
+    with state.claim(name):
+        return sweep(name)
+
+
+def sweep(name: str) -> bool:
+    """Take away what there is of a lab; for who has claimed the name."""
     found = state.read(name)
     recorded = list(found.hosts.values()) if found else []
     processes = {process.pid: process for process in [*recorded, *namespaces.find(name).values()]}

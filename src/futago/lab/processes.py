@@ -17,6 +17,7 @@ class Running:
 
     pid: int
     name: str
+    parent: int
     argv: tuple[str, ...]
     memory: Memory
 
@@ -31,6 +32,13 @@ def of_futago(host: Process) -> list[Running]:
     """Everything that Futago runs on a host: all of its processes but the first, Open vSwitch's and the instances'."""
     found = [running for pid in _members(host) if (running := _look(pid)) is not None]
     return [running for running in found if running.name not in _OPEN_VSWITCH]
+
+
+def labels(running: list[Running]) -> list[str]:
+    """What each of them is, sorted; of two `futago vrrpd`, the parent is the warden, which revives the engine."""
+    engines = {item.parent for item in running if item.what == "futago vrrpd"}
+    wardens = {item.pid for item in running if item.what == "futago vrrpd" and item.pid in engines}
+    return sorted(f"{item.what} (warden)" if item.pid in wardens else item.what for item in running)
 
 
 def memory_mib(running: list[Running]) -> float:
@@ -56,6 +64,7 @@ def _look(pid: int) -> Running | None:
         argv = Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0")
         name = Path(f"/proc/{pid}/comm").read_text().strip()
         rollup, smaps = (Path(f"/proc/{pid}/{file}").read_text() for file in ("smaps_rollup", "smaps"))
-        return Running(pid, name, tuple(argv), measure.memory(rollup, smaps))
+        parent = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+        return Running(pid, name, parent, tuple(argv), measure.memory(rollup, smaps))
     except OSError:
         return None

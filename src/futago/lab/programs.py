@@ -8,7 +8,7 @@ from typing import Final
 
 from futago.config import Profile
 from futago.lab import namespaces
-from futago.lab.errors import LabError
+from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Process
 from futago.lab.topology import API_URL, EXTERNAL, HostPlan, Kind
 
@@ -41,7 +41,9 @@ def start(host: HostPlan, process: Process, program: str, log: Path) -> None:
     """
     check(host, program)
     if namespaces.daemon_alive(process, program):
-        raise LabError(f"{program} runs on {host.name} already; `futago lab restart {host.name} {program}` restarts it")
+        raise LabError(
+            f"{program} runs on {host.name} already; `{PROGRAM} lab restart {host.name} {program}` restarts it"
+        )
     argv = [sys.executable, "-m", "futago", program]
     if program != "vrrpd":
         argv += ["--config", f"/etc/futago/{program}.toml"]
@@ -52,7 +54,9 @@ def stop(host: HostPlan, process: Process, program: str, number: signal.Signals)
     """End a program by a signal and wait until it is gone."""
     check(host, program)
     if not namespaces.daemon_alive(process, program):
-        raise LabError(f"{program} does not run on {host.name}; `futago lab restart {host.name} {program}` starts it")
+        raise LabError(
+            f"{program} does not run on {host.name}; `{PROGRAM} lab restart {host.name} {program}` starts it"
+        )
     namespaces.stop_daemon(process, program, number)
 
 

@@ -1,20 +1,26 @@
 """What a lab remembers on disk, so that another process can find it again.
 
 `/run/futago-lab/<name>/` has `state.json`, `shared/` (seen as `/run/lab` on every host) and, for each host,
-`hosts/<host>/disk` (what survives a power cut) and `hosts/<host>/log`.
+`hosts/<host>/disk` (what survives a power cut) and `hosts/<host>/log`. `/run/futago-lab/<name>.lock` is locked by
+whoever builds the lab or takes it away.
 """
 
 import contextlib
+import fcntl
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from futago.config import Profile
+from futago.lab.errors import LabError
 from futago.values import Mac
 
 BASE: Final = Path("/run/futago-lab")
+_NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,30}")
 _MADE: Final = BASE / "made-directories"
 """The mount points that labs have made on this machine, a path on each line; all labs share them."""
 
@@ -53,12 +59,65 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def directory(name: str) -> Path:
+    """Where everything of a lab is; the one way from a name to a path, since `down` removes what it finds there.
+
+    Raises:
+        LabError: the name is not one that a lab can have.
+
+    """
+    if not _NAME.fullmatch(name):
+        raise LabError(f"{name!r} cannot name a lab: at most 31 of a-z, 0-9 and -, beginning with a letter or a digit")
     return BASE / name
 
 
 def names() -> tuple[str, ...]:
     """The labs that have left something on disk."""
     return tuple(sorted(path.name for path in BASE.iterdir() if path.is_dir())) if BASE.is_dir() else ()
+
+
+def up_names() -> tuple[str, ...]:
+    """The labs of which at least one host is on."""
+    found = {name: read(name) for name in names() if _NAME.fullmatch(name)}
+    return tuple(name for name, lab in found.items() if lab and any(map(alive, lab.hosts.values())))
+
+
+@contextlib.contextmanager
+def claim(name: str) -> Iterator[None]:
+    """Keep other programs from building this lab or taking it away meanwhile; a crash gives the claim up.
+
+    Raises:
+        LabError: another program has the claim.
+
+    """
+    path = directory(name).with_suffix(".lock")
+    lock = _lock(path)
+    if lock is None:
+        raise LabError(f"another futago is building, using or removing the lab {name}; wait for it, or end it")
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(lock)
+        with contextlib.suppress(OSError):
+            BASE.rmdir()
+
+
+def _lock(path: Path) -> int | None:
+    """Lock the file that stands at `path`: the one that we opened may have been removed by who had it before us."""
+    while True:
+        BASE.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
+        except FileNotFoundError:  # the last lab has just gone, and the directory with it
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            return None
+        if path.exists() and os.path.samestat(os.fstat(lock), path.stat()):
+            return lock
+        os.close(lock)
 
 
 def make_directory(path: Path) -> None:

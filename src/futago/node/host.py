@@ -19,6 +19,11 @@ HOST: Final[Key] = "host"
 DEAD_VLAN: Final = Vlan(4095)
 """The tag of a port that may not talk: its frames are dropped by the first flow of the integration bridge."""
 
+LEARNED_COOKIE: Final = 0xF7A1 << 48
+"""The mark of the flows that the tunnel bridge makes itself, of whom it hears through which tunnel; they age."""
+
+LEARNED_SECONDS: Final = 300
+
 Pairs = tuple[tuple[str, str], ...]
 """A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
 
@@ -36,6 +41,14 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     integration_bridge: str
     tunnel_bridge: str
     datapath_type: str
+
+
+class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
+    """Which VLAN stands for each network on this node, and which VLANs rest before they stand for another."""
+
+    vlans: dict[str, Vlan] = {}
+    freed: tuple[tuple[Vlan, float], ...] = ()
+    """Since when nothing of its network was seen, in seconds since the Unix epoch."""
 
 
 class Namespace(msgspec.Struct, frozen=True, kw_only=True, tag="namespace"):
@@ -133,6 +146,10 @@ class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
 
     bridge: str
     flows: tuple[str, ...]
+    may_lack: tuple[str, ...] = ()
+    """Ports that the switch may not have, for a reason that is theirs alone: what names one is left out without it."""
+    learned: tuple[tuple[Vlan, int], ...] | None = None
+    """On a bridge that learns: the VLANs in use and their tunnel keys. A learned flow that says otherwise is stale."""
 
     @property
     def key(self) -> str:
@@ -186,6 +203,8 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     elements: dict[str, Owned] = {}
     elections: dict[Key, VirtualRouterConfig] = {}
     """By the router's spec: configured only when the router's elements are all there."""
+    carriers: dict[Key, tuple[str, ...]] = {}
+    """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""
 
     def owned_by(self, owner: Key) -> list[Element]:
         """The elements that are there for `owner`."""

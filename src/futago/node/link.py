@@ -8,6 +8,7 @@ import random
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
+from urllib.parse import quote
 
 import httpx
 import msgspec
@@ -98,11 +99,14 @@ class Link:
             joined = decode(answer, _Joined)
         except BadMessage as error:
             raise LinkDown(str(error)) from error
-        await asyncio.to_thread(self._state.save_credential, joined.credential)
+        try:
+            await asyncio.to_thread(self._state.save_credential, joined.credential)
+        except OSError as error:
+            raise LinkDown(f"this node's credential cannot be kept: {error}") from error
         _log.info("joined", controller=self._url(), node=self._config.name)
 
     async def _poll(self, specs: NodeSpecs) -> NodeSpecs:
-        path = f"/specs?since={specs.revision}&wait={POLL_SECONDS}"
+        path = f"/specs?since={specs.revision}&origin={quote(specs.origin)}&wait={POLL_SECONDS}"
         answer = await self._ask("GET", path, seconds=POLL_SECONDS + _REQUEST_SECONDS)
         try:
             changes = decode(answer, SpecChanges)

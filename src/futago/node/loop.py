@@ -10,7 +10,7 @@ Passes come one after the other; their work on the host is done in a thread, so 
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -18,9 +18,9 @@ import structlog
 
 from futago.contract.report import Failure, Report, RouterRole
 from futago.contract.specs import Key, NodeSpecs
-from futago.node.features.compose import host_state, networks_of
+from futago.node.features.compose import host_state, networks_of, without_flows
 from futago.node.features.switching import allocate_vlans
-from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, OvsPort, Place, Plug
+from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, LocalVlans, OvsPort, Place, Plug
 from futago.node.reconcile import Reconciler
 from futago.node.state import StateDirectory
 from futago.values import Vlan
@@ -28,6 +28,9 @@ from futago.vrrp.config import VirtualRouterConfig
 
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
+
+SAVE_AGAIN_SECONDS: Final = 2.0
+"""How long after a failed write to the disk the next one is tried."""
 
 _log = structlog.get_logger()
 
@@ -51,8 +54,8 @@ class Host:
     place: Place
     reconciler: Reconciler
     elections: Elections
-    vlans_in_use: Callable[[], dict[str, Vlan]]
-    """What the switch's ports tell of the local VLANs, for a node whose disk does not know them."""
+    vlans_in_use: Callable[[], Collection[tuple[str, Vlan]]]
+    """The networks and local VLANs that the switch's ports tell of."""
     switch_stages: tuple[str, ...]
     """The stages to look at again when the switch's database has changed."""
 
@@ -66,10 +69,11 @@ class Loop:
         self._resync_seconds = resync_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._specs: NodeSpecs | None = None
-        self._vlans: dict[str, Vlan] | None = None
+        self._vlans: LocalVlans | None = None
         self._reached = 0
         self._wanted = HostState()
         self._refused: str = ""
+        self._unsaved: dict[str, str] = {}
         self._logged: dict[Key, str] = {}
         self._wake = asyncio.Event()
         self._news = asyncio.Event()
@@ -143,18 +147,28 @@ class Loop:
             self._host.reconciler.forget(self._forget)
         self._forget.clear()
         specs = self._specs
-        if not await asyncio.to_thread(self._put, specs or NodeSpecs()):
+        if not await asyncio.to_thread(self._put, specs):
             self._retry_at = time.monotonic() + COALESCE_SECONDS
             return
-        await self._host.elections.configure(self._wanted.elections, self._wired)
         if specs is not None:
+            # Without specs nobody knows what is elected for here: the engine goes on with what it has.
+            await self._host.elections.configure(self._wanted.elections, self._wired)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
-        self._retry_at = self._host.reconciler.retry_at()
+        self._retry_at = self._next_retry()
         self._log_failures()
 
-    def _put(self, specs: NodeSpecs) -> bool:
+    def _next_retry(self) -> float | None:
+        again = self._host.reconciler.retry_at()
+        save_at = time.monotonic() + SAVE_AGAIN_SECONDS
+        return min(save_at, again or save_at) if self._unsaved else again
+
+    def _put(self, specs: NodeSpecs | None) -> bool:
         """Put all that is wanted; False if the local VLANs cannot be known yet."""
+        if specs is None:
+            self._wanted = without_flows(host_state(NodeSpecs(), {}, self._host.place))
+            self._host.reconciler.put(self._wanted)
+            return True
         try:
             vlans = self._allocate(specs)
         except HostRefused as refused:
@@ -168,28 +182,43 @@ class Loop:
     def _finish(self, specs: NodeSpecs) -> None:
         """Remove what is not wanted, which nobody can know before the specs were known as a whole; keep the specs."""
         self._host.reconciler.remove(self._wanted)
-        self._state.save_specs(specs)
+        self._save("specs", lambda: self._state.save_specs(specs))
 
     def _allocate(self, specs: NodeSpecs) -> dict[str, Vlan]:
         if self._vlans is None:
             self._vlans = self._state.vlans()
-        before = self._host.vlans_in_use() if self._vlans is None else self._vlans
-        vlans = allocate_vlans(before, networks_of(specs))
-        if vlans != self._vlans and self._specs is not None:
-            self._state.save_vlans(vlans)
-            self._vlans = vlans
-        return vlans
+        before = LocalVlans(vlans=dict(self._host.vlans_in_use())) if self._vlans is None else self._vlans
+        vlans = allocate_vlans(before, networks_of(specs), time.time(), self._vlans_in_use(before))
+        self._vlans = vlans
+        self._save("vlans", lambda: self._state.save_vlans(vlans))
+        return vlans.vlans
+
+    def _save(self, what: str, write: Callable[[], None]) -> None:
+        """Keep something on disk; a disk that takes nothing is a failure of the host, and holds up nothing."""
+        try:
+            write()
+        except OSError as error:
+            self._unsaved[what] = f"{what} not kept on disk: {error}"
+        else:
+            self._unsaved.pop(what, None)
+
+    def _vlans_in_use(self, before: LocalVlans) -> set[Vlan]:
+        """The VLANs that ports have; and the freed ones, while the flows of their networks may be there."""
+        freed = {vlan for vlan, _ in before.freed}
+        try:
+            tagged = {vlan for _, vlan in self._host.vlans_in_use()}
+        except HostRefused:
+            return freed
+        place, elements = self._host.place, self._wanted.elements
+        keys = {FlowTable(bridge=name, flows=()).key for name in (place.integration_bridge, place.tunnel_bridge)}
+        tables = [elements[key].element for key in keys & elements.keys()]
+        settled = bool(tables) and all(self._host.reconciler.holds(table) for table in tables)
+        return tagged if settled else tagged | freed
 
     def _wired(self, router: Key) -> bool:
-        """Whether a router's elements are all there, and the flows that carry its election too."""
-        place, holds = self._host.place, self._host.reconciler.holds
-        bridges = {place.integration_bridge, place.tunnel_bridge}
-        carried = [
-            owned.element
-            for owned in self._wanted.elements.values()
-            if isinstance(owned.element, FlowTable) and owned.element.bridge in bridges
-        ]
-        return all(holds(element) for element in [*self._wanted.owned_by(router), *carried])
+        """Whether a router's elements are all there, and what carries its frames from them to other nodes, too."""
+        carriers = [self._wanted.elements[key].element for key in self._wanted.carriers.get(router, ())]
+        return all(self._host.reconciler.holds(element) for element in [*self._wanted.owned_by(router), *carriers])
 
     def _ports_up(self) -> tuple[str, ...]:
         up: list[str] = []
@@ -205,7 +234,8 @@ class Loop:
 
     def _failures(self) -> dict[Key, str]:
         failures = self._host.elections.failures | self._host.reconciler.failures()
-        return failures | ({HOST: self._refused} if self._refused else {})
+        own = self._refused or "; ".join(self._unsaved.values())
+        return failures | ({HOST: own} if own else {})
 
     def _log_failures(self) -> None:
         """A failure is logged when it comes and when it goes, not each time that it is met."""

@@ -12,16 +12,10 @@ import structlog
 
 from futago.contract.codec import BadMessage, decode, encode
 from futago.contract.specs import NodeSpecs
-from futago.values import Vlan
+from futago.node.host import LocalVlans
 
 T = TypeVar("T", bound=msgspec.Struct)
 _log = structlog.get_logger()
-
-
-class Vlans(msgspec.Struct, frozen=True):
-    """The local VLAN of each network."""
-
-    vlans: dict[str, int]
 
 
 class StateDirectory:
@@ -30,6 +24,7 @@ class StateDirectory:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._saved_specs: NodeSpecs | None = None
+        self._saved_vlans: LocalVlans | None = None
 
     def specs(self) -> NodeSpecs | None:
         """The last specs, or None if there are none that can be read."""
@@ -41,13 +36,15 @@ class StateDirectory:
             self._write("specs.json", encode(specs))
             self._saved_specs = specs
 
-    def vlans(self) -> dict[str, Vlan] | None:
+    def vlans(self) -> LocalVlans | None:
         """The local VLANs, or None if they are not known here."""
-        kept = self._read("vlans.json", Vlans)
-        return None if kept is None else {network: Vlan(vlan) for network, vlan in kept.vlans.items()}
+        self._saved_vlans = self._read("vlans.json", LocalVlans)
+        return self._saved_vlans
 
-    def save_vlans(self, vlans: dict[str, Vlan]) -> None:
-        self._write("vlans.json", encode(Vlans(dict(vlans))))
+    def save_vlans(self, vlans: LocalVlans) -> None:
+        if vlans != self._saved_vlans:
+            self._write("vlans.json", encode(vlans))
+            self._saved_vlans = vlans
 
     def credential(self) -> str:
         """What the controller knows this node by; "" before it has joined."""

@@ -82,3 +82,9 @@ def test_changes_put_and_remove_and_a_complete_answer_forgets_the_rest() -> None
     assert set(state.after(step).specs) == {NETWORK.key, PEER.key}
     whole = SpecChanges(revision=3, complete=True, put=(NETWORK,), remove=())
     assert state.after(whole) == NodeSpecs(revision=3, specs={NETWORK.key: NETWORK})
+
+
+def test_specs_kept_before_they_had_an_origin_still_load_and_take_the_one_of_the_next_answer() -> None:
+    old = decode(b'{"revision":7,"specs":{}}', NodeSpecs)
+    assert (old.revision, old.origin) == (7, "")
+    assert old.after(SpecChanges(revision=8, complete=True, put=(), remove=(), origin="a")).origin == "a"

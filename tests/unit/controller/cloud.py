@@ -29,7 +29,7 @@ class Cloud:
 
     def node(self, name: str, *roles: str, tunnel: str | None = None) -> str:
         """A node joins and says who it is; returns its credential."""
-        credential = membership.join(self.database, name)
+        credential = membership.join(self.database, self.config, name)
         facts = NodeFacts(
             roles=roles,
             tunnel_address=IPv4Address(tunnel) if tunnel else None,

@@ -28,6 +28,11 @@ def pool(start: str, end: str) -> Pool:
         ("10.0.0.0/24", "10.9.9.9", (pool("10.0.0.1", "10.0.0.254"),)),
         ("10.0.0.0/31", None, (pool("10.0.0.0", "10.0.0.1"),)),
         ("10.0.0.7/32", "10.0.0.7", ()),
+        ("255.255.255.255/32", "255.255.255.255", ()),
+        ("0.0.0.0/32", "0.0.0.0", ()),
+        ("255.255.255.254/31", "255.255.255.255", (pool("255.255.255.254", "255.255.255.254"),)),
+        ("255.255.255.254/31", "255.255.255.254", (pool("255.255.255.255", "255.255.255.255"),)),
+        ("0.0.0.0/31", "0.0.0.0", (pool("0.0.0.1", "0.0.0.1"),)),
     ],
 )
 def test_the_default_pools_are_all_hosts_but_the_gateway(cidr: str, gateway: str | None, pools: tuple[Pool]) -> None:
@@ -54,3 +59,9 @@ def test_a_mac_is_one_of_neutrons() -> None:
 def test_vrids_end_at_254() -> None:
     assert allocate.vrid(set(range(1, 254))) == 254
     assert allocate.vrid(set(range(1, 255))) is None
+
+
+def test_the_last_address_that_there_is_can_be_used_up() -> None:
+    last = pool("255.255.255.255", "255.255.255.255")
+    assert allocate.first_free((last,), ()) == last.end
+    assert allocate.first_free((last,), {last.end}) is None

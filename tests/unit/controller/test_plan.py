@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from futago.config import Profile
 from futago.contract.specs import DhcpSpec, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
 from futago.controller.nodes.feed import Feed
-from futago.controller.resources import errors
+from futago.controller.resources import errors, ha
 from futago.controller.store.rows import Network, Replica, Router
 from futago.values import IPv4Address, IPv4Interface
 from unit.controller.cloud import Cloud
@@ -65,7 +67,20 @@ def test_one_node_is_preferred_and_the_seed_prefers_none(cloud: Cloud, tmp_path:
     cloud.router("b")
     with cloud.database.read() as view:
         chosen = {(r.router_id, r.node): r.priority for r in view.find(Replica)}
-    assert chosen == {("a", "net1"): 100, ("a", "net2"): 90, ("b", "net2"): 100, ("b", "net1"): 90}
+    assert chosen == {("a", "net1"): 200, ("a", "net2"): 100, ("b", "net2"): 200, ("b", "net1"): 100}
+
+
+def test_a_replica_that_was_moved_away_and_back_is_as_distinct_as_before(cloud: Cloud) -> None:
+    """With equal priorities two could become active at once."""
+    router = cloud.router("a")
+    for node in ("net1", "net2"):
+        with cloud.database.write() as txn:
+            replica = txn.get(Replica, router_id="a", node=node)
+            assert replica is not None
+            ha.remove_replica(txn, replica)
+            ha.add_replica(txn, router, node)
+    with cloud.database.read() as view:
+        assert {replica.node: replica.priority for replica in view.find(Replica)} == {"net1": 200, "net2": 100}
 
 
 def test_the_instance_goes_to_its_host_and_dhcp_to_two_nodes(cloud: Cloud) -> None:
@@ -135,6 +150,48 @@ def test_a_controller_that_cannot_tell_the_difference_answers_with_everything(cl
     assert answer.revision > 1
 
 
+def test_a_controller_that_slept_longer_than_the_change_log_reaches_back_looks_at_everything(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another controller has written meanwhile, and has forgotten the oldest of it."""
+    monkeypatch.setattr("futago.controller.nodes.feed.CHANGES_KEPT", 3)
+    feed = Feed(cloud.database, cloud.config)
+    state = NodeSpecs().after(feed.changes("net1", 0))
+    cloud.router("router80")
+    with cloud.database.note() as txn:
+        txn.forget_changes(before=txn.revision() + 1)
+    for number in range(3):
+        cloud.network(f"n{number}", vni=number + 1)
+    state = state.after(feed.changes("net1", state.revision, state.origin))
+    assert state == everything(cloud, "net1")
+
+
+def test_other_settings_of_the_controller_reach_a_node_that_is_up_to_date(cloud: Cloud) -> None:
+    """Or its replicas would go on speaking the old VRRP, against new ones that speak the new."""
+    cloud.router("router80")
+    reached = NodeSpecs().after(Feed(cloud.database, cloud.config).changes("net1", 0))
+    again = Feed(cloud.database, cloud.config).changes("net1", reached.revision, reached.origin)
+    assert (again.complete, again.put) == (False, ())
+    other = Feed(cloud.database, replace(cloud.config, profile=Profile.SEED))
+    changed = other.changes("net1", reached.revision, reached.origin)
+    assert changed.complete
+    router = reached.after(changed).specs["router/router80"]
+    assert isinstance(router, RouterSpec)
+    assert router.ha is not None
+    assert (router.ha.version, router.ha.priority) == (2, 50)
+
+
+def test_a_revision_of_another_database_means_nothing(cloud: Cloud, tmp_path: Path) -> None:
+    reached = NodeSpecs().after(Feed(cloud.database, cloud.config).changes("net1", 0))
+    (tmp_path / "other").mkdir()
+    other = Cloud(tmp_path / "other")
+    feed = Feed(other.database, other.config)
+    feed.changes("net1", 0)
+    for number in range(reached.revision + 1):
+        other.network(f"n{number}", vni=number + 1)
+    assert feed.changes("net1", reached.revision, reached.origin).complete
+
+
 def test_too_few_living_nodes_refuse_an_ha_router_and_none_at_all_does_not(cloud: Cloud, tmp_path: Path) -> None:
     with cloud.later(3600), pytest.raises(errors.HaNotEnoughAvailableAgents, match="required 2, available 0"):
         cloud.router("refused")
@@ -148,7 +205,7 @@ def test_a_router_made_before_its_nodes_is_placed_when_they_come(tmp_path: Path)
     cloud.node("net1", "l3")
     cloud.node("net2", "l3")
     with cloud.database.read() as view:
-        assert [(r.node, r.priority) for r in view.find(Replica)] == [("net1", 100), ("net2", 90)]
+        assert [(r.node, r.priority) for r in view.find(Replica)] == [("net1", 200), ("net2", 100)]
 
 
 def test_the_255th_router_of_a_project_gets_a_second_ha_network(tmp_path: Path) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from futago.contract.codec import decode, encode
 from futago.contract.report import Failure, NodeFacts, Report, RouterRole
 from futago.contract.specs import SpecChanges
+from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.southbound import build_nodes
-from futago.controller.store.rows import Node, Port, Replica
-from futago.values import Role
+from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Subnet
+from futago.values import IPv4Address, IPv4Network, Role
 from unit.controller.cloud import Cloud
 
 FACTS = NodeFacts(
@@ -33,6 +35,11 @@ def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
     app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token"))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
+
+
+def whole(cloud: Cloud, node: str) -> set[str]:
+    """The keys of all specs of `node`."""
+    return {spec.key for spec in Feed(cloud.database, cloud.config).changes(node, 0).put}
 
 
 def test_a_node_joins_with_the_token_and_speaks_with_its_own_credential(cloud: Cloud) -> None:
@@ -100,7 +107,19 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
     assert node.failures == ({"key": "port/x", "message": "no such bridge"},)
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"revision": "x"}', b"\xff\xfe"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'{"revision": "x"}',
+        b"\xff\xfe",
+        b"[" * 100_000,
+        b'{"revision": 10000000000000000000, "roles": [], "ports_up": [], "failures": []}',
+        b'{"revision": -1, "roles": [], "ports_up": [], "failures": []}',
+    ],
+)
 def test_garbage_is_refused_with_a_reason(cloud: Cloud, body: bytes) -> None:
     credential = cloud.node("net1", "l3")
 
@@ -121,3 +140,77 @@ def test_another_version_of_the_contract_is_refused_with_both_numbers(cloud: Clo
     answer = asyncio.run(talk())
     assert answer.status_code == 409
     assert "99" in answer.json()["error"]["message"]
+
+
+def test_a_tenants_full_subnet_keeps_no_node_out(cloud: Cloud) -> None:
+    """And a server answers only for subnets in which it has an address."""
+    cloud.node("net1", "dhcp")
+    network = cloud.network("small", vni=1500)
+    cloud.subnet(network, "10.0.0.0/30")
+    cloud.node("net2", "dhcp")
+    with cloud.database.read() as view:
+        assert [replica.node for replica in view.find(DhcpReplica)] == ["net1"]
+        assert len(view.find(Port, network_id="small")) == 1
+    assert not [key for key in whole(cloud, "net2") if key.startswith("dhcp/")]
+
+
+def test_a_router_that_cannot_be_placed_keeps_no_node_out(tmp_path: Path) -> None:
+    """Its HA network holds one address; the second node has the other router all the same."""
+    cloud = Cloud(tmp_path, l3_ha_net_cidr=IPv4Network("169.254.192.0/30"))
+    cloud.router("a")
+    cloud.router("b", project_id="other")
+    cloud.node("net1", "l3")
+    with cloud.database.write() as txn:
+        subnet = txn.get(Subnet, name="HA subnet project p")
+        assert subnet is not None
+        txn.replace(subnet, replace(subnet, allocation_pools=subnet.allocation_pools[:0]))
+    cloud.node("net2", "l3")
+    with cloud.database.read() as view:
+        placed = {(replica.router_id, replica.node) for replica in view.find(Replica)}
+    assert placed == {("a", "net1"), ("b", "net1"), ("b", "net2")}
+
+
+@pytest.mark.parametrize(
+    "query", ["since=nan", "since=1.5", "since=-5", "since=1e400", f"since={10**19}", "wait=nan", "wait=inf", "wait=x"]
+)
+def test_a_poll_that_makes_no_sense_is_refused(cloud: Cloud, query: str) -> None:
+    credential = cloud.node("net1", "l3")
+
+    async def talk() -> httpx.Response:
+        async with client(cloud, credential) as member:
+            return await member.get(f"/nodes/net1/specs?{query}")
+
+    answer = asyncio.run(talk())
+    assert answer.status_code == 400
+    assert query.partition("=")[0] in answer.json()["error"]["message"]
+
+
+def test_bodies_names_and_facts_have_bounds_and_a_name_is_given_once(cloud: Cloud) -> None:
+    credential = cloud.node("net1", "l3")
+    nowhere = encode(replace(FACTS, tunnel_address=IPv4Address("127.0.0.1")))
+
+    async def talk() -> list[int]:
+        async with client(cloud, "the-token") as joining, client(cloud, credential) as member:
+            return [
+                (await member.post("/nodes/net1/report", content=b" " * (16 * 1024 * 1024 + 1))).status_code,
+                (await member.put("/nodes/net1", content=nowhere)).status_code,
+                (await joining.post("/nodes/a%20b/join")).status_code,
+                (await joining.post("/nodes/net1/join")).status_code,
+            ]
+
+    assert asyncio.run(talk()) == [413, 400, 400, 409]
+
+
+def test_a_node_sends_the_origin_back_and_hears_nothing_twice(cloud: Cloud) -> None:
+    credential = cloud.node("net1", "l3")
+
+    async def talk() -> list[bool]:
+        async with client(cloud, credential) as member:
+            first = decode((await member.get("/nodes/net1/specs")).content, SpecChanges)
+            answers = [
+                await member.get(f"/nodes/net1/specs?since={first.revision}&origin={origin}")
+                for origin in (first.origin, "another", "")
+            ]
+            return [decode(answer.content, SpecChanges).complete for answer in answers]
+
+    assert asyncio.run(talk()) == [False, True, True]

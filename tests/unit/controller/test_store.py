@@ -51,6 +51,33 @@ def test_a_write_takes_one_revision_and_notes_what_it_touched(database: Database
     assert heard == [1]
 
 
+def test_the_change_log_forgets_what_is_long_past(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("futago.controller.store.database.CHANGES_KEPT", 10)
+    monkeypatch.setattr("futago.controller.store.database._FORGET_EVERY", 5)
+    for number in range(32):
+        with database.write() as txn:
+            txn.touch(f"port/{number}")
+    with database.read() as view:
+        assert view.changed_keys(0) == {f"port/{number}" for number in range(20, 32)}
+
+
+def test_every_store_has_an_id_of_its_own(database: Database, tmp_path: Path) -> None:
+    other = Database(f"sqlite:///{tmp_path}/other.db")
+    other.migrate()
+    with database.read() as view, other.read() as there:
+        assert view.store() != there.store()
+
+
+def test_a_part_of_a_write_can_fail_alone(database: Database) -> None:
+    with database.write() as txn:
+        txn.add(network("a"))
+        with pytest.raises(Conflict), txn.attempt():
+            txn.add(network("b"))
+            txn.add(network("a"))
+    with database.read() as view:
+        assert [row.id for row in view.find(Network)] == ["a"]
+
+
 def test_an_exception_undoes_the_rows_and_the_number(database: Database) -> None:
     with pytest.raises(RuntimeError), database.write() as txn:
         txn.add(network("a"))

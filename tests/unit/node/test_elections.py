@@ -6,15 +6,16 @@ from collections.abc import AsyncIterator, Callable, Sequence
 import pytest
 from msgspec.structs import replace
 
+from futago.node.drivers import vrrpd
 from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import elections
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
 from host.node_specs import router
-from unit.node.kit import specs_of
+from unit.node.kit import VLANS, specs_of
 
-WANTED = elections(specs_of([router(ha=True)]))
+WANTED = elections(specs_of([router(ha=True)]), VLANS)
 ((KEY, CONFIG),) = WANTED.items()
 CHANGED = {KEY: replace(CONFIG, priority=77)}
 
@@ -96,6 +97,47 @@ def test_a_new_agent_does_not_end_an_election_that_it_finds(engine: FakeEngine) 
     engine.routers = {CONFIG.name: CONFIG}
     asyncio.run(elect(engine).configure(WANTED, never))
     assert list(engine.routers.values()) == [CONFIG]
+
+
+def test_the_last_word_of_an_engine_that_stays_away_is_not_repeated_for_ever(
+    engine: FakeEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vrrpd, "PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr(vrrpd, "_AGAIN_SECONDS", 0.0)
+
+    async def scenario() -> None:
+        it = elect(engine)
+        await it.configure(WANTED, always)
+        watching = asyncio.create_task(it.watch())
+        async with asyncio.timeout(20):
+            while not it.roles:  # noqa: ASYNC110 - the roles are what is asked of it
+                await asyncio.sleep(0)
+            engine.gone = True
+            while it.roles:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(scenario())
+
+
+def test_no_election_begins_for_a_router_that_is_held(engine: FakeEngine) -> None:
+    asyncio.run(elect(engine).configure(WANTED, always, held=WANTED.keys()))
+    assert engine.routers == {}
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_an_election_that_runs_goes_on_when_its_router_is_held(engine: FakeEngine, *, told: bool) -> None:
+    """What is wanted of it reaches it all the same: it must not keep an old floating IP."""
+
+    async def scenario() -> None:
+        it = elect(engine)
+        if told:
+            await it.configure(WANTED, always)
+        await it.configure(CHANGED, always, held=CHANGED.keys())
+
+    engine.routers = {CONFIG.name: CONFIG}
+    asyncio.run(scenario())
+    assert list(engine.routers.values()) == [CHANGED[KEY]]
 
 
 def test_a_router_that_is_not_wanted_is_elected_for_no_more(engine: FakeEngine) -> None:

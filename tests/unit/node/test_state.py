@@ -1,19 +1,22 @@
 from pathlib import Path
 
+from futago.node.host import LocalVlans
 from futago.node.state import StateDirectory
 from futago.values import Vlan
 from host.node_specs import gateway_node
 from unit.node.kit import specs_of
 
+KNOWN = LocalVlans(vlans={"blue": Vlan(7)}, freed=((Vlan(8), 1.5),))
+
 
 def test_what_was_saved_is_there_after_a_restart(tmp_path: Path) -> None:
     before, specs = StateDirectory(tmp_path / "node"), specs_of(gateway_node(ha=True), revision=9)
     before.save_specs(specs)
-    before.save_vlans({"blue": Vlan(7)})
+    before.save_vlans(KNOWN)
     before.save_credential("secret")
     after = StateDirectory(tmp_path / "node")
     assert after.specs() == specs
-    assert after.vlans() == {"blue": 7}
+    assert after.vlans() == KNOWN
     assert after.credential() == "secret"
 
 
@@ -36,6 +39,11 @@ def test_nobody_else_reads_the_credential(tmp_path: Path) -> None:
 
 def test_a_write_that_is_cut_short_leaves_the_old_file(tmp_path: Path) -> None:
     state = StateDirectory(tmp_path)
-    state.save_vlans({"blue": Vlan(7)})
+    state.save_vlans(KNOWN)
     (tmp_path / ".vlans.json.new").write_text('{"vl')
-    assert state.vlans() == {"blue": 7}
+    assert state.vlans() == KNOWN
+
+
+def test_vlans_of_a_version_that_knew_of_no_rest_are_kept(tmp_path: Path) -> None:
+    (tmp_path / "vlans.json").write_text('{"vlans": {"blue": 7}}')
+    assert StateDirectory(tmp_path).vlans() == LocalVlans(vlans={"blue": Vlan(7)})

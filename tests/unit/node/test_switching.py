@@ -3,8 +3,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from futago.node.features.compose import host_state
-from futago.node.features.switching import allocate_vlans, switching
-from futago.node.host import DEAD_VLAN, FlowTable, HostState, OvsPort, Plug
+from futago.node.features.switching import REST_SECONDS, allocate_vlans, switching
+from futago.node.host import DEAD_VLAN, LEARNED_SECONDS, FlowTable, HostState, LocalVlans, OvsPort, Plug
 from futago.values import IPv4Address, NetworkType, Vlan
 from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port
 from unit.node.kit import PLACE, VLANS, golden, specs_of
@@ -73,18 +73,49 @@ def test_tunnels_are_kept_warm_and_nothing_else_is() -> None:
 
 @given(names, names)
 def test_a_network_keeps_its_vlan_as_long_as_it_lives(first: set[str], second: set[str]) -> None:
-    before = allocate_vlans({}, first)
-    after = allocate_vlans(before, second)
-    assert after.keys() == second
-    assert len(set(after.values())) == len(second)
-    assert all(after[name] == before[name] for name in first & second)
+    before = allocate_vlans(LocalVlans(), first, 0.0)
+    after = allocate_vlans(before, second, 0.0)
+    assert after.vlans.keys() == second
+    assert len(set(after.vlans.values())) == len(second)
+    assert all(after.vlans[name] == before.vlans[name] for name in first & second)
+
+
+@given(st.lists(st.tuples(names, st.floats(0, REST_SECONDS / 2), st.sets(st.integers(1, 9).map(Vlan))), max_size=8))
+def test_a_vlan_goes_to_another_network_only_after_what_was_learned_of_the_old_one_has_aged(
+    path: list[tuple[set[str], float, set[Vlan]]],
+) -> None:
+    known, now = LocalVlans(), 0.0
+    last_seen: dict[Vlan, tuple[str, float]] = {}
+    for wanted, seconds, in_use in path:
+        now += seconds
+        before, known = known, allocate_vlans(known, wanted, now, in_use)
+        last_seen |= {vlan: (name, now) for name, vlan in before.vlans.items()}
+        for vlan in in_use & last_seen.keys() - set(known.vlans.values()):
+            last_seen[vlan] = (last_seen[vlan][0], now)
+        for name, vlan in known.vlans.items():
+            owner, since = last_seen.get(vlan, (name, now))
+            assert owner == name or now - since >= LEARNED_SECONDS
+
+
+def test_a_vlan_rests_while_something_of_its_network_is_there_and_then_comes_free() -> None:
+    known = allocate_vlans(LocalVlans(), ["a"], 0.0)
+    for minute in range(1, 20):
+        known = allocate_vlans(known, [], 60.0 * minute, {Vlan(1)})
+    assert allocate_vlans(known, ["b"], 60.0 * 20).vlans == {"b": 2}
+    assert allocate_vlans(known, ["b"], 60.0 * 20 + REST_SECONDS).vlans == {"b": 1}
+
+
+def test_a_clock_that_was_set_back_lets_a_vlan_come_free_all_the_same() -> None:
+    known = allocate_vlans(LocalVlans(freed=((Vlan(1), 1e9),)), [], 0.0)
+    assert allocate_vlans(known, ["b"], REST_SECONDS).vlans == {"b": 1}
 
 
 def test_two_networks_that_claim_one_vlan_get_two() -> None:
-    assert sorted(allocate_vlans({"a": Vlan(1), "b": Vlan(1)}, ["a", "b"]).values()) == [1, 2]
+    known = LocalVlans(vlans={"a": Vlan(1), "b": Vlan(1)})
+    assert sorted(allocate_vlans(known, ["a", "b"], 0.0).vlans.values()) == [1, 2]
 
 
 def test_there_are_4094_local_vlans() -> None:
-    vlans = allocate_vlans({}, (f"{n:05}" for n in range(5000)))
+    vlans = allocate_vlans(LocalVlans(), (f"{n:05}" for n in range(5000)), 0.0).vlans
     assert len(vlans) == 4094
     assert max(vlans.values()) == 4094

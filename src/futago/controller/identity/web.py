@@ -123,7 +123,7 @@ class Call:
         """
         try:
             body = msgspec.json.decode(self.body)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"The request body is not JSON: {error}.") from error
         if not isinstance(body, dict) or not isinstance(body.get(name), dict):
             raise bad_request(f"Expecting to find '{name}' in the request body.")
@@ -203,6 +203,10 @@ def _answer(handler: Handler, call: Call) -> Answer:
         return error_answer(HTTPStatus.UNAUTHORIZED, "The request you have made requires authentication.", headers)
     except Conflict:
         return error_answer(HTTPStatus.CONFLICT, "Something of this name is there already, or is still in use.")
+    except Exception:
+        log.exception("request failed", method=call.method, url=call.url)
+        sentence = "An unexpected error prevented the server from fulfilling your request."
+        return error_answer(HTTPStatus.INTERNAL_SERVER_ERROR, sentence)
 
 
 def error_answer(status: HTTPStatus, message: str, headers: Mapping[str, str] | None = None) -> Answer:

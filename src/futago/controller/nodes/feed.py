@@ -6,18 +6,27 @@ the objects that it touched. What it forgets (a restart) costs a node one comple
     write ──▶ change log ──▶ plan_keys ──▶ plan_one ──▶ entries of the nodes concerned ──▶ their long polls
 """
 
+import hashlib
 import threading
 from typing import Final
 
 import msgspec
 
+from futago import __version__
 from futago.config import ControllerConfig
 from futago.contract.specs import Key, Spec, SpecChanges
 from futago.controller.nodes import gather
-from futago.controller.store.database import Database
+from futago.controller.plan.views import Settings
+from futago.controller.store.database import CHANGES_KEPT, Database, View
 
 _MOST_ABSENCES: Final = 10_000
 """How many removed specs of a node are remembered; a node that is further behind gets everything."""
+
+
+def _origin(view: View, settings: Settings) -> str:
+    """Names all that specs come of besides the revision: the store, the settings and the code."""
+    parts = (view.store(), __version__, msgspec.json.encode(settings).decode())
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
 
 
 class Entry(msgspec.Struct, frozen=True):
@@ -37,30 +46,41 @@ class Feed:
         self._floor: int | None = None
         """The revision at which the cache was built: what changed before it, it cannot tell."""
         self._revision = 0
+        self._origin = ""
         self._plans: dict[str, gather.Plans] = {}
         self._entries: dict[str, dict[Key, Entry]] = {}
 
-    def changes(self, node: str, since: int) -> SpecChanges:
-        """What `node`, which has reached `since`, does not know yet; everything if that cannot be told."""
+    def changes(self, node: str, since: int, origin: str | None = None) -> SpecChanges:
+        """What `node`, which has reached `since` of `origin`, does not know yet; everything if that cannot be told.
+
+        A node that does not say an origin (None) is taken at its word that it knows this one.
+        """
         with self._lock:
             self._refresh()
             entries = self._entries.get(node, {})
-            complete = self._floor is None or not self._floor <= since <= self._revision or since == 0
+            complete = not self._can_tell_since(since, origin)
             fresh = {key: entry for key, entry in entries.items() if complete or entry.revision > since}
             return SpecChanges(
                 revision=self._revision,
                 complete=complete,
                 put=tuple(entry.spec for entry in fresh.values() if entry.spec is not None),
                 remove=() if complete else tuple(key for key, entry in fresh.items() if entry.spec is None),
+                origin=self._origin,
             )
+
+    def _can_tell_since(self, since: int, origin: str | None) -> bool:
+        known = self._floor is not None and self._floor <= since <= self._revision
+        return since > 0 and known and origin in {None, self._origin}
 
     def _refresh(self) -> None:
         with self._database.read() as view:
             revision = view.revision()
             if self._floor is not None and revision == self._revision:
                 return
-            if self._floor is None:
+            if self._floor is None or revision - self._revision > CHANGES_KEPT:
+                self._plans, self._entries = {}, {}
                 keys = gather.all_keys(view)
+                self._origin = _origin(view, self._settings)
                 self._floor = revision
             else:
                 keys = gather.plan_keys(view, view.changed_keys(self._revision))

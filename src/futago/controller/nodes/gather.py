@@ -1,7 +1,8 @@
 """Gathers the rows around one object for planning: a bounded number of statements each."""
 
-from futago.config import ControllerConfig
+from futago.config import ControllerConfig, Profile
 from futago.contract.specs import Spec
+from futago.controller import device_owners, schedule
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.port import plan_port
@@ -19,7 +20,7 @@ from futago.controller.store.rows import (
     Router,
     Subnet,
 )
-from futago.controller.store.touched import PEERS, ROUTER_OWNERS
+from futago.controller.store.touched import PEERS
 from futago.controller.vrrp_settings import vrrp_settings
 
 Plans = dict[str, tuple[Spec, ...]]
@@ -33,6 +34,7 @@ def settings(config: ControllerConfig) -> Settings:
         vrrp_version=vrrp.version,
         advert_interval=vrrp.advert_interval,
         password=vrrp.password,
+        priority=schedule.SEED_PRIORITY if config.profile is Profile.SEED else None,
         dns_domain=config.dns_domain,
         lease_seconds=config.dhcp_lease_duration,
     )
@@ -51,10 +53,10 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     keys = {key for key in changed if not key.startswith("segment/")}
     for network_id in _ids(changed, "segment"):
         keys.add(f"network/{network_id}")
-        legs = view.find(Port, network_id=network_id, device_owner=ROUTER_OWNERS)
+        legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
         keys.update(f"router/{leg.device_id}" for leg in legs)
     router_ids = _ids(frozenset(keys), "router")
-    legs = view.find(Port, device_id=router_ids, device_owner=ROUTER_OWNERS) if router_ids else []
+    legs = view.find(Port, device_id=router_ids, device_owner=device_owners.ROUTERS) if router_ids else []
     return frozenset(keys | {f"network/{leg.network_id}" for leg in legs})
 
 
@@ -79,7 +81,7 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
     if network is None:
         return {}
     ports = view.find(Port, network_id=network_id)
-    router_ids = {port.device_id for port in ports if port.device_owner in ROUTER_OWNERS}
+    router_ids = {port.device_id for port in ports if port.device_owner in device_owners.ROUTERS}
     router_nodes: dict[str, tuple[str, ...]] = {}
     for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
         router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
@@ -100,7 +102,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
     router = view.get(Router, id=router_id)
     if router is None:
         return {}
-    ports = view.find(Port, device_id=router_id, device_owner=ROUTER_OWNERS)
+    ports = view.find(Port, device_id=router_id, device_owner=device_owners.ROUTERS)
     network_ids = {port.network_id for port in ports}
     fixed_ips = view.find(FixedIp, port_id=[port.id for port in ports])
     subnet_ids = {fixed_ip.subnet_id for fixed_ip in fixed_ips}

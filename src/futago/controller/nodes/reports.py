@@ -11,9 +11,9 @@ import msgspec
 from msgspec.structs import replace
 
 from futago.contract.report import Report
+from futago.controller import device_owners
 from futago.controller.store.database import Database, View
 from futago.controller.store.rows import Node, Port, Replica, Row
-from futago.controller.store.touched import ROUTER_OWNERS
 from futago.values import Role
 
 _HEARTBEAT_WORTH_WRITING: Final = 2.0
@@ -52,12 +52,13 @@ def _roles(replicas: list[Replica], report: Report) -> Iterator[tuple[Replica, R
 
 
 def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> Iterator[tuple[Port, Port]]:
-    """A bound port is as its node says; a router's leg is as the node says on which the router is active."""
+    """A bound port is as its node says; a router's leg is as that one of the router's nodes says where it is active."""
     up = frozenset(report.ports_up)
-    active = [said.router_id for said in report.roles if said.role is Role.ACTIVE]
+    said = {role.router_id: role.role for role in report.roles}
+    active = [replica.router_id for replica in replicas if said.get(replica.router_id) is Role.ACTIVE]
     alone = [replica.router_id for replica in replicas if replica.ha_port_id is None]
     bound = view.find(Port, host_id=name)
-    legs = view.find(Port, device_id=[*active, *alone], device_owner=ROUTER_OWNERS, host_id="")
+    legs = view.find(Port, device_id=[*active, *alone], device_owner=device_owners.ROUTERS, host_id="")
     for port in (*bound, *legs):
         if port.up is not (port.id in up):
             yield port, replace(port, up=port.id in up)

@@ -2,12 +2,14 @@
 
 POST /nodes/{node}/join                        join token → 201 {"credential": …}
 PUT  /nodes/{node}              NodeFacts      → 204
-GET  /nodes/{node}/specs?since=R&wait=SECONDS  → SpecChanges, as soon as there are any
+GET  /nodes/{node}/specs?since=R&origin=O&wait=SECONDS  → SpecChanges, as soon as there are any
 POST /nodes/{node}/report       Report         → 204
 """
 
 import asyncio
 import hmac
+import math
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -24,6 +26,8 @@ from futago.controller.nodes.wake import Wake
 from futago.controller.store.database import Database
 
 _LONGEST_WAIT_SECONDS: Final = 60.0
+_LONGEST_BODY: Final = 16 * 1024 * 1024
+_REVISION: Final = re.compile(r"[0-9]{1,18}")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -42,22 +46,27 @@ class Southbound:
         """Give a node that knows the join token a credential."""
         if not hmac.compare_digest(_bearer(request).encode(), self._join_token.encode()):
             return _refusal(401, "The join token is not this controller's; copy it from its state directory.")
-        credential = await asyncio.to_thread(membership.join, self._database, request.path_params["node"])
+        name = request.path_params["node"]
+        try:
+            credential = await asyncio.to_thread(membership.join, self._database, self._config, name)
+        except membership.NameTaken as error:
+            return _refusal(409, str(error))
         return JSONResponse({"credential": credential}, status_code=201)
 
     async def introduce(self, request: Request) -> Response:
         """Note what a node says of itself."""
-        facts = decode(await request.body(), NodeFacts)
+        facts = decode(await _body(request), NodeFacts)
         await asyncio.to_thread(membership.introduce, self._database, self._config, request.path_params["node"], facts)
         return Response(status_code=204)
 
     async def specs(self, request: Request) -> Response:
         """Answer as soon as there is something newer than `since`, or after `wait` seconds."""
-        node, since, wait = request.path_params["node"], _number(request, "since"), _number(request, "wait")
-        deadline = asyncio.get_running_loop().time() + min(wait, _LONGEST_WAIT_SECONDS)
+        node, since, wait = request.path_params["node"], _since(request), _wait(request)
+        origin = request.query_params.get("origin")
+        deadline = asyncio.get_running_loop().time() + wait
         while True:
             woken = self._wake.arm()
-            changes = await asyncio.to_thread(self._feed.changes, node, int(since))
+            changes = await asyncio.to_thread(self._feed.changes, node, since, origin)
             left = deadline - asyncio.get_running_loop().time()
             if changes.complete or changes.put or changes.remove or left <= 0:
                 return Response(encode(changes), media_type="application/json")
@@ -65,7 +74,7 @@ class Southbound:
 
     async def report(self, request: Request) -> Response:
         """Turn a report into status."""
-        report = decode(await request.body(), Report)
+        report = decode(await _body(request), Report)
         await asyncio.to_thread(reports.take, self._database, request.path_params["node"], report)
         return Response(status_code=204)
 
@@ -103,8 +112,10 @@ def _speaking_our_version(endpoint: Endpoint) -> Endpoint:
             return _refusal(409, f"The node speaks version {theirs} of the contract, this controller {VERSION}.")
         try:
             return await endpoint(request)
-        except BadMessage as error:
+        except (BadMessage, membership.Unfit) as error:
             return _refusal(400, str(error))
+        except _TooLong:
+            return _refusal(413, f"The body is longer than {_LONGEST_BODY} bytes.")
 
     return checked
 
@@ -114,12 +125,37 @@ def _bearer(request: Request) -> str:
     return credential if scheme.lower() == "bearer" else ""
 
 
-def _number(request: Request, name: str) -> float:
-    text = request.query_params.get(name, "0")
+class _TooLong(Exception):
+    pass
+
+
+async def _body(request: Request) -> bytes:
+    parts, length = [], 0
+    async for part in request.stream():
+        length += len(part)
+        if length > _LONGEST_BODY:
+            raise _TooLong
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _since(request: Request) -> int:
+    text = request.query_params.get("since", "0")
+    if not _REVISION.fullmatch(text):
+        raise BadMessage(f"since is {text!r}, not a revision")
+    return int(text)
+
+
+def _wait(request: Request) -> float:
+    """Seconds, cut to what we are ready to wait."""
+    text = request.query_params.get("wait", "0")
     try:
-        return float(text)
+        seconds = float(text)
     except ValueError as error:
-        raise BadMessage(f"{name} is {text!r}, not a number") from error
+        raise BadMessage(f"wait is {text!r}, not a number") from error
+    if not math.isfinite(seconds):
+        raise BadMessage(f"wait is {text!r}, not a finite number")
+    return min(seconds, _LONGEST_WAIT_SECONDS)
 
 
 def _refusal(status: int, message: str) -> Response:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
+from futago.controller import device_owners
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
 from futago.values import IPv4Interface
@@ -37,10 +38,13 @@ def _network(view: NetworkView, others: frozenset[str]) -> NetworkSpec:
 
 
 def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSpec:
+    """A server answers for the subnets in which it has an address; in a full one it may have none."""
     port = next(port for port in view.ports if port.id == replica.port_id)
-    subnets = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp}
+    held = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id]
+    reached = {fixed_ip.subnet_id for fixed_ip in held}
+    subnets = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp and subnet.id in reached}
     served = sorted(subnets.values(), key=lambda subnet: subnet.id)
-    own = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id and fixed_ip.subnet_id in subnets]
+    own = [fixed_ip for fixed_ip in held if fixed_ip.subnet_id in subnets]
     return DhcpSpec(
         network_id=view.network.id,
         port_id=port.id,
@@ -66,7 +70,7 @@ def _subnet(subnet: Subnet) -> DhcpSubnet:
 
 def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...]:
     """A lease for every address but the DHCP servers' own, in the order of addresses."""
-    ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != "network:dhcp"}
+    ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != device_owners.DHCP}
     leased = [ip for ip in view.fixed_ips if ip.port_id in ports and ip.subnet_id in subnets]
     return tuple(
         DhcpHost(

@@ -1,12 +1,13 @@
 """An instance's port: for the node to which it is bound."""
 
 from futago.contract.specs import PortSpec, Spec
+from futago.controller import device_owners
 from futago.controller.store.rows import FixedIp, Port
 
 
 def plan_port(port: Port, fixed_ips: list[FixedIp]) -> dict[str, tuple[Spec, ...]]:
     """Node → the port; nothing while it is unbound, or where it belongs to the service (routers, DHCP)."""
-    if not port.host_id or port.device_owner.startswith("network:"):
+    if not port.host_id or port.device_owner.startswith(device_owners.SERVICE):
         return {}
     spec = PortSpec(
         port_id=port.id,

@@ -3,11 +3,11 @@
 from typing import Final
 
 from futago.contract.specs import FloatingIpSpec, GatewaySpec, HaSpec, RouterPort, RouterSpec, Spec, StaticRoute
+from futago.controller import device_owners
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
 from futago.values import IPv4Address, IPv4Interface
 
-INTERFACE_OWNERS: Final = frozenset({"network:router_interface", "network:ha_router_replicated_interface"})
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
 
 
@@ -21,7 +21,7 @@ def plan_router(view: RouterView, settings: Settings) -> dict[str, tuple[Spec, .
 
 
 def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
-    interfaces = [port for port in view.ports if port.device_owner in INTERFACE_OWNERS]
+    interfaces = [port for port in view.ports if port.device_owner in device_owners.INTERFACES]
     return RouterSpec(
         router_id=view.router.id,
         admin_state_up=view.router.admin_state_up,
@@ -46,7 +46,7 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
         mtu=leg.mtu,
         address=leg.addresses[0],
         vrid=vrid,
-        priority=replica.priority,
+        priority=replica.priority if settings.priority is None else settings.priority,
         version=settings.vrrp_version,
         advert_interval=settings.advert_interval,
         preempt=False,

@@ -14,6 +14,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vrrp_version: int
     advert_interval: Millis
     password: str
+    priority: int | None
+    """What every replica advertises; None: each its own."""
     dns_domain: str
     lease_seconds: int
 

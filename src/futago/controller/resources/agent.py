@@ -9,16 +9,12 @@ from msgspec.structs import replace
 
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
+from futago.controller.agent_types import DHCP, L3, METADATA, OVS, ROLES
 from futago.controller.resources import errors, parse
 from futago.controller.resources.definition import Field, Reading, Rendered, Resource, Values, Writing
 from futago.controller.store.database import View
 from futago.controller.store.rows import DhcpReplica, Node, Replica, Row
 
-OVS: Final = "Open vSwitch agent"
-L3: Final = "L3 agent"
-DHCP: Final = "DHCP agent"
-METADATA: Final = "Metadata agent"
-_ROLES: Final = {L3: "l3", DHCP: "dhcp", METADATA: "metadata"}
 _PROGRAMS: Final = {
     OVS: ("neutron-openvswitch-agent", "N/A"),
     L3: ("neutron-l3-agent", "l3_agent"),
@@ -53,7 +49,7 @@ def of_node(node: Node) -> list[Agent]:
     return [
         Agent(agent_type=agent_type, node=node)
         for agent_type in node.agent_ids
-        if agent_type == OVS or _ROLES.get(agent_type) in roles
+        if agent_type == OVS or ROLES.get(agent_type) in roles
     ]
 
 
@@ -124,15 +120,14 @@ def _carried(nodes: Sequence[str]) -> dict[str, int]:
 def _configurations(agent: Agent, routers: Mapping[str, int], networks: Mapping[str, int]) -> Rendered:
     facts = agent.node.facts
     assert facts is not None, "a node without facts shows no agents"
-    match agent.agent_type:
-        case "Open vSwitch agent":
-            return _switching(facts)
-        case "L3 agent":
-            return {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0), "version": facts.version}
-        case "DHCP agent":
-            return {"networks": networks.get(agent.node.name, 0), "version": facts.version}
-        case _:
-            return {"version": facts.version}
+    if agent.agent_type == OVS:
+        return _switching(facts)
+    carried: Rendered = {}
+    if agent.agent_type == L3:
+        carried = {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0)}
+    elif agent.agent_type == DHCP:
+        carried = {"networks": networks.get(agent.node.name, 0)}
+    return {**carried, "version": facts.version}
 
 
 def _switching(facts: NodeFacts) -> Rendered:

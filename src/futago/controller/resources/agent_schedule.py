@@ -2,9 +2,10 @@
 
 from typing import Any, Final
 
+from futago.controller.agent_types import DHCP, L3
 from futago.controller.resources import dhcp, errors, ha, lookup
 from futago.controller.resources import router as routers
-from futago.controller.resources.agent import AGENTS, DHCP, L3, Agent, alive, everyone
+from futago.controller.resources.agent import AGENTS, Agent, alive, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.router import ROUTERS
@@ -43,7 +44,7 @@ def add_router(writing: Writing, params: Params, body: Any) -> None:
     placed = writing.txn.find(Replica, router_id=router.id)
     if any(replica.node == agent.node.name for replica in placed) or (placed and not router.ha):
         raise errors.RouterHostedByL3Agent(router_id=router.id, agent_id=agent.id)
-    ha.add_replica(writing.txn, writing.config, router, agent.node.name)
+    ha.add_replica(writing.txn, router, agent.node.name)
 
 
 def remove_router(writing: Writing, params: Params, _body: Any) -> None:
@@ -85,6 +86,8 @@ def add_network(writing: Writing, params: Params, body: Any) -> None:
         raise errors.NetworkHostedByDHCPAgent(network_id=network.id, agent_id=agent.id)
     dhcp.add_replica(writing.txn, network.id, agent.node.name)
     dhcp.place(writing.txn, writing.config, network.id)
+    if not writing.txn.count(DhcpReplica, network_id=network.id, node=agent.node.name):
+        raise errors.IpAddressGenerationFailure(network_id=network.id)
 
 
 def remove_network(writing: Writing, params: Params, _body: Any) -> None:

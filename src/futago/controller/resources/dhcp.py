@@ -1,27 +1,33 @@
 """A network's DHCP servers: the nodes that carry them, and a port for each."""
 
 import uuid
-from typing import Final
+
+import structlog
 
 from futago.config import ControllerConfig
-from futago.controller import schedule
+from futago.controller import device_owners, schedule
+from futago.controller.agent_types import DHCP
+from futago.controller.resources import errors
 from futago.controller.resources.ha import living_nodes
 from futago.controller.resources.service_ports import add_port, give_address, remove_port
-from futago.controller.store.database import Transaction
+from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import DhcpReplica, FixedIp, Network, Port, Subnet
 
-_OWNER: Final = "network:dhcp"
+_log = structlog.get_logger()
 
 
 def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
-    """See that the network has its DHCP servers, and each of them an address in every subnet with DHCP."""
+    """See that the network has its DHCP servers, and each of them an address in every subnet with DHCP.
+
+    A full subnet has as many servers as have found an address; a server that has found none at all goes again.
+    """
     subnets = txn.find(Subnet, network_id=network_id, enable_dhcp=True)
     if not subnets:
         return
     placed = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
     missing = config.dhcp_agents_per_network - len(placed)
     if missing > 0:
-        nodes = [node for node in living_nodes(txn, config, "DHCP agent", "dhcp") if node not in placed]
+        nodes = [node for node in living_nodes(txn, config, DHCP) if node not in placed]
         carried: dict[str, int] = {}
         for replica in txn.find(DhcpReplica):
             carried[replica.node] = carried.get(replica.node, 0) + 1
@@ -29,12 +35,21 @@ def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
             add_replica(txn, network_id, node)
     for replica in txn.find(DhcpReplica, network_id=network_id):
         _give_addresses(txn, replica, subnets)
+        if not txn.count(FixedIp, port_id=replica.port_id):
+            remove_replica(txn, replica)
 
 
 def fill(txn: Transaction, config: ControllerConfig) -> None:
-    """Give networks that have too few DHCP servers further ones; a node has just come."""
+    """Give networks that have too few DHCP servers further ones; a node has just come.
+
+    A network where this fails keeps what it has, and costs neither the node nor the other networks anything.
+    """
     for network_id in sorted({subnet.network_id for subnet in txn.find(Subnet, enable_dhcp=True)}):
-        place(txn, config, network_id)
+        try:
+            with txn.attempt():
+                place(txn, config, network_id)
+        except (errors.ApiError, Conflict) as error:
+            _log.warning("network not placed", network=network_id, error=str(error))
 
 
 def add_replica(txn: Transaction, network_id: str, node: str) -> DhcpReplica:
@@ -46,7 +61,7 @@ def add_replica(txn: Transaction, network_id: str, node: str) -> DhcpReplica:
         txn,
         network=network,
         project_id=network.project_id,
-        device_owner=_OWNER,
+        device_owner=device_owners.DHCP,
         device_id=device_id,
         host_id=node,
     )
@@ -74,4 +89,7 @@ def _give_addresses(txn: Transaction, replica: DhcpReplica, subnets: list[Subnet
     served = {fixed_ip.subnet_id for fixed_ip in held}
     fresh = [subnet for subnet in subnets if subnet.id not in served]
     for position, subnet in enumerate(fresh, start=len(held)):
-        give_address(txn, port, (subnet, None), position)
+        try:
+            give_address(txn, port, (subnet, None), position)
+        except errors.IpAddressGenerationFailure:
+            _log.warning("no address for a DHCP server", network=subnet.network_id, subnet=subnet.id, node=replica.node)

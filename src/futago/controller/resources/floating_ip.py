@@ -6,6 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, floating_rows, lookup, network, parse
 from futago.controller.resources.definition import (
     ABSENT,
@@ -24,14 +25,12 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.port import PORTS, status
 from futago.controller.resources.port_addresses import give, wishes
-from futago.controller.resources.router_legs import INTERFACES
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
 from futago.values import IPv4Address, Role
 
 _COLUMNS: Final = {"description": "description", "dns_name": "dns_name", "dns_domain": "dns_domain"}
-_OWNER: Final = "network:floatingip"
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[FloatingIp]:
@@ -48,7 +47,9 @@ def create(writing: Writing, values: Values) -> FloatingIp:
     if not writing.txn.count(Subnet, network_id=external.id):
         raise errors.ExternalIpAddressExhausted(network_id=external.id)
     floating_ip_id = str(uuid.uuid4())
-    port = add_port(writing.txn, network=external, project_id="", device_owner=_OWNER, device_id=floating_ip_id)
+    port = add_port(
+        writing.txn, network=external, project_id="", device_owner=device_owners.FLOATING_IP, device_id=floating_ip_id
+    )
     give(writing.txn, port, wishes(writing.txn, external, _address_wish(values)))
     address = writing.txn.find(FixedIp, port_id=port.id)[0].ip_address
     row = writing.txn.add(
@@ -166,7 +167,9 @@ def _inside(txn: Transaction, port: Port, wanted: IPv4Address | None) -> FixedIp
 def _router(txn: Transaction, row: FloatingIp, inside: FixedIp) -> str:
     """The router between the two networks; of several, the one that is the subnet's gateway."""
     beside = {fixed_ip.port_id: fixed_ip for fixed_ip in txn.find(FixedIp, subnet_id=inside.subnet_id)}
-    interfaces = [port for port in lookup.among(txn, Port, "id", list(beside)) if port.device_owner in INTERFACES]
+    interfaces = [
+        port for port in lookup.among(txn, Port, "id", list(beside)) if port.device_owner in device_owners.INTERFACES
+    ]
     subnet = txn.get(Subnet, id=inside.subnet_id)
     assert subnet is not None, "an address has its subnet"
     interfaces.sort(key=lambda port: beside[port.id].ip_address != subnet.gateway_ip)

@@ -3,23 +3,23 @@
 Everything happens in the caller's transaction, so eight routers created at once give one HA network and eight VRIDs.
 """
 
-import time
 import uuid
 from collections.abc import Sequence
-from typing import Final
 
+import structlog
 from msgspec.structs import replace
 
-from futago.config import ControllerConfig, Profile
-from futago.controller import allocate, schedule
+from futago.config import ControllerConfig
+from futago.controller import allocate, device_owners, schedule
+from futago.controller.agent_types import L3, ROLES
 from futago.controller.resources import errors
+from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
-from futago.controller.store.database import Transaction
+from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
 from futago.values import NetworkType
 
-_OWNER: Final = "network:router_ha_interface"
-_VXLAN_OVERHEAD: Final = 50
+_log = structlog.get_logger()
 
 
 def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
@@ -33,32 +33,40 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
         ha_network, vrid = _ha_network(txn, config, router.project_id)
         router = txn.replace(router, replace(router, ha_network_id=ha_network.network_id, vrid=vrid))
     wanted = config.max_l3_agents_per_router if router.ha else 1
-    nodes = living_nodes(txn, config, "L3 agent", "l3")
+    nodes = living_nodes(txn, config, L3)
     if router.ha:
         _check_enough(txn, config, nodes)
     for node in _chosen(txn, router, nodes, wanted):
-        add_replica(txn, config, router, node)
+        add_replica(txn, router, node)
     return router
 
 
 def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
-    """Put routers that have fewer replicas than they should on `node`, which has just come."""
+    """Put routers that have fewer replicas than they should on `node`, which has just come.
+
+    A router where this fails stays as it is, and costs neither the node nor the other routers anything.
+    """
     for router in txn.find(Router):
         placed = txn.find(Replica, router_id=router.id)
         wanted = config.max_l3_agents_per_router if router.ha else 1
         carried = any(replica.node == node for replica in placed)
-        if not carried and (wanted == 0 or len(placed) < wanted):
-            add_replica(txn, config, router, node)
+        if carried or 0 < wanted <= len(placed):
+            continue
+        try:
+            with txn.attempt():
+                add_replica(txn, router, node)
+        except (errors.ApiError, Conflict) as error:
+            _log.warning("router not placed", router=router.id, node=node, error=str(error))
 
 
-def add_replica(txn: Transaction, config: ControllerConfig, router: Router, node: str) -> Replica:
-    """Put `router` on `node` too, after the replicas that it has."""
-    rank = txn.count(Replica, router_id=router.id)
+def add_replica(txn: Transaction, router: Router, node: str) -> Replica:
+    """Put `router` on `node` too, at the lowest free rank."""
+    taken = {replica.priority for replica in txn.find(Replica, router_id=router.id)}
     replica = Replica(
         router_id=router.id,
         node=node,
         ha_port_id=_add_ha_port(txn, router, node).id if router.ha else None,
-        priority=schedule.priority(rank, equal=config.profile is Profile.SEED),
+        priority=schedule.free_priority(taken),
     )
     return txn.add(replica)
 
@@ -83,15 +91,14 @@ def withdraw(txn: Transaction, router: Router) -> None:
         _remove_ha_network(txn, router.ha_network_id)
 
 
-def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str, role: str) -> list[str]:
-    """The names of the nodes that have `role`, report, and are not disabled."""
-    oldest = time.time() - config.agent_down_time
+def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str) -> list[str]:
+    """The names of the nodes that show as an agent of this type, report, and are not disabled."""
     return [
         node.name
         for node in txn.find(Node)
         if node.facts is not None
-        and role in node.facts.roles
-        and node.heartbeat_at >= oldest
+        and ROLES[agent_type] in node.facts.roles
+        and alive(config, node)
         and node.admin_state_up.get(agent_type, True)
     ]
 
@@ -130,7 +137,7 @@ def _add_ha_port(txn: Transaction, router: Router, node: str) -> Port:
         txn,
         network=network,
         project_id="",
-        device_owner=_OWNER,
+        device_owner=device_owners.HA,
         device_id=router.id,
         host_id=node,
         name=f"HA port project {router.project_id}",
@@ -162,7 +169,7 @@ def _add_ha_network(txn: Transaction, config: ControllerConfig, project_id: str,
             name=f"HA network project {project_id}",
             network_type=NetworkType.VXLAN,
             segmentation_id=vni,
-            mtu=config.global_physnet_mtu - _VXLAN_OVERHEAD,
+            mtu=config.global_physnet_mtu - allocate.VXLAN_OVERHEAD,
         )
     )
     txn.add(Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=vni, network_id=network.id))

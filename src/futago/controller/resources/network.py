@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.config import ControllerConfig
-from futago.controller import allocate
+from futago.controller import allocate, device_owners
 from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse
 from futago.controller.resources.definition import (
     STANDARD,
@@ -26,8 +26,6 @@ from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, 
 from futago.controller.store.tables import TABLES
 from futago.values import NetworkType
 
-_VXLAN_OVERHEAD: Final = 50
-"""Outer Ethernet, IPv4, UDP and VXLAN headers."""
 _LAST_VNI: Final = 2**24 - 1
 _COLUMNS: Final = {
     "name": "name",
@@ -40,9 +38,6 @@ _COLUMNS: Final = {
     "dns_domain": "dns_domain",
     "availability_zone_hints": "availability_zone_hints",
 }
-_GATEWAY: Final = "network:router_gateway"
-_PASSING: Final = frozenset({"network:dhcp"})
-"""Ports that go with their network."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
@@ -84,7 +79,9 @@ def update(writing: Writing, network: Network, values: Values) -> Network:
     if network.shared and not changed.shared:
         _check_only_own_ports(writing.txn, network)
     leaving = network.external and not changed.external
-    if leaving and writing.txn.count(Port, network_id=network.id, device_owner=[_GATEWAY, "network:floatingip"]):
+    if leaving and writing.txn.count(
+        Port, network_id=network.id, device_owner=[device_owners.GATEWAY, device_owners.FLOATING_IP]
+    ):
         raise errors.ExternalNetworkInUse(network_id=network.id)
     return writing.txn.replace(network, changed)
 
@@ -94,7 +91,7 @@ def delete(writing: Writing, network: Network) -> None:
     txn = writing.txn
     ha_networks = txn.find(HaNetwork, network_id=network.id)
     floating_rows.release_unused(txn, network.id)
-    holding = [port.id for port in txn.find(Port, network_id=network.id) if port.device_owner not in _PASSING]
+    holding = [port.id for port in txn.find(Port, network_id=network.id) if port.device_owner != device_owners.DHCP]
     if holding or (ha_networks and txn.count(Router, ha_network_id=network.id)):
         raise errors.NetworkInUse(network_id=network.id, port_ids=", ".join(holding))
     dhcp.withdraw(txn, network.id)
@@ -171,7 +168,7 @@ def _vni(writing: Writing, asked: int | None) -> int:
 
 
 def _mtu(config: ControllerConfig, network_type: NetworkType, asked: int) -> int:
-    overhead = _VXLAN_OVERHEAD if network_type is NetworkType.VXLAN else 0
+    overhead = allocate.VXLAN_OVERHEAD if network_type is NetworkType.VXLAN else 0
     most = config.global_physnet_mtu - overhead
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")

@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import select
 
+from futago.controller import device_owners
 from futago.controller.resources import (
     errors,
     floating_rows,
@@ -30,11 +31,12 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
-from futago.controller.resources.port_addresses import change, fixed_ips, give, wishes
+from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, wishes
 from futago.controller.resources.port_options import address_pairs
+from futago.controller.resources.router_legs import check_moved, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Transaction
-from futago.controller.store.rows import FixedIp, Network, Port, SecurityGroup
+from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
 from futago.controller.store.tables import TABLES
 from futago.controller.store.touched import touched
 
@@ -52,17 +54,6 @@ _COLUMNS: Final = {
     "dns_name": "dns_name",
     "propagate_uplink_status": "propagate_uplink_status",
 }
-_NOT_DIRECTLY: Final = frozenset(
-    {
-        "network:router_interface",
-        "network:ha_router_replicated_interface",
-        "network:router_gateway",
-        "network:router_ha_interface",
-        "network:floatingip",
-        "network:dhcp",
-    }
-)
-"""The owners of ports that belong to a router, a floating IP or a DHCP server, and go with it only."""
 _NETWORK_OWNERS_ATTRIBUTES: Final = ("mac_address", "port_security_enabled", "allowed_address_pairs")
 """On somebody else's network, only an admin sets these."""
 
@@ -122,15 +113,13 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
-        change(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
-        for key in touched(port):
-            writing.txn.touch(key)
+        _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
     return writing.txn.replace(port, _checked(changed))
 
 
 def delete(writing: Writing, port: Port) -> None:
     """Delete a port that belongs to no router, floating IP or DHCP server."""
-    if port.device_owner in _NOT_DIRECTLY:
+    if port.device_owner in device_owners.KEPT:
         raise errors.ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
     floating_rows.let_go_of(writing.txn, port.id)
     remove_port(writing.txn, port)
@@ -140,7 +129,9 @@ def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
     """Ports as Neutron shows them."""
     found = lookup.among(reading.view, FixedIp, "port_id", [port.id for port in ports])
     addresses = lookup.grouped(sorted(found, key=lambda fixed_ip: fixed_ip.position), "port_id")
-    return [_render(reading, port, addresses.get(port.id, [])) for port in ports]
+    nodes = lookup.among(reading.view, Node, "name", {port.host_id for port in ports if port.host_id})
+    datapaths = {node.name: node.facts.datapath_type for node in nodes if node.facts is not None}
+    return [_render(reading, port, addresses.get(port.id, []), datapaths) for port in ports]
 
 
 def status(port: Port) -> str:
@@ -148,7 +139,7 @@ def status(port: Port) -> str:
     return "ACTIVE" if port.up else "DOWN"
 
 
-def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp]) -> Rendered:
+def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], datapaths: Mapping[str, str]) -> Rendered:
     return {
         **standard(port),
         "network_id": port.network_id,
@@ -168,16 +159,16 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp]) -> Rende
         "dns_name": port.dns_name,
         "dns_assignment": [_dns_assignment(reading, port, fixed_ip) for fixed_ip in addresses],
         "ip_allocation": "immediate",
-        **_binding(port),
+        **_binding(port, datapaths.get(port.host_id, "system")),
     }
 
 
-def _binding(port: Port) -> Rendered:
+def _binding(port: Port, datapath_type: str) -> Rendered:
     details: Rendered = {
         "port_filter": True,
         "ovs_hybrid_plug": False,
         "bridge_name": "br-int",
-        "datapath_type": "system",
+        "datapath_type": datapath_type,
         "connectivity": "l2",
     }
     return {
@@ -202,34 +193,47 @@ def _check_network_owner(writing: Writing, parent: Network, values: Values, acti
     asked = [name for name in _NETWORK_OWNERS_ATTRIBUTES if values.get(name) not in open_values]
     if any("ip_address" in wish for wish in values.get("fixed_ips") or ()):
         asked.append("fixed_ips:ip_address")
-    if values.get("device_owner", "").startswith("network:"):
+    if values.get("device_owner", "").startswith(device_owners.SERVICE):
         asked.append("device_owner")
     if asked:
         rules = " and ".join(f"rule:{action}:{name}" for name in asked)
         raise errors.PolicyNotAuthorized(rules=f"(rule:{action} and {rules})")
 
 
+def _move(txn: Transaction, port: Port, wanted: Wishes) -> None:
+    """Give a port other addresses; those of a router's leg have to suit the router."""
+    router = txn.get(Router, id=port.device_id) if port.device_owner in device_owners.LEGS else None
+    left = [leg.subnet for leg in legs(txn, router) if leg.port.id == port.id] if router is not None else []
+    change(txn, port, wanted)
+    if router is not None:
+        check_moved(txn, router, port, left)
+    for key in touched(port):
+        txn.touch(key)
+
+
 def _check_kept_by_service(port: Port, values: Values) -> None:
-    """What belongs to a router or to the service keeps its owner, its device and its addresses."""
+    """What belongs to a router or to the service keeps its owner, device, node and addresses."""
     owner = values.get("device_owner", port.device_owner)
     device = values.get("device_id", port.device_id)
     if (owner, device) != (port.device_owner, port.device_id):
         _check_not_of_service("update", port.device_owner, port.id)
         _check_not_of_service("update", owner, port.id)
     addressed = not isinstance(values.get("fixed_ips", ABSENT), Absent)
-    if addressed and port.device_owner in {"network:router_ha_interface", "network:floatingip", "network:dhcp"}:
+    bound = values.get("binding:host_id", port.host_id) != port.host_id
+    untouched = device_owners.KEPT if bound else device_owners.KEPT - device_owners.LEGS
+    if (bound or addressed) and port.device_owner in untouched:
         raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
 
 
 def _check_not_of_service(operation: str, owner: str, port_id: str) -> None:
     """Or anybody could put a leg on anybody's router."""
-    if owner in _NOT_DIRECTLY:
+    if owner in device_owners.KEPT:
         raise errors.UnsupportedPortDeviceOwner(operation=operation, device_owner=owner, port_id=port_id)
 
 
 def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tuple[str, ...]:
     if isinstance(asked, Absent):
-        default = port.port_security_enabled and not port.device_owner.startswith("network:")
+        default = port.port_security_enabled and not port.device_owner.startswith(device_owners.SERVICE)
         return (security_group.ensure_default(writing.txn, port.project_id),) if default else ()
     if asked and not port.port_security_enabled:
         raise errors.PortSecurityAndIPRequiredForSecurityGroups

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, ha, lookup, parse, router_gateway
 from futago.controller.resources.definition import (
     STANDARD,
@@ -73,7 +74,7 @@ def update(writing: Writing, router: Router, values: Values) -> Router:
 
 def delete(writing: Writing, router: Router) -> None:
     """Delete a router that has no interfaces left; its gateway goes with it."""
-    if any(not leg.gateway for leg in legs(writing.txn, router)):
+    if writing.txn.count(Port, device_id=router.id, device_owner=device_owners.INTERFACES):
         raise errors.RouterInUse(router_id=router.id)
     router = router_gateway.change(writing, router, None)
     ha.withdraw(writing.txn, router)
@@ -132,7 +133,7 @@ def _change_kind(writing: Writing, router: Router, wanted: bool) -> Router:  # n
     bare = writing.txn.get(Router, id=router.id)
     assert bare is not None, "withdrawing keeps the router"
     changed = writing.txn.replace(bare, replace(bare, ha=wanted))
-    owner = "network:ha_router_replicated_interface" if wanted else "network:router_interface"
+    owner = device_owners.REPLICATED_INTERFACE if wanted else device_owners.INTERFACE
     for port in {leg.port.id: leg.port for leg in legs(writing.txn, router) if not leg.gateway}.values():
         current = writing.txn.get(Port, id=port.id)
         if current is not None:

@@ -4,11 +4,12 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, lookup, network, parse
 from futago.controller.resources.definition import ABSENT, Writing
 from futago.controller.resources.port_addresses import change as change_addresses
 from futago.controller.resources.port_addresses import fixed_ips, give, wishes
-from futago.controller.resources.router_legs import GATEWAY, check_no_overlap, legs
+from futago.controller.resources.router_legs import check_no_overlap, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.rows import FloatingIp, Network, Port, Router, Subnet
 
@@ -77,7 +78,7 @@ def _set(writing: Writing, router: Router, info: Info) -> Router:
     assert external is not None, "it has been looked up"
     if not txn.count(Subnet, network_id=external.id):
         raise errors.ExternalIpAddressExhausted(network_id=external.id)
-    port = add_port(txn, network=external, project_id="", device_owner=GATEWAY, device_id=router.id)
+    port = add_port(txn, network=external, project_id="", device_owner=device_owners.GATEWAY, device_id=router.id)
     before = legs(txn, router)
     asked = info.get("external_fixed_ips") or ABSENT
     give(txn, port, wishes(txn, external, asked))

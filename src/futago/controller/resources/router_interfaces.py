@@ -4,14 +4,15 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, lookup, parse
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.port import PORTS
 from futago.controller.resources.router import ROUTERS
-from futago.controller.resources.router_legs import PLAIN, REPLICATED, Leg, check_no_overlap, legs
+from futago.controller.resources.router_legs import Leg, check_no_overlap, check_unneeded, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.resources.subnet import SUBNETS
-from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Router, Subnet
+from futago.controller.store.rows import FixedIp, Network, Port, Router, Subnet
 
 
 def add(writing: Writing, params: Params, body: Any) -> Rendered:
@@ -41,7 +42,7 @@ def remove(writing: Writing, params: Params, body: Any) -> Rendered:
     leg = _leg(router, attached, subnet_id, port_id)
     going = [other for other in attached if other.port.id == leg.port.id]
     for other in going:
-        _check_unneeded(writing, router, other.subnet)
+        check_unneeded(writing.txn, router, other.subnet)
     remove_port(writing.txn, leg.port)
     return _answer(router, leg.port, [other.fixed_ip for other in going])
 
@@ -103,7 +104,7 @@ def _adopt(writing: Writing, router: Router, port: Port) -> Port:
 
 
 def _owner(router: Router) -> str:
-    return REPLICATED if router.ha else PLAIN
+    return device_owners.REPLICATED_INTERFACE if router.ha else device_owners.INTERFACE
 
 
 def _leg(router: Router, attached: list[Leg], subnet_id: str | None, port_id: str | None) -> Leg:
@@ -119,14 +120,6 @@ def _leg(router: Router, attached: list[Leg], subnet_id: str | None, port_id: st
     if not matching:
         raise errors.SubnetMismatchForPort(port_id=port_id, subnet_id=subnet_id)
     return matching[0]
-
-
-def _check_unneeded(writing: Writing, router: Router, subnet: Subnet) -> None:
-    for floating_ip in writing.txn.find(FloatingIp, router_id=router.id):
-        if floating_ip.fixed_ip_address is not None and floating_ip.fixed_ip_address in subnet.cidr:
-            raise errors.RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
-    if any(route.nexthop in subnet.cidr for route in router.routes):
-        raise errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
 
 
 def _answer(router: Router, port: Port, addresses: list[FixedIp]) -> Rendered:

@@ -1,18 +1,13 @@
 """The legs of a router: its ports with their addresses and subnets."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Final
 
+from futago.controller import device_owners
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.subnet import overlapping
 from futago.controller.store.database import View
-from futago.controller.store.rows import FixedIp, Port, Router, Subnet
-
-GATEWAY: Final = "network:router_gateway"
-PLAIN: Final = "network:router_interface"
-REPLICATED: Final = "network:ha_router_replicated_interface"
-INTERFACES: Final = (PLAIN, REPLICATED)
-"""The owners of ports towards project networks."""
+from futago.controller.store.rows import FixedIp, FloatingIp, Port, Router, Subnet
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +21,51 @@ class Leg:
     @property
     def gateway(self) -> bool:
         """Whether it leads outside."""
-        return self.port.device_owner == GATEWAY
+        return self.port.device_owner == device_owners.GATEWAY
 
 
 def legs(view: View, router: Router) -> list[Leg]:
     """All addresses of `router` but those on its HA network."""
-    ports = {port.id: port for port in view.find(Port, device_id=router.id, device_owner=(*INTERFACES, GATEWAY))}
+    ports = {port.id: port for port in view.find(Port, device_id=router.id, device_owner=device_owners.LEGS)}
     addresses = lookup.among(view, FixedIp, "port_id", list(ports))
     subnets = {row.id: row for row in lookup.among(view, Subnet, "id", {item.subnet_id for item in addresses})}
     return [Leg(ports[item.port_id], item, subnets[item.subnet_id]) for item in addresses]
+
+
+def check_moved(view: View, router: Router, port: Port, left: Collection[Subnet]) -> None:
+    """See that `port` of `router`, which has had `left` until now, may have the addresses that it has now.
+
+    Raises:
+        errors.BadRequest: it has none, or its subnets overlap with other legs'.
+        errors.RouterInterfaceInUseByFloatingIP: floating IPs need a subnet that it has left.
+        errors.RouterInterfaceInUseByRoute: an extra route goes through such a one.
+
+    """
+    attached = legs(view, router)
+    subnets = {leg.subnet.id: leg.subnet for leg in attached if leg.port.id == port.id}
+    if not subnets:
+        raise errors.BadRequest(resource="router", reason="Router port must have at least one fixed IP")
+    others = [leg for leg in attached if leg.port.id != port.id]
+    for subnet in subnets.values():
+        check_no_overlap(others, subnet)
+    for subnet in left:
+        if subnet.id not in subnets and port.device_owner != device_owners.GATEWAY:
+            check_unneeded(view, router, subnet)
+
+
+def check_unneeded(view: View, router: Router, subnet: Subnet) -> None:
+    """See that nothing needs the leg of `router` in `subnet`.
+
+    Raises:
+        errors.RouterInterfaceInUseByFloatingIP: floating IPs do.
+        errors.RouterInterfaceInUseByRoute: an extra route does.
+
+    """
+    for floating_ip in view.find(FloatingIp, router_id=router.id):
+        if floating_ip.fixed_ip_address is not None and floating_ip.fixed_ip_address in subnet.cidr:
+            raise errors.RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
+    if any(route.nexthop in subnet.cidr for route in router.routes):
+        raise errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
 
 
 def check_no_overlap(attached: list[Leg], fresh: Subnet) -> None:

@@ -1,14 +1,14 @@
 """Subnets: address ranges of networks, their pools, gateways and what DHCP tells."""
 
 import uuid
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
 from typing import Any, Final
 
 from msgspec.structs import replace
 from sqlalchemy import or_, select
 
-from futago.controller import allocate
+from futago.controller import allocate, device_owners
 from futago.controller.resources import dhcp, errors, lookup, network, parse
 from futago.controller.resources.definition import (
     ABSENT,
@@ -96,7 +96,7 @@ def delete(writing: Writing, row: Subnet) -> None:
     """Delete a subnet that no port but the DHCP servers' has an address in."""
     txn = writing.txn
     held = {fixed_ip.port_id for fixed_ip in txn.find(FixedIp, subnet_id=row.id)}
-    if any(port.device_owner != "network:dhcp" for port in lookup.among(txn, Port, "id", held)):
+    if any(port.device_owner != device_owners.DHCP for port in lookup.among(txn, Port, "id", held)):
         raise errors.SubnetInUse(subnet_id=row.id, reason="One or more ports have an IP allocation from this subnet")
     _end_dhcp(txn, row)
     txn.remove(row)
@@ -184,7 +184,7 @@ def _end_dhcp(txn: Transaction, row: Subnet) -> None:
     others = txn.find(Subnet, network_id=row.network_id, enable_dhcp=True)
     if not any(other.id != row.id for other in others):
         dhcp.withdraw(txn, row.network_id)
-    servers = {port.id for port in txn.find(Port, network_id=row.network_id, device_owner="network:dhcp")}
+    servers = {port.id for port in txn.find(Port, network_id=row.network_id, device_owner=device_owners.DHCP)}
     for fixed_ip in txn.find(FixedIp, subnet_id=row.id):
         if fixed_ip.port_id in servers:
             txn.remove(fixed_ip)
@@ -204,11 +204,6 @@ def host_routes(value: Any) -> tuple[HostRoute, ...]:
     keys = ("destination", "nexthop")
     parsed = parse.list_of(parse.entry({"destination": parse.cidr, "nexthop": parse.address}, keys))(value)
     return tuple(HostRoute(item["destination"], item["nexthop"]) for item in parsed)
-
-
-def containing(subnets: Iterable[Subnet], address: IPv4Address) -> Subnet | None:
-    """The subnet that `address` belongs to."""
-    return next((row for row in subnets if address in row.cidr), None)
 
 
 def overlapping(cidr: IPv4Network, others: Collection[Subnet]) -> Subnet | None:

@@ -1,4 +1,4 @@
-"""The store: `read()` sees one consistent state, `write()` is one transaction and one revision.
+"""The store: `read()` looks, `write()` is one transaction and one revision.
 
 A write ends by taking the next revision from a one-row counter and noting in the change log which keys it touched;
 an exception undoes the change and the number. `note()` is for what no plan depends on (heartbeats): it is as durable,
@@ -29,6 +29,10 @@ S = TypeVar("S", bound=rows.StandardRow)
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 _BUSY_SECONDS: Final = 30
+CHANGES_KEPT: Final = 10_000
+"""For this many revisions the change log tells what they touched; who is further behind looks at everything."""
+_FORGET_EVERY: Final = 1000
+"""Old entries of the change log go at one write in so many."""
 
 
 class Conflict(Exception):
@@ -41,7 +45,7 @@ def now_text() -> str:
 
 
 class View:
-    """One consistent state of the store."""
+    """What a transaction sees: on SQLite one state, elsewhere what the database's isolation level gives."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -81,6 +85,10 @@ class View:
     def revision(self) -> Revision:
         """The number of the last write."""
         return Revision(int(self._connection.execute(select(clock.c.revision)).scalar_one()))
+
+    def store(self) -> str:
+        """The id of this store: the revisions of another one mean nothing here."""
+        return str(self._connection.execute(select(clock.c.store)).scalar_one())
 
     def changed_keys(self, since: int) -> frozenset[str]:
         """The keys touched by writes after `since`."""
@@ -139,6 +147,12 @@ class Transaction(View):
         """Note a key whose specs change although no row of it does."""
         self._touched.add(key)
 
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """A part of this write that an exception undoes alone."""
+        with self._connection.begin_nested():
+            yield
+
     def take_revision(self) -> Revision:
         """The last statements of a write: the next number, and what it touched."""
         self._connection.execute(update(clock).values(revision=clock.c.revision + 1))
@@ -146,7 +160,13 @@ class Transaction(View):
         if self._touched:
             entries = [{"revision": revision, "key": key} for key in sorted(self._touched)]
             self._connection.execute(insert(changes), entries)
+        if revision % _FORGET_EVERY == 0:
+            self.forget_changes(before=revision - CHANGES_KEPT + 1)
         return revision
+
+    def forget_changes(self, before: int) -> None:
+        """Drop what the change log says of the writes up to number `before`, exclusive."""
+        self._connection.execute(delete(changes).where(changes.c.revision < before))
 
     def _run(self, statement: Any) -> None:
         try:
@@ -181,7 +201,7 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[View]:
-        """One consistent state."""
+        """A transaction that only looks."""
         with self._engine.begin() as connection:
             yield View(connection)
 

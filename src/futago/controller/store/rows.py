@@ -140,6 +140,7 @@ class Replica(Row, frozen=True, kw_only=True):
     node: str
     ha_port_id: str | None = None
     priority: int
+    """Its own; a profile may have all advertise the same."""
     role: Role = Role.INITIALIZE
     role_since: float = 0.0
     """When the report of it came, by the controller's clock: seconds since the Unix epoch."""

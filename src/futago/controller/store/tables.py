@@ -42,8 +42,13 @@ def _reference(name: str, to: str, *, nullable: bool = False, primary_key: bool 
     return Column(name, _ID, ForeignKey(to), nullable=nullable, primary_key=primary_key, index=not primary_key)
 
 
-clock = Table("clock", metadata, Column("revision", Integer, nullable=False))
-"""One row: the number of the last write."""
+clock = Table(
+    "clock",
+    metadata,
+    Column("revision", Integer, nullable=False),
+    Column("store", _ID, nullable=False, server_default=""),
+)
+"""One row: the number of the last write, and an id of this store, which no other store has."""
 
 changes = Table(
     "changes",
@@ -51,7 +56,7 @@ changes = Table(
     Column("revision", Integer, primary_key=True),
     Column("key", _NAME, primary_key=True),
 )
-"""What each write touched, as the keys that `plan.affected` names."""
+"""What each write touched, as the keys of `store.touched`; old ones are forgotten."""
 
 networks = Table(
     "networks",

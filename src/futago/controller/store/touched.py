@@ -9,19 +9,10 @@ peers          the mesh of tunnels
 
 from typing import Final
 
+from futago.controller import device_owners
 from futago.controller.store import rows
 
 PEERS: Final = "peers"
-
-ROUTER_OWNERS: Final = frozenset(
-    {
-        "network:router_interface",
-        "network:ha_router_replicated_interface",
-        "network:router_gateway",
-        "network:router_ha_interface",
-    }
-)
-"""The `device_owner` of ports whose `device_id` is a router."""
 
 
 def touched(row: rows.Row) -> tuple[str, ...]:
@@ -29,7 +20,7 @@ def touched(row: rows.Row) -> tuple[str, ...]:
     match row:
         case rows.Network(id=network_id) | rows.Subnet(network_id=network_id):
             keys: tuple[str, ...] = (f"segment/{network_id}",)
-        case rows.Port() if row.device_owner in ROUTER_OWNERS:
+        case rows.Port() if row.device_owner in device_owners.ROUTERS:
             keys = (f"network/{row.network_id}", f"router/{row.device_id}")
         case rows.Port(id=port_id) | rows.FixedIp(port_id=port_id):
             keys = (f"network/{row.network_id}", f"port/{port_id}")

@@ -82,6 +82,16 @@ def gateway_delay(lab: Lab, vm: str, gateway: str, since: float, seconds: float 
     return time.monotonic() - since
 
 
+def wait_for_silence(lab: Lab, vm: str, gateway: str, seconds: float = 60) -> None:
+    """Wait until nothing answers at the gateway's address three times in a row: a former router is gone."""
+    instance = lab.instances[vm]
+    script = (
+        "n=0; while [ $n -lt 3 ]; do ip neigh flush dev eth0; n=$((n+1)); "
+        'ping -n -c 1 -W 0.3 "$1" > /dev/null 2>&1 && n=0; done; true'
+    )
+    lab.exec(instance.host, ["sh", "-c", script, "try", gateway], netns=instance.netns, timeout=seconds)
+
+
 def _blocks(text: str) -> list[list[str]]:
     blocks: list[list[str]] = []
     for line in text.splitlines():

@@ -3,12 +3,13 @@
 import os
 import socket
 import struct
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
+from msgspec.structs import replace
 from pyroute2.iproute.linux import IPRoute
 
 from futago import netns
@@ -18,9 +19,10 @@ from futago.node.drivers.netns import refusals
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Layer3, Route, Veth
 from futago.values import Mac, mac_bytes
+from futago.vrrp.rtnetlink import PROTOCOL as ENGINE_PROTOCOL
 
-ROUTE_PROTOCOL: Final = 70
-"""Marks our routes (rtnetlink(7), rtm_protocol)."""
+PROTOCOL: Final = 70
+"""Marks our addresses (IFA_PROTO, from Linux 5.18) and routes (rtnetlink(7), rtm_protocol)."""
 
 _IFF_UP: Final = 1
 _ETH_P_ARP: Final = 0x0806
@@ -75,15 +77,16 @@ class VethDriver:
 
 
 class Layer3Driver:
-    """A node's own addresses and routes. On other interfaces they are vrrpd's, so only wanted ones are read."""
+    """A node's own addresses and routes. On other interfaces they are vrrpd's, and only what has our mark is ours."""
 
     def read(self, wanted: Collection[Layer3]) -> dict[str, Layer3]:
-        found: dict[str, Layer3] = {}
+        """What the wanted interfaces have, and what has our mark elsewhere in our namespaces."""
+        names: dict[str, dict[str, Layer3]] = {one.namespace: {} for one in wanted}
         for one in wanted:
-            actual = _read_layer3(one)
-            if actual is not None:
-                found[actual.key] = actual
-        return found
+            names[one.namespace][one.interface] = one
+        names |= {name: {} for name in namespaces.candidates() if name not in names and namespaces.is_ours(name)}
+        there = (one for name, mine in names.items() if netns.exists(name) for one in _layer3_in(name, mine))
+        return {one.key: one for one in there}
 
     def put(self, elements: Sequence[Layer3]) -> dict[str, str]:
         return each(elements, _put_layer3)
@@ -161,28 +164,31 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
     return veths
 
 
-def _read_layer3(wanted: Layer3) -> Layer3 | None:
-    if not netns.exists(wanted.namespace):
-        return None
+def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
+    """The interfaces of a namespace that are `wanted`, with all they have, and others, with what of it is ours."""
 
-    def look() -> tuple[set[IPv4Interface], set[Route]] | None:
-        with refusals(wanted.interface), IPRoute() as ip:
-            found = ip.link_lookup(ifname=wanted.interface)
-            return (_addresses(ip, found[0]), _routes(ip, found[0])) if found else None
+    def look() -> list[tuple[str, set[IPv4Interface], set[Route]]]:
+        with refusals(namespace), IPRoute() as ip:
+            names = {link["index"]: str(link.get_attr("IFLA_IFNAME")) for link in ip.get_links()}
+            addresses, routes = list(ip.get_addr(family=socket.AF_INET)), list(ip.get_routes(family=socket.AF_INET))
+        return [
+            (name, _addresses(addresses, index, every=name in wanted), _routes(routes, index))
+            for index, name in names.items()
+        ]
 
-    seen = netns.run_inside(wanted.namespace, look)
-    if seen is None:
-        return None
-    addresses, routes = seen
-    # The order of routes has no meaning; the wanted one is kept where the set is the same.
+    return [
+        _as_wanted(Layer3(namespace=namespace, interface=name, addresses=tuple(sorted(addresses))), routes, one)
+        for name, addresses, routes in netns.run_inside(namespace, look)
+        if (one := wanted.get(name)) is not None or addresses or routes
+    ]
+
+
+def _as_wanted(actual: Layer3, routes: set[Route], wanted: Layer3 | None) -> Layer3:
+    """The order of routes has no meaning; the wanted one is kept where the set is the same."""
+    if wanted is None:
+        return replace(actual, routes=tuple(routes))
     same = routes == set(wanted.routes)
-    return Layer3(
-        namespace=wanted.namespace,
-        interface=wanted.interface,
-        addresses=tuple(sorted(addresses)),
-        routes=wanted.routes if same else tuple(routes),
-        announce=wanted.announce,
-    )
+    return replace(actual, routes=wanted.routes if same else tuple(routes), announce=wanted.announce)
 
 
 def _put_layer3(wanted: Layer3) -> None:
@@ -193,17 +199,30 @@ def _put_layer3(wanted: Layer3) -> None:
 
 
 def _remove_layer3(element: Layer3) -> None:
-    if netns.exists(element.namespace) and _read_layer3(element) is not None:
-        _put_layer3(Layer3(namespace=element.namespace, interface=element.interface, addresses=()))
+    if netns.exists(element.namespace):
+        with refusals(element.interface):
+            netns.run_inside(element.namespace, partial(_strip_layer3, element))
+
+
+def _strip_layer3(element: Layer3) -> None:
+    """Our routes and the element's addresses go; what the VRRP engine put on the interface meanwhile stays."""
+    with IPRoute() as ip:
+        for index in ip.link_lookup(ifname=element.interface):
+            for route in _routes(ip.get_routes(family=socket.AF_INET), index):
+                ip.route("del", **_route(route, index))
+            rows = [row for row in ip.get_addr(family=socket.AF_INET) if row.get_attr("IFA_PROTO") != ENGINE_PROTOCOL]
+            for address in _addresses(rows, index, every=True).intersection(element.addresses):
+                ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
 
 
 def _settle_layer3(wanted: Layer3) -> None:
     with IPRoute() as ip:
         index = _index(ip, wanted.interface)
-        addresses, routes = _addresses(ip, index), _routes(ip, index)
+        addresses = _addresses(ip.get_addr(family=socket.AF_INET), index, every=True)
+        routes = _routes(ip.get_routes(family=socket.AF_INET), index)
         new = [address for address in wanted.addresses if address not in addresses]
         for address in new:
-            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, proto=PROTOCOL)
         for route in wanted.routes:
             if route not in routes:
                 ip.route("replace", **_route(route, index))
@@ -216,26 +235,28 @@ def _settle_layer3(wanted: Layer3) -> None:
         _announce(wanted.interface, mac, [address.ip for address in new])
 
 
-def _addresses(ip: Any, index: int) -> set[IPv4Interface]:
+def _addresses(rows: Iterable[Any], index: int, *, every: bool) -> set[IPv4Interface]:
+    """The addresses of an interface: every one, or ours by their mark."""
     return {
         IPv4Interface((row.get_attr("IFA_LOCAL"), row["prefixlen"]))
-        for row in ip.get_addr(family=socket.AF_INET, index=index)
+        for row in rows
+        if row["index"] == index and (every or row.get_attr("IFA_PROTO") == PROTOCOL)
     }
 
 
-def _routes(ip: Any, index: int) -> set[Route]:
+def _routes(rows: Iterable[Any], index: int) -> set[Route]:
     return {
         Route(
             destination=IPv4Network((row.get_attr("RTA_DST") or "0.0.0.0", row["dst_len"])),  # noqa: S104 - a prefix
             next_hop=IPv4Address(row.get_attr("RTA_GATEWAY")),
         )
-        for row in ip.get_routes(family=socket.AF_INET, oif=index)
-        if row["proto"] == ROUTE_PROTOCOL and row.get_attr("RTA_OIF") == index and row.get_attr("RTA_GATEWAY")
+        for row in rows
+        if row["proto"] == PROTOCOL and row.get_attr("RTA_OIF") == index and row.get_attr("RTA_GATEWAY")
     }
 
 
 def _route(route: Route, index: int) -> dict[str, Any]:
-    return {"dst": str(route.destination), "gateway": str(route.next_hop), "oif": index, "proto": ROUTE_PROTOCOL}
+    return {"dst": str(route.destination), "gateway": str(route.next_hop), "oif": index, "proto": PROTOCOL}
 
 
 def _announce(interface: str, mac: Mac, addresses: list[IPv4Address]) -> None:

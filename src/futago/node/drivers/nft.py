@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from futago import netns
+from futago.node.drivers import netns as namespaces
 from futago.node.drivers.conntrack import end_stale_flows
 from futago.node.drivers.run import each, run
 from futago.node.host import HostRefused, NftTable
@@ -17,6 +18,8 @@ from futago.node.host import HostRefused, NftTable
 TABLE: Final = "ip futago"
 """The only table that we own; any other is somebody else's."""
 
+_ROUTERS: Final = "qrouter-"
+"""Only routers translate: there is nothing to look for in other namespaces of ours."""
 _INWARDS: Final = re.compile(r"dnat to ip daddr map \{([^}]*)\}")
 _PAIR: Final = re.compile(r"([\d.]+) : ([\d.]+)")
 _DIGEST: Final = re.compile(r"chain digest_([0-9a-f]+)")
@@ -26,7 +29,11 @@ class NftDriver:
     """The tables of the namespaces that have one."""
 
     def read(self, wanted: Collection[NftTable]) -> dict[str, NftTable]:
-        return {table.key: actual for table in wanted if (actual := _read(table)) is not None}
+        """Every table of ours in a router's namespace of ours, wanted or not."""
+        bodies = {table.namespace: table for table in wanted}
+        names = {name for name in namespaces.candidates() if name.startswith(_ROUTERS) and namespaces.is_ours(name)}
+        found = (_read(name, bodies.get(name)) for name in sorted(names | bodies.keys()))
+        return {table.key: table for table in found if table is not None}
 
     def put(self, tables: Sequence[NftTable]) -> dict[str, str]:
         return each(tables, _put)
@@ -45,17 +52,19 @@ def _chain(body: str) -> str:
     return f"digest_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
 
 
-def _read(wanted: NftTable) -> NftTable | None:
-    if not netns.exists(wanted.namespace):
+def _read(namespace: str, wanted: NftTable | None) -> NftTable | None:
+    if not netns.exists(namespace):
         return None
     try:
-        found = _DIGEST.search(run(["nft", "--terse", "list", "chains", "ip"], namespace=wanted.namespace))
+        chains = run(["nft", "--terse", "list", "chains", "ip"], namespace=namespace)
     except HostRefused:
         return None
-    if found is None:
+    if f"table {TABLE} {{" not in chains:
         return None
-    same = found[0] == f"chain {_chain(wanted.body)}"
-    return wanted if same else NftTable(namespace=wanted.namespace, body=found[0])
+    found = _DIGEST.search(chains)
+    digest = "" if found is None else found[0]
+    same = wanted is not None and digest == f"chain {_chain(wanted.body)}"
+    return wanted if same else NftTable(namespace=namespace, body=digest)
 
 
 def _put(table: NftTable) -> None:

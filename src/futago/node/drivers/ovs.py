@@ -67,12 +67,12 @@ class SwitchDriver:
                 found.append(element)
         return {element.key: element for element in found}
 
-    def vlans(self) -> dict[str, Vlan]:
-        """The local VLANs that the ports' tags tell of."""
+    def vlans(self) -> set[tuple[str, Vlan]]:
+        """The networks and local VLANs that the ports' tags tell of."""
         return {
-            port.row["external_ids"][NETWORK]: port.tag
+            (port.row["external_ids"][NETWORK], port.tag)
             for port in self._ports().values()
-            if NETWORK in port.row["external_ids"] and port.tag not in {None, DEAD_VLAN}
+            if NETWORK in port.row["external_ids"] and port.tag is not None and port.tag != DEAD_VLAN
         }
 
     def put(self, elements: Sequence[SwitchElement]) -> dict[str, str]:

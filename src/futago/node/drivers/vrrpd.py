@@ -5,16 +5,21 @@ twice changes nothing.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
 
 import structlog
 
 from futago.contract.report import RouterRole
 from futago.contract.specs import Key
+from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
 
-_AGAIN_SECONDS = 0.3
+PATIENCE_SECONDS: Final = 5.0
+"""How long the last word of an engine that is away stands: a restart takes less, and then its guard has withdrawn."""
+_AGAIN_SECONDS: Final = 0.3
 _log = structlog.get_logger()
 
 
@@ -49,14 +54,17 @@ class Elections:
         }
         return errors | self._refused
 
-    async def configure(self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool]) -> None:
+    async def configure(
+        self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], held: Collection[Key] = ()
+    ) -> None:
         """Elect for the wanted routers that are wired; one that was elected for already stays as it was until it is.
 
+        For those that are `held` no election begins; one that runs goes on, with what is wanted of it.
         An engine that elects for a router since before this agent started goes on: its wiring was complete then.
         """
         try:
             running = await self._running()
-            routers = dict(self._choose(wanted, wired, running))
+            routers = dict(self._choose(wanted, wired, running, held))
             if not self._engine_knows or routers != self._told:
                 errors = await self._client.configure(list(routers.values()))
                 self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
@@ -68,6 +76,7 @@ class Elections:
     async def watch(self) -> None:
         """Follow the engine for ever."""
         present: bool | None = None
+        heard_at = time.monotonic()
         while True:
             try:
                 await self._client.status()
@@ -81,16 +90,19 @@ class Elections:
                 self._engine_knows = False
                 if present is not False:
                     _log.warning("vrrp engine away", error=str(error))
-                    present = False
+                    present, heard_at = False, time.monotonic()
                     self._on_return()
+                elif self._statuses and time.monotonic() - heard_at > PATIENCE_SECONDS:
+                    self._statuses.clear()
+                    self._on_role()
             await asyncio.sleep(_AGAIN_SECONDS)
 
     def _learn(self, status: RouterStatus) -> None:
         before = self._statuses.get(status.name)
         self._statuses[status.name] = status
-        if before is None or before.role is not status.role:
-            was = None if before is None else str(before.role)
-            _log.info("vrrp role changed", router=status.name, was=was, now=str(status.role), because=status.cause)
+        was = Role.INITIALIZE if before is None else before.role
+        if was is not status.role:
+            _log.info("vrrp role changed", router=status.name, was=was, now=status.role, because=status.cause)
         if status.error is None:
             self._refused = {key: text for key, text in self._refused.items() if self._name(key) != status.name}
         self._on_role()
@@ -105,11 +117,16 @@ class Elections:
         return {status.name for status in await self._client.status()}
 
     def _choose(
-        self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], running: set[str]
+        self,
+        wanted: Mapping[Key, VirtualRouterConfig],
+        wired: Callable[[Key], bool],
+        running: set[str],
+        held: Collection[Key],
     ) -> list[tuple[Key, VirtualRouterConfig]]:
         chosen = []
         for key, config in sorted(wanted.items()):
-            if wired(key):
+            elected = key in self._told or config.name in running
+            if wired(key) and (elected or key not in held):
                 chosen.append((key, config))
             elif key in self._told:
                 chosen.append((key, self._told[key]))

@@ -33,6 +33,12 @@ def routing(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[O
     return owned
 
 
+def legs_of(router: RouterSpec) -> list[RouterPort | HaSpec]:
+    """All of the router's ports on this node."""
+    outer = [] if router.gateway is None else [router.gateway.port]
+    return [*router.interfaces, *outer, *([] if router.ha is None else [router.ha])]
+
+
 def veth_and_port(
     owner: Key,
     port: RouterPort | HaSpec | DhcpSpec,

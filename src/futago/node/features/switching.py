@@ -12,16 +12,29 @@ br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 2
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec, PortSpec
-from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
+from futago.node.host import (
+    DEAD_VLAN,
+    HOST,
+    LEARNED_COOKIE,
+    LEARNED_SECONDS,
+    Bridge,
+    FlowTable,
+    LocalVlans,
+    OvsPort,
+    Owned,
+    Place,
+    Plug,
+)
 from futago.values import IPv4Address, NetworkType, Vlan
 
-LEARNED_COOKIE: Final = 0xF7A1 << 48
-"""The mark of the flows that `br-tun` makes itself; they are nobody's to sweep, they age."""
-LEARNED_SECONDS: Final = 300
+RENEWAL_SECONDS: Final = 60
+"""How exactly it is kept how long a VLAN rests: a change is a write to the disk."""
+REST_SECONDS: Final = LEARNED_SECONDS + RENEWAL_SECONDS
+"""How long a VLAN rests: what was learned of the old network would send the new one's frames into it."""
 
 BFD: Final = (("enable", "true"), ("min_rx", "1000"), ("min_tx", "1000"))
 """What keeps a tunnel warm, for a packet a second each way: see `tunnel_port`."""
@@ -31,21 +44,39 @@ _VLAN_PRESENT: Final = 0x1000
 _MAX_LOCAL_VLAN: Final = 4094
 
 
-def allocate_vlans(previous: Mapping[str, Vlan], networks: Iterable[str]) -> dict[str, Vlan]:
-    """Give each network a local VLAN: the one that it has, else the lowest that nobody has."""
+def allocate_vlans(
+    previous: LocalVlans, networks: Iterable[str], now: float, in_use: Collection[Vlan] = ()
+) -> LocalVlans:
+    """Give each network a local VLAN: the one that it has, else the lowest that nobody has and that does not rest.
+
+    A VLAN rests from when its network went, and as long as it is `in_use`: something of the network is still there.
+    """
     wanted = sorted(set(networks))
     vlans: dict[str, Vlan] = {}
     taken: set[Vlan] = set()
     for network_id in wanted:
-        vlan = previous.get(network_id)
+        vlan = previous.vlans.get(network_id)
         if vlan is not None and vlan not in taken:
             vlans[network_id] = vlan
             taken.add(vlan)
-    free = (Vlan(n) for n in range(1, _MAX_LOCAL_VLAN + 1) if n not in taken)
+    resting = _resting(previous, taken, now, in_use)
+    busy = taken.union(resting)
+    free = (Vlan(n) for n in range(1, _MAX_LOCAL_VLAN + 1) if n not in busy)
     for network_id in wanted:
         if network_id not in vlans and (vlan := next(free, None)) is not None:
             vlans[network_id] = vlan
-    return vlans
+    return LocalVlans(vlans=vlans, freed=tuple(sorted(resting.items())))
+
+
+def _resting(previous: LocalVlans, taken: set[Vlan], now: float, in_use: Collection[Vlan]) -> dict[Vlan, float]:
+    gone = set(previous.vlans.values()).union(in_use) - taken - dict(previous.freed).keys()
+    resting = dict.fromkeys(gone, now)
+    for vlan, since in previous.freed:
+        # A clock that was set back must not make a VLAN rest for years.
+        renewed = since > now or (vlan in in_use and now - since >= RENEWAL_SECONDS)
+        if vlan not in taken and (renewed or now - since < REST_SECONDS):
+            resting[vlan] = now if renewed else since
+    return resting
 
 
 def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
@@ -65,6 +96,18 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
         owned.append(Owned(HOST, _tunnel_flows(networks, vlans, peers, place)))
     owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
     return owned
+
+
+def carriers(networks: Iterable[NetworkSpec], place: Place) -> tuple[str, ...]:
+    """The keys of the elements of the host that frames of these networks need: flows, and patches between bridges."""
+    keys = {_flows_key(place.integration_bridge)}
+    for network in networks:
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in _TUNNEL_TABLE and place.local_ip is not None:
+            keys |= {_flows_key(place.tunnel_bridge), _port_key("patch-tun"), _port_key("patch-int")}
+        elif provider is not None:
+            keys |= {_flows_key(provider), _port_key(f"int-{provider}"), _port_key(f"phy-{provider}")}
+    return tuple(sorted(keys))
 
 
 def tunnel_name(kind: str, remote: IPv4Address) -> str:
@@ -141,7 +184,8 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))))
+    patches = tuple(sorted({f"int-{bridge}" for bridge in place.bridge_mappings.values()}))
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=patches)
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
@@ -174,15 +218,20 @@ def _tunnel_flows(
         "table=20,priority=0 actions=resubmit(,22)",
         "table=22,priority=0 actions=drop",
     ]
-    for peer in peers:
-        for kind in place.tunnel_types:
-            name, table = tunnel_name(kind, peer.tunnel_address), _TUNNEL_TABLE[NetworkType(kind)]
-            flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{table})')
+    tunnels = {
+        tunnel_name(kind, peer.tunnel_address): NetworkType(kind) for peer in peers for kind in place.tunnel_types
+    }
+    for name, kind in tunnels.items():
+        flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{_TUNNEL_TABLE[kind]})')
     addresses = {peer.node: peer.tunnel_address for peer in peers}
-    for network in networks:
-        if network.network_type in _TUNNEL_TABLE and network.network_type in place.tunnel_types:
-            flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
-    return FlowTable(bridge=place.tunnel_bridge, flows=tuple(sorted(flows)))
+    carried = [one for one in networks if one.network_type in _TUNNEL_TABLE and one.network_type in place.tunnel_types]
+    keys = tuple(sorted((vlans[network.network_id], network.segmentation_id or 0) for network in carried))
+    for network in carried:
+        flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
+    # A tunnel that the switch refuses (its peer's address may be no address of a host) holds up no other.
+    return FlowTable(
+        bridge=place.tunnel_bridge, flows=tuple(sorted(flows)), may_lack=tuple(sorted(tunnels)), learned=keys
+    )
 
 
 def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[str, IPv4Address]) -> list[str]:
@@ -194,6 +243,14 @@ def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[s
         outputs = ",".join(f'output:"{tunnel_name(network.network_type, address)}"' for address in sorted(members))
         flows.append(f"table=22,priority=1,dl_vlan={vlan} actions=strip_vlan,set_field:{key}->tun_id,{outputs}")
     return flows
+
+
+def _flows_key(bridge: str) -> str:
+    return FlowTable(bridge=bridge, flows=()).key
+
+
+def _port_key(name: str) -> str:
+    return OvsPort(name=name, bridge="").key
 
 
 def _learn() -> str:

@@ -1,0 +1,177 @@
+"""The passes of the loop, with an engine and drivers that keep what they are told."""
+
+import asyncio
+import errno
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from futago.contract.specs import NodeSpecs
+from futago.node.drivers.vrrpd import Elections
+from futago.node.host import (
+    HOST,
+    Bridge,
+    Dnsmasq,
+    Element,
+    FlowTable,
+    Layer3,
+    Namespace,
+    NftTable,
+    OvsPort,
+    Place,
+    Plug,
+    Veth,
+)
+from futago.node.loop import Host, Loop
+from futago.node.reconcile import Reconciler, Stage
+from futago.node.state import StateDirectory
+from host.node_specs import PEER_VM, VM, gateway_node, port
+from unit.node.kit import PLACE, specs_of
+from unit.node.test_elections import CONFIG, FakeEngine
+
+KINDS = (Namespace, Veth, Bridge, OvsPort, Plug, FlowTable, Layer3, NftTable, Dnsmasq)
+SPECS = specs_of(gateway_node(ha=True), revision=3)
+
+
+class FakeMachine:
+    """A host that takes everything but what it is told to refuse, and has it until it is removed."""
+
+    def __init__(self) -> None:
+        self.have: dict[str, Element] = {}
+        self.refuse: set[str] = set()
+
+    def read(self, wanted: Collection[Element]) -> dict[str, Element]:  # noqa: ARG002 - nothing is others'
+        return dict(self.have)
+
+    def put(self, elements: Sequence[Element]) -> dict[str, str]:
+        failures = {one.key: "refused" for one in elements if one.key in self.refuse}
+        self.have.update({one.key: one for one in elements if one.key not in failures})
+        return failures
+
+    def remove(self, elements: Sequence[Element]) -> dict[str, str]:
+        for one in elements:
+            self.have.pop(one.key, None)
+        return {}
+
+
+def agent(
+    path: Path,
+    engine: FakeEngine,
+    machine: FakeMachine | None = None,
+    *,
+    place: Place = PLACE,
+    state: StateDirectory | None = None,
+) -> Loop:
+    """The loop of an agent that has just started."""
+    host = Host(
+        place=place,
+        reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
+        elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
+        vlans_in_use=set,
+        switch_stages=("everything",),
+    )
+    return Loop(host, state or StateDirectory(path / "state"), resync_seconds=30.0, heartbeat_seconds=2.0)
+
+
+def one_pass(loop: Loop, specs: NodeSpecs | None = None) -> None:
+    if specs is not None:
+        loop.take(specs)
+    asyncio.run(loop._pass())
+
+
+def test_an_agent_that_does_not_know_its_specs_ends_no_election(tmp_path: Path) -> None:
+    """Its file may be lost, or not readable after an upgrade, and no controller may be there."""
+    engine = FakeEngine()
+    engine.routers = {CONFIG.name: CONFIG}
+    one_pass(agent(tmp_path, engine))
+    assert list(engine.routers) == [CONFIG.name]
+    assert engine.told == 0
+
+
+def test_an_agent_that_does_not_know_its_specs_leaves_the_flows_of_the_last_one(tmp_path: Path) -> None:
+    machine = FakeMachine()
+    one_pass(agent(tmp_path, FakeEngine(), machine), SPECS)
+    before = dict(machine.have)
+    (tmp_path / "state" / "specs.json").unlink()
+    one_pass(agent(tmp_path, FakeEngine(), machine))
+    assert machine.have == before
+
+
+def test_an_agent_that_is_told_that_nothing_is_wanted_ends_the_elections(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    engine.routers = {CONFIG.name: CONFIG}
+    one_pass(agent(tmp_path, engine), NodeSpecs(revision=1))
+    assert engine.routers == {}
+
+
+def test_a_router_is_elected_for_once_everything_is_there(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    loop = agent(tmp_path, engine)
+    one_pass(loop, SPECS)
+    assert list(engine.routers) == [CONFIG.name]
+    assert loop.report().revision == 3
+    assert loop.report().failures == ()
+
+
+@pytest.mark.parametrize("key", ["flows/br-int", "flows/br-tun", "flows/br-ex1", "ovs-port/phy-br-ex1"])
+def test_a_router_is_not_elected_for_while_its_frames_go_nowhere(tmp_path: Path, key: str) -> None:
+    engine, machine = FakeEngine(), FakeMachine()
+    machine.refuse = {key}
+    one_pass(agent(tmp_path, engine, machine), SPECS)
+    assert engine.routers == {}
+
+
+@pytest.mark.parametrize("key", [f"ovs-port/vxlan-{int(PEER_VM.tunnel_address):08x}", "flows/br-ex2", f"plug/{VM}"])
+def test_a_router_is_elected_for_though_something_that_it_does_not_need_is_refused(tmp_path: Path, key: str) -> None:
+    engine, machine = FakeEngine(), FakeMachine()
+    machine.refuse = {key}
+    two = replace(PLACE, bridge_mappings={"external1": "br-ex1", "external2": "br-ex2"})
+    loop = agent(tmp_path, engine, machine, place=two)
+    one_pass(loop, specs_of([*gateway_node(ha=True), port()]))
+    assert list(engine.routers) == [CONFIG.name]
+    assert list(loop.report().failures) != []
+
+
+class FullDisk(StateDirectory):
+    """Takes nothing until there is room."""
+
+    room = False
+
+    def _write(self, name: str, data: bytes) -> None:
+        if not self.room:
+            raise OSError(errno.ENOSPC, "No space left on device", name)
+        super()._write(name, data)
+
+
+def test_a_full_disk_is_a_failure_of_the_host_and_holds_up_nothing(tmp_path: Path) -> None:
+    engine, disk = FakeEngine(), FullDisk(tmp_path)
+    loop = agent(tmp_path, engine, state=disk)
+    one_pass(loop, SPECS)
+    assert list(engine.routers) == [CONFIG.name]
+    assert loop.report().revision == SPECS.revision
+    assert [failure.key for failure in loop.report().failures] == [HOST]
+    assert "No space left" in loop.report().failures[0].message
+
+
+def test_what_a_full_disk_did_not_take_is_written_when_there_is_room(tmp_path: Path) -> None:
+    disk = FullDisk(tmp_path)
+    loop = agent(tmp_path, FakeEngine(), state=disk)
+    one_pass(loop, SPECS)
+    disk.room = True
+    asyncio.run(until(loop, lambda: loop.report().failures == ()))
+    after = StateDirectory(tmp_path)
+    assert after.specs() == SPECS
+    assert after.vlans() is not None
+
+
+async def until(loop: Loop, condition: Callable[[], bool]) -> None:
+    """Let the loop run until something is so."""
+    running = asyncio.ensure_future(loop.run())
+    async with asyncio.timeout(20):
+        while not condition():
+            assert not running.done()
+            await asyncio.sleep(0.01)
+    running.cancel()
