@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from msgspec.structs import replace
 
@@ -152,3 +154,10 @@ def test_a_leg_whose_network_is_not_there_is_told_of_and_not_elected_for(missing
 
 def test_specs_whose_networks_are_there_are_no_problem() -> None:
     assert host_state(specs_of([*gateway_node(ha=True), port()]), VLANS, PLACE).problems == {}
+
+
+def test_a_new_port_seldom_restarts_a_dhcp_server() -> None:
+    """Its hosts file is read again without one; the configuration must not name how many there are."""
+    configs = {render_config(replace(dhcp(), hosts=dhcp().hosts * many)) for many in range(3000)}
+    assert len(configs) <= 5
+    assert all(int(re.findall("lease-max=([0-9]+)", config)[0]) >= 1000 for config in configs)
