@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 import typer
 
 from futago.config import Profile
+from futago.lab.errors import PROGRAM
 
 if TYPE_CHECKING:
     from futago.lab.lab import Lab
@@ -27,7 +28,7 @@ _INTERRUPTED: Final = 128 + signal.SIGINT
 
 lab_app = typer.Typer(
     help="Many hosts on one machine, in namespaces: build, look around, break, repair.",
-    epilog="Begin with: futago lab up; then: futago lab exec net1 -- ip netns",
+    epilog=f"Begin with: {PROGRAM} lab up; then: {PROGRAM} lab exec net1 -- ip netns",
     no_args_is_help=True,
 )
 
@@ -54,7 +55,7 @@ def demo(
         raise typer.Exit(run(profile, name=name, keep=keep))
 
 
-@lab_app.command(epilog="Example: futago lab up --profile seed")
+@lab_app.command(epilog=f"Example: {PROGRAM} lab up --profile seed")
 def up(
     name: NewName = "default",
     profile: Annotated[
@@ -93,7 +94,7 @@ def status(name: Name = "") -> None:
 
 
 @lab_app.command(
-    epilog="Example: futago lab ssh vm1, or: futago lab ssh 10.0.80.102 -- uptime",
+    epilog=f"Example: {PROGRAM} lab ssh vm1, or: {PROGRAM} lab ssh 10.0.80.102 -- uptime",
     context_settings={"ignore_unknown_options": True},
 )
 def ssh(
@@ -112,7 +113,7 @@ def ssh(
 
 @lab_app.command(
     name="exec",
-    epilog="Example: futago lab exec ext -- ping 10.0.80.101, or: futago lab exec net1 --netns qrouter-… -- ip addr",
+    epilog=f"Example: {PROGRAM} lab exec ext -- ping 10.0.80.101; or: … exec net1 --netns qrouter-… -- ip addr",
     context_settings={"ignore_unknown_options": True},
 )
 def exec_(
@@ -126,7 +127,7 @@ def exec_(
         _become(_lab(name), host, command, netns=netns)
 
 
-@lab_app.command(name="power-off", epilog="Example: futago lab power-off net1")
+@lab_app.command(name="power-off", epilog=f"Example: {PROGRAM} lab power-off net1")
 def power_off(host: Host, name: Name = "") -> None:
     """Cut the power: cables dead, every process killed at once; the disk stays."""
     with _failures():
@@ -140,7 +141,7 @@ def power_on(host: Host, name: Name = "") -> None:
         _lab(name).power_on(host)
 
 
-@lab_app.command(epilog="Example: futago lab cut net1 external1")
+@lab_app.command(epilog=f"Example: {PROGRAM} lab cut net1 external1")
 def cut(host: Host, network: Network, name: Name = "") -> None:
     """Pull the cable between a host and a network."""
     with _failures():
@@ -154,14 +155,14 @@ def restore(host: Host, network: Network, name: Name = "") -> None:
         _lab(name).restore(host, network)
 
 
-@lab_app.command(epilog="Example: futago lab restart net1 vrrpd")
+@lab_app.command(epilog=f"Example: {PROGRAM} lab restart net1 vrrpd")
 def restart(host: Host, program: Program, name: Name = "") -> None:
     """Restart one of Futago's programs (SIGTERM, then start); one that is down is started."""
     with _failures():
         _lab(name).restart(host, program)
 
 
-@lab_app.command(epilog="Example: futago lab kill net1 node")
+@lab_app.command(epilog=f"Example: {PROGRAM} lab kill net1 node")
 def kill(host: Host, program: Program, name: Name = "") -> None:
     """Kill one of Futago's programs with -9; `restart` starts it again."""
     with _failures():

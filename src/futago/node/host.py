@@ -203,6 +203,8 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     elements: dict[str, Owned] = {}
     elections: dict[Key, VirtualRouterConfig] = {}
     """By the router's spec: configured only when the router's elements are all there."""
+    problems: dict[Key, str] = {}
+    """Why some specs cannot be true here as a whole; a router of these is not newly elected for."""
     carriers: dict[Key, tuple[str, ...]] = {}
     """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""
 

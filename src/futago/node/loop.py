@@ -44,7 +44,9 @@ class Elections(Protocol):
     @property
     def failures(self) -> dict[Key, str]: ...
 
-    async def configure(self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool]) -> None: ...
+    async def configure(
+        self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], held: Collection[Key] = ()
+    ) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +154,7 @@ class Loop:
             return
         if specs is not None:
             # Without specs nobody knows what is elected for here: the engine goes on with what it has.
-            await self._host.elections.configure(self._wanted.elections, self._wired)
+            await self._host.elections.configure(self._wanted.elections, self._wired, held=self._wanted.problems.keys())
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
         self._retry_at = self._next_retry()
@@ -233,7 +235,7 @@ class Loop:
         return tuple(sorted(up))
 
     def _failures(self) -> dict[Key, str]:
-        failures = self._host.elections.failures | self._host.reconciler.failures()
+        failures = self._host.elections.failures | self._host.reconciler.failures() | self._wanted.problems
         own = self._refused or "; ".join(self._unsaved.values())
         return failures | ({HOST: own} if own else {})
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 from msgspec.structs import replace
+from structlog.testing import capture_logs
 
 from futago.node.drivers import vrrpd
 from futago.node.drivers.vrrpd import Elections
@@ -138,6 +139,14 @@ def test_an_election_that_runs_goes_on_when_its_router_is_held(engine: FakeEngin
     engine.routers = {CONFIG.name: CONFIG}
     asyncio.run(scenario())
     assert list(engine.routers.values()) == [CHANGED[KEY]]
+
+
+def test_the_first_role_is_logged_as_a_change_from_initialize(engine: FakeEngine) -> None:
+    it = elect(engine)
+    with capture_logs() as logs:
+        for role in (Role.INITIALIZE, Role.BACKUP, Role.BACKUP):
+            it._learn(RouterStatus(name=CONFIG.name, role=role, since=1.0, cause="test"))
+    assert [(log["was"], log["now"]) for log in logs] == [("initialize", "backup")]
 
 
 def test_a_router_that_is_not_wanted_is_elected_for_no_more(engine: FakeEngine) -> None:

@@ -1,3 +1,6 @@
+import re
+
+import pytest
 from msgspec.structs import replace
 
 from futago.contract.specs import DhcpRoute, StaticRoute
@@ -9,7 +12,7 @@ from futago.node.features.routing import routing
 from futago.node.host import Layer3, Namespace, NftTable, OvsPort, Route, Veth
 from futago.values import IPv4Address, IPv4Interface, IPv4Network
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute
-from host.node_specs import DHCP, HA, INSIDE, NETNS, QG, QR, dhcp, gateway_node, router
+from host.node_specs import DHCP, HA, INSIDE, NETNS, OUTSIDE, QG, QR, dhcp, gateway_node, port, router
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
 QR_NAME, QG_NAME, HA_NAME = f"qr-{QR[:11]}", f"qg-{QG[:11]}", f"ha-{HA[:11]}"
@@ -67,20 +70,20 @@ def test_a_router_that_is_down_is_quiet() -> None:
     assert Namespace(name=NETNS, forwarding=True) in owned
     assert not any(veth.up for veth in owned if isinstance(veth, Veth))
     assert not [one for one in owned if isinstance(one, Layer3)]
-    assert elections(specs_of([down])) == {}
+    assert elections(specs_of([down]), VLANS) == {}
 
 
 def test_an_extra_route_goes_out_by_the_leg_that_reaches_its_next_hop() -> None:
     inner = StaticRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
     lost = StaticRoute(destination=IPv4Network("172.17.0.0/16"), next_hop=IPv4Address("203.0.113.1"))
-    (config,) = elections(specs_of([replace(router(ha=True), routes=(inner, lost))])).values()
+    (config,) = elections(specs_of([replace(router(ha=True), routes=(inner, lost))]), VLANS).values()
     assert config.routes[1:] == (
         VirtualRoute(destination=inner.destination, next_hop=inner.next_hop, interface=QR_NAME),
     )
 
 
 def test_what_the_engine_is_told_of_a_router() -> None:
-    (config,) = elections(specs_of([router(ha=True)])).values()
+    (config,) = elections(specs_of([router(ha=True)]), VLANS).values()
     assert (config.namespace, config.interface, config.version) == (NETNS, HA_NAME, Version.V2)
     assert config.source == IPv4Address("169.254.192.1")
     assert config.advertised == (IPv4Address("169.254.0.1"),)
@@ -136,3 +139,25 @@ def test_clients_of_a_subnet_without_a_gateway_are_told_of_none() -> None:
 def test_specs_whose_network_is_not_there_yet_wait_for_it() -> None:
     state = host_state(specs_of([dhcp()]), {}, PLACE)
     assert not [key for key in state.elements if DHCP[:11] in key]
+
+
+@pytest.mark.parametrize("missing", [INSIDE, OUTSIDE])
+def test_a_leg_whose_network_is_not_there_is_told_of_and_not_elected_for(missing: str) -> None:
+    here = {network: vlan for network, vlan in VLANS.items() if network != missing}
+    state = host_state(specs_of([router(ha=True)]), here, PLACE)
+    (config,) = state.elections.values()
+    lost = QR_NAME if missing == INSIDE else QG_NAME
+    assert {address.interface for address in config.addresses} == {QR_NAME, QG_NAME} - {lost}
+    assert lost not in {route.interface for route in config.routes}
+    assert missing in state.problems[router(ha=True).key]
+
+
+def test_specs_whose_networks_are_there_are_no_problem() -> None:
+    assert host_state(specs_of([*gateway_node(ha=True), port()]), VLANS, PLACE).problems == {}
+
+
+def test_a_new_port_seldom_restarts_a_dhcp_server() -> None:
+    """Its hosts file is read again without one; the configuration must not name how many there are."""
+    configs = {render_config(replace(dhcp(), hosts=dhcp().hosts * many)) for many in range(3000)}
+    assert len(configs) <= 5
+    assert all(int(re.findall("lease-max=([0-9]+)", config)[0]) >= 1000 for config in configs)

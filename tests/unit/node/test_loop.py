@@ -28,7 +28,7 @@ from futago.node.host import (
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
-from host.node_specs import PEER_VM, VM, gateway_node, port
+from host.node_specs import OUTSIDE, PEER_VM, ROUTER, VM, gateway_node, port
 from unit.node.kit import PLACE, specs_of
 from unit.node.test_elections import CONFIG, FakeEngine
 
@@ -165,6 +165,22 @@ def test_what_a_full_disk_did_not_take_is_written_when_there_is_room(tmp_path: P
     after = StateDirectory(tmp_path)
     assert after.specs() == SPECS
     assert after.vlans() is not None
+
+
+def test_a_router_without_one_of_its_networks_is_a_failure_and_is_not_elected_for(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    loop = agent(tmp_path, engine)
+    one_pass(loop, specs_of(spec for spec in gateway_node(ha=True) if spec.key != f"network/{OUTSIDE}"))
+    assert engine.routers == {}
+    assert [failure.key for failure in loop.report().failures] == [f"router/{ROUTER}"]
+
+
+def test_an_election_goes_on_when_one_of_its_routers_networks_is_lost(tmp_path: Path) -> None:
+    engine = FakeEngine()
+    loop = agent(tmp_path, engine)
+    one_pass(loop, SPECS)
+    one_pass(loop, specs_of(spec for spec in gateway_node(ha=True) if spec.key != f"network/{OUTSIDE}"))
+    assert {address.interface[:3] for address in engine.routers[CONFIG.name].addresses} == {"qr-"}
 
 
 async def until(loop: Loop, condition: Callable[[], bool]) -> None:

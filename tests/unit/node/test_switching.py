@@ -1,3 +1,5 @@
+import re
+
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
@@ -31,6 +33,16 @@ def test_vlan_and_gre_networks_have_their_own_marks_outside() -> None:
     vlan = replace(network(OUTSIDE, NetworkType.VLAN, 1234), physical_network="external1")
     here = replace(PLACE, tunnel_types=("gre", "vxlan"))
     golden("gre_and_vlan.flows", flows_of(host_state(specs_of([PEER_VM, gre, vlan]), VLANS, here)))
+
+
+def test_two_physical_networks_on_one_bridge_share_its_table() -> None:
+    here = replace(PLACE, bridge_mappings={"external1": "br-ex1", "external2": "br-ex1"})
+    first = replace(network(INSIDE, NetworkType.VLAN, 5), physical_network="external1")
+    second = replace(network(OUTSIDE, NetworkType.VLAN, 6), physical_network="external2")
+    flows = flows_of(host_state(specs_of([first, second]), VLANS, here))
+    assert flows.count("# br-ex1\n") == 1
+    assert {f"dl_vlan={VLANS[one]}" for one in (INSIDE, OUTSIDE)} <= set(re.findall("dl_vlan=[0-9]", flows))
+    assert flows.count('in_port="phy-br-ex1" actions=drop') == 1
 
 
 def test_a_node_without_tunnels_has_no_tunnel_bridge() -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from futago.contract.specs import NetworkSpec, NodeSpecs, RouterSpec
+from futago.contract.specs import DhcpSpec, HaSpec, Key, NetworkSpec, NodeSpecs, PortSpec, RouterPort, RouterSpec
 from futago.node.features.dhcp import dhcp
 from futago.node.features.ha import elections
 from futago.node.features.nat import nat
@@ -27,7 +27,8 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
     ]
     return HostState(
         elements={one.element.key: one for one in owned},
-        elections=elections(specs),
+        elections=elections(specs, vlans),
+        problems=_problems(specs, vlans),
         carriers={router.key: carriers(_networks_of(router, specs), place) for router in _routers(specs)},
     )
 
@@ -36,6 +37,22 @@ def without_flows(state: HostState) -> HostState:
     """What may be put before the specs are known: a table of flows says what is not forwarded, too, so it must wait."""
     elements = {key: one for key, one in state.elements.items() if not isinstance(one.element, FlowTable)}
     return HostState(elements=elements, elections=state.elections)
+
+
+def _problems(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, str]:
+    """What is in a network that this node was not told of, or that found no local VLAN left."""
+    problems: dict[Key, str] = {}
+    for spec in specs.specs.values():
+        members: list[RouterPort | HaSpec | DhcpSpec | PortSpec] = []
+        if isinstance(spec, RouterSpec):
+            members += legs_of(spec)
+        elif isinstance(spec, DhcpSpec | PortSpec):
+            members.append(spec)
+        missing = [member for member in members if member.network_id not in vlans]
+        if missing:
+            ports = ", ".join(f"port {one.port_id} of network {one.network_id}" for one in missing)
+            problems[spec.key] = f"not wired, since the network is not known here or no local VLAN is left: {ports}"
+    return problems
 
 
 def _routers(specs: NodeSpecs) -> list[RouterSpec]:

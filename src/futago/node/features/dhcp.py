@@ -47,7 +47,7 @@ def render_config(spec: DhcpSpec) -> str:
         "expand-hosts",
         "dhcp-hostsfile={directory}/hosts",
         "addn-hosts={directory}/names",
-        f"dhcp-lease-max={max(1000, 2 * len(spec.hosts))}",
+        f"dhcp-lease-max={_room_for(len(spec.hosts))}",
         f"dhcp-option-force={_OPTION_MTU},{spec.mtu}",
     ]
     for subnet in spec.subnets:
@@ -82,6 +82,11 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
         Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=tuple(sorted(spec.addresses)))),
         Owned(spec.key, server),
     ]
+
+
+def _room_for(hosts: int) -> int:
+    """How many leases there may be; seldom another number, since another one is a restart of the server."""
+    return max(1000, 1 << (2 * hosts).bit_length())
 
 
 def _subnet(spec: DhcpSpec, subnet: DhcpSubnet) -> list[str]:

@@ -1,18 +1,29 @@
 """High availability: what vrrpd is told of each router's replica, once the replica is wired."""
 
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
 from futago.contract.specs import HaSpec, Key, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
-from futago.values import IPv4Interface
+from futago.values import IPv4Interface, Vlan
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 
 
-def elections(specs: NodeSpecs) -> dict[Key, VirtualRouterConfig]:
-    """The virtual routers of this node, by the spec that they come from."""
+def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
+    """The virtual routers of this node, by the spec that they come from, without the legs that cannot be here."""
     return {
-        spec.key: _virtual_router(spec, spec.ha)
+        spec.key: _virtual_router(_with_legs_here(spec, vlans), spec.ha)
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
     }
+
+
+def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec:
+    gateway = router.gateway
+    here = tuple(port for port in router.interfaces if port.network_id in vlans)
+    outer = gateway if gateway is not None and gateway.port.network_id in vlans else None
+    return replace(router, interfaces=here, gateway=outer)
 
 
 def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:

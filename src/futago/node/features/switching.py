@@ -190,11 +190,11 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
     tables = []
-    for physical, bridge in sorted(place.bridge_mappings.items()):
+    for bridge in sorted(set(place.bridge_mappings.values())):
         source = f'in_port="phy-{bridge}"'
         flows = [f"table=0,priority=2,{source} actions=drop"]
         for network in networks:
-            if network.physical_network != physical:
+            if place.bridge_mappings.get(network.physical_network or "") != bridge:
                 continue
             vlan = vlans[network.network_id]
             out = "strip_vlan"
