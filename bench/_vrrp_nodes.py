@@ -127,7 +127,7 @@ class Engine:
             with suppress(ConnectionError):
                 self.release()
             self.warden.terminate()
-            self.warden.wait(30)
+            self.warden.wait(90)
 
     def _answers(self) -> bool:
         assert self.warden

@@ -78,6 +78,13 @@ def main() -> None:
     if chosen.keepalived and not Path("/usr/sbin/keepalived").exists():
         raise SystemExit("keepalived is missing (apt-get install keepalived); without it: --keepalived 0")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        measure(chosen)
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; everything has been taken away") from None
+
+
+def measure(chosen: argparse.Namespace) -> None:
     with world(max(chosen.routers, chosen.keepalived)) as made, tempfile.TemporaryDirectory() as directory:
         ours = measure_engines(World(chosen.routers, made.owner), Path(directory), chosen)
         if chosen.keepalived:

@@ -19,22 +19,21 @@ import structlog
 
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
-from futago.vrrp import accept, state
+from futago.vrrp import accept, rounds, state
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
 from futago.vrrp.machine import OWNER_PRIORITY, Announce, Put, Remove, RoleChanged
 from futago.vrrp.pulse import Pulse
 from futago.vrrp.records import Record, status_of
+from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import Alive, Saved, SavedRole
 
-CHECK_EVERY: Final = 2.0
-"""Seconds between two looks at whether a router's interfaces are still there, or have come."""
-CHECK_AT_ONCE: Final = 20
-"""Routers looked at in one go: a few milliseconds, so that no election waits for it."""
 SAVE_AFTER: Final = 0.02
 """Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
+SAVE_SHARE: Final = 0.05
+"""The most of our time that goes into writing while a thousand routers take over one after the other."""
 LOG_DROPS_EVERY: Final = 60.0
 """Seconds in which one kind of dropped packet is logged once for a router (RFC 9568, 7.1: rate-limited)."""
 
@@ -58,9 +57,11 @@ class Daemon:
         self._records: dict[str, Record] = {}
         self._watchers: set[Watcher] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._armed_for: Millis | None = None
         self._saving: asyncio.TimerHandle | None = None
-        self._unchecked: list[str] = []
-        self._checking = self._loop.call_later(CHECK_EVERY, self._check_some)
+        self._save_after = SAVE_AFTER
+        self._rounds = Rounds()
+        self._checking = self._loop.call_later(rounds.pause(0), self._check_some)
         self._beating: asyncio.Handle = self._loop.call_soon(self._beat)
 
     def restore(self) -> None:
@@ -78,7 +79,8 @@ class Daemon:
             self._attach(router, remembered)
         self._rearm()
         self._beat_once()
-        log.info("state restored", routers=len(saved.routers), active=self._count_active())
+        active = sum(record.role is Role.ACTIVE for record in self._records.values())
+        log.info("state restored", routers=len(saved.routers), active=active)
 
     def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
         """Make these the routers of this host; the reasons for those that do not work now are returned.
@@ -245,6 +247,7 @@ class Daemon:
         self._rearm()
 
     def _tick(self) -> None:
+        self._timer = None
         self._perform(self._engine.timers(self._wake(), wall=time.time()))
         self._rearm()
 
@@ -276,9 +279,12 @@ class Daemon:
         return now
 
     def _rearm(self) -> None:
+        deadline = self._engine.deadline()
+        if self._timer and deadline == self._armed_for:
+            return
         if self._timer:
             self._timer.cancel()
-        deadline = self._engine.deadline()
+        self._armed_for = deadline
         # Half a millisecond late rather than early: an early call would find nothing due and come back.
         wait = 0.0 if deadline is None else (deadline - self._now()) / 1000 + 0.0005
         self._timer = None if deadline is None else self._loop.call_later(wait, self._tick)
@@ -316,11 +322,12 @@ class Daemon:
         record.transitions += 1
         log.info("vrrp role changed", router=name, was=change.was, now=change.now, because=change.cause.value)
         self._push(name)
-        if change.now is Role.ACTIVE:  # from now on the warden has something to watch over
-            self._beating.cancel()
+        patience = self._pulse.patience
+        if change.now is Role.ACTIVE and not 0 < patience <= self._engine.patience_of(name):
+            self._beating.cancel()  # from now on the warden has to watch over it, or to look more often
             self._beating = self._loop.call_soon(self._beat)
         if self._saving is None:
-            self._saving = self._loop.call_later(SAVE_AFTER, self._save)
+            self._saving = self._loop.call_later(self._save_after, self._save)
 
     def _note(self, name: str, doing: str, problem: str | None) -> None:
         """Keep what does not work, and say so when it starts and when it ends; in between is silence."""
@@ -344,18 +351,15 @@ class Daemon:
                 log.warning("vrrp packets dropped", router=name, because=reason.value, number=number - seen)
 
     def _check_some(self) -> None:
-        """Look at the next few routers; at all of them within `CHECK_EVERY`."""
+        """See that the next few routers have what they need (`rounds`)."""
         self._wake()
-        self._unchecked = self._unchecked or list(self._wanted)
-        batch, self._unchecked = self._unchecked[:CHECK_AT_ONCE], self._unchecked[CHECK_AT_ONCE:]
-        for router in [self._wanted[name] for name in batch if name in self._wanted]:
+        for router in [self._wanted[name] for name in self._rounds.next(self._wanted) if name in self._wanted]:
             if router.name not in self._attached:
                 self._attach(router, None)
             elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
                 self._repair(router)
         self._rearm()
-        share = CHECK_AT_ONCE / max(CHECK_AT_ONCE, len(self._wanted))
-        self._checking = self._loop.call_later(CHECK_EVERY * share, self._check_some)
+        self._checking = self._loop.call_later(rounds.pause(len(self._wanted)), self._check_some)
 
     def _check(self, router: VirtualRouterConfig) -> bool:
         """A router whose interface is gone, new or down leaves, and joins anew if it can."""
@@ -379,19 +383,18 @@ class Daemon:
         if self._saving:
             self._saving.cancel()
             self._saving = None
+        began = self._loop.time()
         roles = {n: SavedRole(role=r.role, since=r.since) for n, r in self._records.items() if n in self._wanted}
         try:
             state.save(self._state_path, Saved(routers=tuple(self._wanted.values()), roles=roles))
         except OSError as error:
             log.warning("state not written", path=str(self._state_path), error=error.strerror)
+        self._save_after = max(SAVE_AFTER, (self._loop.time() - began) / SAVE_SHARE)
 
     def _push(self, name: str) -> None:
         status = self._status(name)
         for watcher in tuple(self._watchers):
             watcher(status)
-
-    def _count_active(self) -> int:
-        return sum(1 for record in self._records.values() if record.role is Role.ACTIVE)
 
     def _status(self, name: str) -> RouterStatus:
         return status_of(name, self._records[name], self._engine.counters(name))

@@ -122,8 +122,12 @@ class Engine:
 
     def patience(self) -> Millis:
         """How long the peers of our most urgent active router wait for it; 0 if we have none."""
-        machines = (slot.machine for slot in self._slots.values())
-        return min((Millis(3 * m.active_interval) for m in machines if m.role is Role.ACTIVE), default=Millis(0))
+        active = (name for name, slot in self._slots.items() if slot.machine.role is Role.ACTIVE)
+        return min(map(self.patience_of, active), default=Millis(0))
+
+    def patience_of(self, name: str) -> Millis:
+        """How long the peers of an active router wait for it."""
+        return Millis(3 * self._slots[name].machine.active_interval)
 
     def deadline(self) -> Millis | None:
         """When `timers` is to be called next."""

@@ -1,7 +1,7 @@
 """Everything that touches the kernel: the sockets of one router, opened inside its namespace and used from outside.
 
 Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
-announcements (packet), lives only while it is used: the kernel takes about 15 ms to close one, and would take that
+announcements (`frames`), lives only while it is used: the kernel takes about 12 ms to close one, and would take that
 for each router, one after the other, before it tells the warden that an engine has died.
 All calls return at once: the kernel does netlink's work within the `send`.
 """
@@ -13,14 +13,13 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from futago import netns
 from futago.values import IPv4Address, Mac
-from futago.vrrp import packet, rtnetlink, silence
+from futago.vrrp import frames, packet, rtnetlink, silence
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.packet import Datagram
@@ -43,10 +42,6 @@ class Outcome:
     changed: int
     """How many of them were needed."""
     problems: tuple[str, ...]
-
-
-_closer: Final = ThreadPoolExecutor(max_workers=8, thread_name_prefix="close packet sockets")
-"""Several at a time wait for the same grace period of the kernel."""
 
 
 class Attachment:
@@ -143,15 +138,14 @@ class Attachment:
             OSError: an interface is down or gone; the others have been announced.
 
         """
-        frames = netns.run_inside(self._router.namespace, _open_for_frames)
         failed: OSError | None = None
-        for address in addresses:
-            try:
-                for frame in _frames(self._mac(address.interface), address):
-                    frames.sendto(frame, (address.interface, 0))
-            except OSError as error:
-                failed = error
-        _closer.submit(frames.close)
+        with frames.packet_socket(self._router.namespace) as sender:
+            for address in addresses:
+                try:
+                    for frame in _frames(self._mac(address.interface), address):
+                        sender.sendto(frame, (address.interface, 0))
+                except OSError as error:
+                    failed = error
         if failed:
             raise failed
 
@@ -200,7 +194,7 @@ class Attachment:
     def _where(self) -> tuple[int, int]:
         """The identity of the namespace and of the interface: a name may be given again, these are not."""
         name = self._router.namespace
-        inode = (netns.DIRECTORY / name).stat().st_ino if name else 0
+        inode = os.stat(f"{netns.DIRECTORY}/{name}").st_ino if name else 0  # noqa: PTH116 - hundreds of times a second
         return inode, self._index(self._router.interface)
 
     def _index(self, interface: str) -> int:
@@ -257,11 +251,6 @@ class Attachment:
             answers = rtnetlink.read_acknowledgements(self._netlink.recv(1 << 16))
             codes.update({s: code for s, code in answers.items() if s >= first})
         return [codes[first + i] for i in range(len(batch))]
-
-
-def _open_for_frames() -> socket.socket:
-    """Protocol 0: it sends, and receives nothing (packet(7))."""
-    return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
 
 
 def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:
