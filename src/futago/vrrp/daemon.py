@@ -20,6 +20,7 @@ import structlog
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
 from futago.vrrp import accept, rounds, state
+from futago.vrrp.alarm import Alarm
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
@@ -56,8 +57,7 @@ class Daemon:
         self._attached: dict[str, Attachment] = {}
         self._records: dict[str, Record] = {}
         self._watchers: set[Watcher] = set()
-        self._timer: asyncio.TimerHandle | None = None
-        self._armed_for: Millis | None = None
+        self._alarm = Alarm(self._now, self._tick)
         self._saving: asyncio.TimerHandle | None = None
         self._save_after = SAVE_AFTER
         self._rounds = Rounds()
@@ -118,7 +118,7 @@ class Daemon:
         self._perform(self._engine.hold(duration, now, wall=time.time()))
         self._save()
         self._sign_of_life(held_until=Millis(now + duration))
-        for handle in (self._timer, self._saving, self._checking, self._beating):
+        for handle in (self._alarm, self._saving, self._checking, self._beating):
             if handle:
                 handle.cancel()
         for name in tuple(self._attached):
@@ -247,7 +247,6 @@ class Daemon:
         self._rearm()
 
     def _tick(self) -> None:
-        self._timer = None
         self._perform(self._engine.timers(self._wake(), wall=time.time()))
         self._rearm()
 
@@ -279,15 +278,7 @@ class Daemon:
         return now
 
     def _rearm(self) -> None:
-        deadline = self._engine.deadline()
-        if self._timer and deadline == self._armed_for:
-            return
-        if self._timer:
-            self._timer.cancel()
-        self._armed_for = deadline
-        # Half a millisecond late rather than early: an early call would find nothing due and come back.
-        wait = 0.0 if deadline is None else (deadline - self._now()) / 1000 + 0.0005
-        self._timer = None if deadline is None else self._loop.call_later(wait, self._tick)
+        self._alarm.set(self._engine.deadline())
 
     def _now(self) -> Millis:
         """By a clock that goes on while the host sleeps, so that we know how long we were silent."""
