@@ -282,10 +282,13 @@ def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) ->
 
 
 def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) -> Step:
-    """Put before remove; and put again, since removing an address takes the others of its subnet along."""
+    """Put before remove; and put again, since removing an address takes the others of its subnet along.
+
+    Another interval is said at once: a backup that still judges by a shorter one would take the pause for silence.
+    """
     new = replace(m, config=config, active_interval=config.advert_interval)
     if config.advert_interval != m.config.advert_interval:
-        new = replace(new, election_at=_after(now, config.advert_interval))
+        new = replace(new, election_at=now)
     added = tuple(a for a in config.addresses if a not in m.config.addresses)
     gone = tuple(a for a in m.config.addresses if a not in config.addresses)
     gone_routes = tuple(r for r in m.config.routes if r not in config.routes)

@@ -292,9 +292,12 @@ def test_a_backup_with_a_new_interval_waits_by_it() -> None:
     assert machine.deadline == 500 + 900 + 182
 
 
-def test_an_active_router_with_a_new_interval_advertises_by_it() -> None:
-    machine, _ = after(active(), Configured(router(advert_interval=Millis(300))), 500)
-    assert machine.election_at == 800
+def test_an_active_router_says_another_interval_at_once_and_advertises_by_it() -> None:
+    """A backup that judges by 300 ms would not wait a second for the first advert at the new pace."""
+    machine, _ = after(active(router(advert_interval=Millis(300))), Configured(router()), 100)
+    machine, effects = after(machine, TimerFired(), 100)
+    assert effects[0] == ADVERT
+    assert machine.election_at == 1100
 
 
 def test_with_a_preempt_delay_a_worse_active_is_obeyed_until_the_delay_is_over() -> None:
