@@ -183,7 +183,10 @@ class Pair:
         return sorted(host.status().role for host in self.hosts) == [Role.ACTIVE, Role.BACKUP]
 
     def active(self) -> Host:
-        return next(host for host in self.hosts if host.active())
+        """Who is active; while the two agree on it, wait."""
+        found: list[Host] = []
+        wait_for("one of the two is active", lambda: found.extend(h for h in self.hosts if h.active()) or found)
+        return found[0]
 
     def standby(self) -> Host:
         return next(host for host in self.hosts if not host.active())
