@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, lab, node, vrrp
+from futago.cli import controller, keys, lab, node, vrrp
 
 app = typer.Typer(
     name="futago",
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 controller.register(app)
+keys.register(app)
 node.register(app)
 vrrp.register(app)
 lab.register(app)

@@ -15,6 +15,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 import msgspec
 
 from futago.contract.codec import decode_hook
+from futago.contract.specs import AuthMode
 from futago.values import IPv4Address, IPv4Network, Millis
 
 C = TypeVar("C", bound=msgspec.Struct)
@@ -35,7 +36,7 @@ class Profile(StrEnum):
     """How routers elect: one word for version, authentication, interval and priorities."""
 
     DEFAULT = "default"
-    """VRRPv3, adverts each 300 ms, a preferred node for each router."""
+    """VRRPv3, authenticated adverts each 300 ms, a preferred node for each router."""
     SEED = "seed"
     """As Neutron's keepalived with `ha_vrrp_auth_type = PASS`: VRRPv2, every 2 s, priority 50 everywhere."""
 
@@ -79,7 +80,10 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     ha_vrrp_version: int | None = None
     """2 or 3."""
     ha_vrrp_auth_type: str | None = None
-    """"PASS" (VRRPv2 only) or ""."""
+    """"HMAC" (keys by the controller), "PASS" (VRRPv2 only) or ""."""
+    ha_vrrp_auth_mode: AuthMode = "enforce"
+    """HMAC, to bring it into a running cloud without a gap: "receive-only" verifies what is authenticated and sends
+    nothing that is, "permissive" sends it and accepts the rest too, "enforce" drops the rest."""
     ha_vrrp_auth_password: str | None = None
     """For PASS; the field on the wire has 8 characters, a longer one is cut with a warning."""
     ha_vrrp_advert_int_ms: Millis | None = None
@@ -99,6 +103,11 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     dns_domain: str = "openstacklocal"
     agent_down_time: int = 10
     """Seconds without a report after which a node counts as dead."""
+
+    @property
+    def store_url(self) -> str:
+        """Where the store is."""
+        return self.database_url or f"sqlite:///{self.state_path / 'futago.sqlite'}"
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -69,7 +69,7 @@ def run(
     """Serve the Networking API, identity and the nodes."""
     logs.to_stderr()
     try:
-        settings = _settings(config, _overrides(listen, state, profile))
+        settings = settings_of(config, _overrides(listen, state, profile))
     except BadConfig as error:
         _fail(str(error))
     os.umask(_ONLY_US)
@@ -106,8 +106,13 @@ def _serve(settings: ControllerConfig) -> None:
     serve(settings, listener, app)
 
 
-def _settings(file: str, overrides: dict[str, Any]) -> ControllerConfig:
-    """A file that was named must be there; without one, the default place or the defaults."""
+def settings_of(file: str, overrides: dict[str, Any]) -> ControllerConfig:
+    """A file that was named must be there; without one, the default place or the defaults.
+
+    Raises:
+        BadConfig: it cannot be used.
+
+    """
     if file or CONTROLLER_FILE.exists():
         return load(Path(file) if file else CONTROLLER_FILE, ControllerConfig, overrides)
     return parse(overrides, ControllerConfig, "command line")

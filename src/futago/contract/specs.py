@@ -4,12 +4,18 @@ Specs are made by `controller.plan` and read by `node.features`. They are values
 meaning, so that equal things are equal and a digest of one is stable.
 """
 
+from typing import Literal
+
 import msgspec
 
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
 
 Key = str
 """Names a spec within a node: its kind, a slash and the object's id, as `router/7a46dba8-…`."""
+
+
+AuthMode = Literal["receive-only", "permissive", "enforce"]
+"""Who must prove who they are: nobody, but proofs are verified; nobody, and we do; everybody."""
 
 
 class PeerSpec(msgspec.Struct, frozen=True, kw_only=True, tag="peer"):
@@ -99,6 +105,29 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
         return f"dhcp/{self.network_id}"
 
 
+class HaKey(msgspec.Struct, frozen=True, kw_only=True):
+    """A secret that the replicas of one router share, and no other router has."""
+
+    key_id: int
+    """1 to 255: a packet names the key that it was made with."""
+    secret: bytes
+    """32 bytes; base64 in JSON."""
+
+    def __repr__(self) -> str:
+        """A key in a log is a key lost."""
+        return f"HaKey(key_id={self.key_id}, secret=...)"
+
+
+class HaAuth(msgspec.Struct, frozen=True, kw_only=True):
+    """How a router's advertisements are authenticated."""
+
+    mode: AuthMode
+    keys: tuple[HaKey, ...]
+    """Any of them verifies what comes in; in the order of their ids."""
+    send_key: int
+    """The id of the key that is used for what goes out."""
+
+
 class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How a router's replica on this node takes part in the election."""
 
@@ -118,6 +147,8 @@ class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """VRRPv2 simple text password; "" is none."""
     advertised: IPv4Address
     """The address that stands in the advertisements: 169.254.0.<vrid>."""
+    auth: HaAuth | None = None
+    """None: advertisements carry no proof of who sent them."""
 
 
 class RouterPort(msgspec.Struct, frozen=True, kw_only=True):

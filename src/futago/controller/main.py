@@ -16,13 +16,13 @@ import uvicorn
 from starlette.applications import Starlette
 
 from futago.config import BadConfig, ControllerConfig
+from futago.controller import vrrp_keys
 from futago.controller.api.app import build_api
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.store.database import Database
 
-_DATABASE_FILE: Final = "futago.sqlite"
 _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 1
 """How long requests in flight may take to end once we are told to stop; long polls do not end by themselves."""
@@ -33,7 +33,7 @@ log = structlog.get_logger()
 def open_database(config: ControllerConfig) -> Database:
     """The store that `config` names, brought to this version's form."""
     config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(config.database_url or f"sqlite:///{config.state_path / _DATABASE_FILE}")
+    database = Database(config.store_url)
     database.migrate()
     return database
 
@@ -69,6 +69,7 @@ def build(config: ControllerConfig) -> Starlette:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     database = open_database(config)
     made = first_start.prepare(database, config)
+    vrrp_keys.ensure(database)
     identity, identity_routes = build_identity(database, config)
     node_routes = build_nodes(database, config, first_start.join_token(config.state_path))
     api_routes = build_api(database, config, identity)

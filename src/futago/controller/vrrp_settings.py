@@ -4,6 +4,7 @@ import msgspec
 import structlog
 
 from futago.config import BadConfig, ControllerConfig, Profile
+from futago.contract.specs import AuthMode
 from futago.values import Millis
 
 _PASSWORD_OCTETS = 8
@@ -16,12 +17,21 @@ class VrrpSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     version: int
     advert_interval: Millis
-    password: str
+    password: str = ""
+    auth_mode: AuthMode | None = None
+    """None: no authentication trailer."""
+
+
+class _Profile(msgspec.Struct, frozen=True, kw_only=True):
+    version: int
+    advert_interval: Millis
+    auth_type: str
+    password: str = ""
 
 
 _PROFILES = {
-    Profile.DEFAULT: VrrpSettings(version=3, advert_interval=Millis(300), password=""),
-    Profile.SEED: VrrpSettings(version=2, advert_interval=Millis(2000), password="openstac"),  # noqa: S106 - the seed's
+    Profile.DEFAULT: _Profile(version=3, advert_interval=Millis(300), auth_type="HMAC"),
+    Profile.SEED: _Profile(version=2, advert_interval=Millis(2000), auth_type="PASS", password="openstac"),  # noqa: S106 - the seed's
 }
 
 
@@ -42,17 +52,32 @@ def vrrp_settings(config: ControllerConfig) -> VrrpSettings:
         raise BadConfig(
             f"ha_vrrp_advert_int_ms is {interval}; VRRPv{version} has multiples of {unit} ms from {unit} to {limit}"
         )
-    return VrrpSettings(version=version, advert_interval=interval, password=_password(config, profile, version))
+    settings = VrrpSettings(version=version, advert_interval=interval)
+    match _auth_type(config, profile, version):
+        case "PASS":
+            return msgspec.structs.replace(settings, password=_password(config, profile))
+        case "HMAC":
+            return msgspec.structs.replace(settings, auth_mode=config.ha_vrrp_auth_mode)
+        case _:
+            return settings
 
 
-def _password(config: ControllerConfig, profile: VrrpSettings, version: int) -> str:
+def _auth_type(config: ControllerConfig, profile: _Profile, version: int) -> str:
+    """As wanted; else a password that is given asks for PASS, and a profile's PASS gives way to VRRPv3."""
+    wanted = config.ha_vrrp_auth_type
+    if wanted is None and config.ha_vrrp_auth_password and version == 2:
+        return "PASS"
+    if wanted is None:
+        return "" if profile.auth_type == "PASS" and version == 3 else profile.auth_type
+    if wanted not in {"HMAC", "PASS", ""}:
+        raise BadConfig(f'ha_vrrp_auth_type is "{wanted}"; "HMAC", "PASS" and "" are known')
+    if wanted == "PASS" and version == 3:
+        raise BadConfig("ha_vrrp_auth_type PASS needs ha_vrrp_version 2: VRRPv3 has no authentication field; try HMAC")
+    return wanted
+
+
+def _password(config: ControllerConfig, profile: _Profile) -> str:
     wanted = config.ha_vrrp_auth_password if config.ha_vrrp_auth_password is not None else profile.password
-    if config.ha_vrrp_auth_type == "" or (version == 3 and config.ha_vrrp_auth_type is None):
-        return ""
-    if config.ha_vrrp_auth_type not in {None, "PASS"}:
-        raise BadConfig(f'ha_vrrp_auth_type is "{config.ha_vrrp_auth_type}"; "PASS" and "" are known')
-    if version == 3:
-        raise BadConfig("ha_vrrp_auth_type PASS needs ha_vrrp_version 2: VRRPv3 has no authentication field")
     if len(wanted.encode()) > _PASSWORD_OCTETS:
         _log.warning("the VRRP password is longer than its field; its first 8 octets are used")
     return wanted.encode()[:_PASSWORD_OCTETS].decode(errors="ignore")

@@ -19,8 +19,9 @@ from futago.controller.store.rows import (
     Replica,
     Router,
     Subnet,
+    VrrpKey,
 )
-from futago.controller.store.touched import PEERS
+from futago.controller.store.touched import PEERS, VRRP_KEYS
 from futago.controller.vrrp_settings import vrrp_settings
 
 Plans = dict[str, tuple[Spec, ...]]
@@ -34,6 +35,7 @@ def settings(config: ControllerConfig) -> Settings:
         vrrp_version=vrrp.version,
         advert_interval=vrrp.advert_interval,
         password=vrrp.password,
+        auth_mode=vrrp.auth_mode,
         priority=schedule.SEED_PRIORITY if config.profile is Profile.SEED else None,
         dns_domain=config.dns_domain,
         lease_seconds=config.dhcp_lease_duration,
@@ -55,6 +57,9 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
         keys.add(f"network/{network_id}")
         legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
         keys.update(f"router/{leg.device_id}" for leg in legs)
+    if VRRP_KEYS in keys:
+        keys.remove(VRRP_KEYS)
+        keys.update(f"router/{router.id}" for router in view.find(Router, ha=True))
     router_ids = _ids(frozenset(keys), "router")
     legs = view.find(Port, device_id=router_ids, device_owner=device_owners.ROUTERS) if router_ids else []
     return frozenset(keys | {f"network/{leg.network_id}" for leg in legs})
@@ -115,6 +120,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
             subnets={subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)},
             replicas=tuple(view.find(Replica, router_id=router_id)),
             floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
+            vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
         ),
         wanted,
     )

@@ -1,11 +1,22 @@
 """A router: the same on every node that carries it, but for the replica's own port and priority."""
 
+import hmac
 from typing import Final
 
-from futago.contract.specs import FloatingIpSpec, GatewaySpec, HaSpec, RouterPort, RouterSpec, Spec, StaticRoute
+from futago.contract.specs import (
+    FloatingIpSpec,
+    GatewaySpec,
+    HaAuth,
+    HaKey,
+    HaSpec,
+    RouterPort,
+    RouterSpec,
+    Spec,
+    StaticRoute,
+)
 from futago.controller import device_owners
 from futago.controller.plan.views import RouterView, Settings
-from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
+from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, VrrpKey
 from futago.values import IPv4Address, IPv4Interface
 
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
@@ -52,7 +63,27 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
         preempt=False,
         password=settings.password,
         advertised=_ADVERTISED_BASE + vrid,
+        auth=_auth(view, settings),
     )
+
+
+def _auth(view: RouterView, settings: Settings) -> HaAuth | None:
+    """No keys, no proof: without them a router that enforced it would hear nobody."""
+    sender = next((key for key in view.vrrp_keys if key.signs), None)
+    if settings.auth_mode is None or sender is None:
+        return None
+    keys = sorted(view.vrrp_keys, key=lambda key: key.key_id)
+    return HaAuth(
+        mode=settings.auth_mode,
+        keys=tuple(_key_of_router(key, view.router.id) for key in keys),
+        send_key=sender.key_id,
+    )
+
+
+def _key_of_router(key: VrrpKey, router_id: str) -> HaKey:
+    """Each router has a secret of its own: VRIDs and addresses come again on other projects' HA networks."""
+    secret = hmac.digest(bytes.fromhex(key.secret), router_id.encode(), "sha256")
+    return HaKey(key_id=key.key_id, secret=secret)
 
 
 def _gateway(view: RouterView) -> GatewaySpec | None:

@@ -4,7 +4,18 @@ from collections.abc import Mapping
 
 import msgspec
 
-from futago.controller.store.rows import DhcpReplica, FixedIp, FloatingIp, Network, Port, Replica, Router, Subnet
+from futago.contract.specs import AuthMode
+from futago.controller.store.rows import (
+    DhcpReplica,
+    FixedIp,
+    FloatingIp,
+    Network,
+    Port,
+    Replica,
+    Router,
+    Subnet,
+    VrrpKey,
+)
 from futago.values import Millis
 
 
@@ -14,6 +25,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     vrrp_version: int
     advert_interval: Millis
     password: str
+    auth_mode: AuthMode | None
+    """None: advertisements carry no proof of who sent them."""
     priority: int | None
     """What every replica advertises; None: each its own."""
     dns_domain: str
@@ -42,3 +55,4 @@ class RouterView(msgspec.Struct, frozen=True, kw_only=True):
     subnets: Mapping[str, Subnet]
     replicas: tuple[Replica, ...]
     floating_ips: tuple[FloatingIp, ...]
+    vrrp_keys: tuple[VrrpKey, ...]

@@ -95,6 +95,11 @@ class View:
         found = self._connection.execute(select(changes.c.key).where(changes.c.revision > since))
         return frozenset(found.scalars())
 
+    def last_change(self, key: str) -> Revision:
+        """The number of the last write that touched `key`; 0 if none is remembered (`CHANGES_KEPT`)."""
+        found = self._connection.execute(select(func.max(changes.c.revision)).where(changes.c.key == key))
+        return Revision(found.scalar_one() or 0)
+
 
 class Transaction(View):
     """A write in progress."""

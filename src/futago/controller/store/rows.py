@@ -225,6 +225,22 @@ class Node(Row, frozen=True, kw_only=True):
     failures: tuple[dict[str, str], ...] = ()
 
 
+class VrrpKey(Row, frozen=True, kw_only=True):
+    """What the secrets of authenticated advertisements come of."""
+
+    key_id: int
+    """1 to 255."""
+    secret: str
+    """32 random bytes, in hexadecimal."""
+    signs: bool
+    """It is used for what goes out; of all keys one is."""
+    created_at: str
+
+    def __repr__(self) -> str:
+        """A key in a log is a key lost."""
+        return f"VrrpKey(key_id={self.key_id}, signs={self.signs}, secret=...)"
+
+
 class Quota(Row, frozen=True, kw_only=True):
     """A project's own limit for one resource."""
 

@@ -230,6 +230,15 @@ nodes = Table(
     Column("failures", JSON, nullable=False),
 )
 
+vrrp_keys = Table(
+    "vrrp_keys",
+    metadata,
+    Column("key_id", Integer, primary_key=True, autoincrement=False),
+    Column("secret", String(64), nullable=False),
+    Column("signs", Boolean, nullable=False),
+    Column("created_at", String(32), nullable=False),
+)
+
 quotas = Table(
     "quotas",
     metadata,
@@ -309,6 +318,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.DefaultSecurityGroup: default_security_groups,
     rows.DhcpReplica: dhcp_replicas,
     rows.Node: nodes,
+    rows.VrrpKey: vrrp_keys,
     rows.Quota: quotas,
     rows.Domain: domains,
     rows.Project: projects,

@@ -5,6 +5,7 @@ segment/<id>   the network itself or a subnet: also every router that has a leg 
 port/<id>      an instance's port
 router/<id>    a router and its replicas
 peers          the mesh of tunnels
+vrrp-keys      every router whose advertisements are authenticated
 """
 
 from typing import Final
@@ -13,6 +14,7 @@ from futago.controller import device_owners
 from futago.controller.store import rows
 
 PEERS: Final = "peers"
+VRRP_KEYS: Final = "vrrp-keys"
 
 
 def touched(row: rows.Row) -> tuple[str, ...]:
@@ -30,6 +32,8 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}",)
         case rows.Node():
             keys = (PEERS,)
+        case rows.VrrpKey():
+            keys = (VRRP_KEYS,)
         case _:
             keys = ()
     return keys

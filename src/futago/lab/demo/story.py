@@ -147,7 +147,7 @@ class Story:
         seen = match["what"] if match else heard
         expected = {
             Profile.SEED: "VRRPv2, Advertisement, vrid 1, prio …, authtype simple, intvl 2s, length 20",
-            Profile.DEFAULT: "VRRPv3, Advertisement, vrid 1, prio …, intvl 30cs, length 12",
+            Profile.DEFAULT: "VRRPv3, Advertisement, vrid 1, prio …, intvl 30cs, length 40",
         }[self.lab.profile]
         holds = re.sub(r"prio \d+", "prio …", seen) == expected
         self.checks.append(Check("an advertisement", expected, seen, holds))

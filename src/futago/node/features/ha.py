@@ -4,10 +4,11 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from futago.contract.specs import HaSpec, Key, NodeSpecs, RouterSpec
+from futago.contract.specs import HaAuth, HaSpec, Key, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
 from futago.values import IPv4Interface, Vlan
-from futago.vrrp.config import Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp import config
+from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 
 
 def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
@@ -27,7 +28,7 @@ def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec
 
 
 def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:
-    return VirtualRouterConfig(
+    wanted = VirtualRouterConfig(
         name=router.router_id,
         namespace=namespace_of(router.router_id),
         interface=leg("ha-", ha.port_id),
@@ -41,6 +42,21 @@ def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:
         advertised=(ha.advertised,),
         addresses=_addresses(router),
         routes=_routes(router),
+    )
+    return wanted if ha.auth is None else _authenticated(wanted, ha.auth)
+
+
+def _authenticated(router: VirtualRouterConfig, auth: HaAuth) -> VirtualRouterConfig:
+    """A new packet is told from a recording by its sequence alone.
+
+    Nobody promises that the nodes' clocks agree, and two nodes that find each other's packets stale are both active.
+    """
+    return replace(
+        router,
+        auth_mode=AuthMode(auth.mode),
+        keys=tuple(config.Key(key_id=key.key_id, secret=key.secret) for key in auth.keys),
+        send_key=auth.send_key,
+        freshness=Freshness.GROWTH,
     )
 
 
