@@ -107,7 +107,12 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     @property
     def store_url(self) -> str:
         """Where the store is."""
-        return self.database_url or f"sqlite:///{self.state_path / 'futago.sqlite'}"
+        return self.database_url or f"sqlite:///{self.store_file}"
+
+    @property
+    def store_file(self) -> Path:
+        """The store's file, where no other place is given."""
+        return self.state_path / "futago.sqlite"
 
 
 class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,5 +1,6 @@
 """`futago controller` as a program: it starts with nothing, stops at once, and says in one line what is wrong."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -145,6 +146,32 @@ def test_its_help_has_examples() -> None:
     done = futago("controller", "--help")
     assert done.returncode == 0
     assert "futago controller --listen 127.0.0.1:9696 --state ./state" in done.stdout
+
+
+def test_keys_need_a_store_and_make_none(tmp_path: Path) -> None:
+    done = futago("keys", "list", "--state", str(tmp_path))
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert f"no controller has run with the state {tmp_path}" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_store_that_is_none_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "futago.sqlite").write_text("this is no database, and longer than nothing" * 99)
+    done = futago("keys", "rotate", "--state", str(tmp_path))
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert "cannot use the controller's store" in line
+
+
+def test_the_key_of_a_running_controller_is_shown_and_replaced(fresh: Controller) -> None:
+    fresh.start()
+    state = ("--state", str(fresh.state))
+    assert futago("keys", "list", *state).stdout.startswith("key 1 ")
+    assert futago("keys", "rotate", *state).returncode == 0
+    told = json.loads(futago("keys", "list", "--json", *state).stdout)
+    assert [(key["key_id"], key["signs"]) for key in told["keys"]] == [(2, True)]
+    assert "secret" not in json.dumps(told)
 
 
 def _connections(port: int) -> int:

@@ -140,14 +140,14 @@ def _store(config: str, state: str) -> Iterator[Database]:
         settings = settings_of(config, {"state_path": str(Path(state).absolute())} if state else {})
     except BadConfig as error:
         _fail(str(error), _BAD_USE)
-    if not settings.database_url and not settings.state_path.is_dir():
-        _fail(f"no controller has been started with the state {settings.state_path}; name another with --state DIR", 2)
+    if not settings.database_url and not settings.store_file.exists():
+        _fail(f"no controller has run with the state {settings.state_path}; name another with --state DIR", _BAD_USE)
     database = Database(settings.store_url)
     try:
         yield database
     except SQLAlchemyError as error:
         problem = str(error).partition("\n")[0]
-        _fail(f"cannot use the store of {settings.state_path} ({problem}); has this version's controller run there?", 1)
+        _fail(f"cannot use the controller's store ({problem}); start this version's controller once, then try again", 1)
     finally:
         database.close()
 
