@@ -128,6 +128,15 @@ class HaAuth(msgspec.Struct, frozen=True, kw_only=True):
     """The id of the key that is used for what goes out."""
 
 
+class HaPeer(msgspec.Struct, frozen=True, kw_only=True):
+    """Another replica of the same router."""
+
+    node: str
+    address: IPv4Address
+    """Its own address on the HA network: the source of its advertisements."""
+    priority: int
+
+
 class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """How a router's replica on this node takes part in the election."""
 
@@ -149,6 +158,8 @@ class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The address that stands in the advertisements: 169.254.0.<vrid>."""
     auth: HaAuth | None = None
     """None: advertisements carry no proof of who sent them."""
+    peers: tuple[HaPeer, ...] = ()
+    """By address."""
 
 
 class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,7 +213,19 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
         return f"router/{self.router_id}"
 
 
-Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec
+class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replication"):
+    """How the nodes that carry HA routers authenticate what they tell each other of connections."""
+
+    keys: tuple[HaKey, ...]
+    """Any of them verifies what comes in; in the order of their ids. All nodes have the same."""
+    send_key: int
+
+    @property
+    def key(self) -> Key:
+        return "replication"
+
+
+Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):

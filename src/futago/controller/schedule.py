@@ -13,6 +13,8 @@ import msgspec
 
 SEED_PRIORITY: Final = 50
 _FIRST_PRIORITY: Final = 200
+_LAST_PRIORITY: Final = 10
+"""Less is left to those who want to be rid of a router."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, order=True):
@@ -44,9 +46,9 @@ def priority(rank: int) -> int:
     Each is half of the one before: a replica waits (256 - priority) / 256 of an interval longer than three (RFC 9568,
     6.1), and that has to be more than the nodes differ in starting the router.
     """
-    return max(1, _FIRST_PRIORITY >> rank)
+    return max(_LAST_PRIORITY, _FIRST_PRIORITY >> rank)
 
 
 def free_priority(taken: Collection[int]) -> int:
     """The priority of one more replica: that of the lowest rank which no other has."""
-    return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == 1)
+    return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == _LAST_PRIORITY)

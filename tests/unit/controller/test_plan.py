@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from futago.config import Profile
-from futago.contract.specs import DhcpSpec, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
+from futago.contract.specs import DhcpSpec, HaPeer, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
 from futago.controller.nodes.feed import Feed
 from futago.controller.resources import errors, ha
 from futago.controller.store.rows import Network, Replica, Router
@@ -53,6 +53,7 @@ def test_a_router_stands_on_both_nodes_with_addresses_of_its_own_and_everything_
         IPv4Interface("169.254.192.2/18"),
     ]
     assert (first.ha.vrid, first.ha.advertised) == (1, IPv4Address("169.254.0.1"))
+    assert first.ha.peers == (HaPeer(node="net2", address=second.ha.address.ip, priority=second.ha.priority),)
     assert (first.interfaces, first.gateway, first.floating_ips) == (
         second.interfaces,
         second.gateway,

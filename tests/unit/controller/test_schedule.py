@@ -28,11 +28,11 @@ def test_fewer_nodes_than_wanted_are_all_taken_and_zero_wants_all() -> None:
 
 
 def test_priorities_halve_with_the_rank_and_stay_legal() -> None:
-    assert [schedule.priority(rank) for rank in (0, 1, 2, 3, 50)] == [200, 100, 50, 25, 1]
+    assert [schedule.priority(rank) for rank in (0, 1, 2, 3, 50)] == [200, 100, 50, 25, 10]
 
 
 def test_a_further_replica_takes_the_rank_that_has_become_free() -> None:
     assert schedule.free_priority(set()) == 200
     assert schedule.free_priority({100, 50}) == 200
     assert schedule.free_priority({200, 50}) == 100
-    assert schedule.free_priority({200, 100, 50, 25, 12, 6, 3, 1}) == 1
+    assert schedule.free_priority({200, 100, 50, 25, 12, 10}) == 10

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from futago.config import Profile
 from futago.contract.report import Failure, Report
-from futago.contract.specs import HaAuth, NodeSpecs, RouterSpec
+from futago.contract.specs import HaAuth, NodeSpecs, ReplicationSpec, RouterSpec
 from futago.controller import vrrp_keys
 from futago.controller.nodes import reports
 from futago.controller.nodes.feed import Feed
@@ -140,8 +140,18 @@ def test_a_running_feed_hears_of_the_keys(cloud: Cloud) -> None:
     advance(cloud, Stage.ONE)
     changes = feed.changes("net1", before.revision, before.origin)
     assert not changes.complete
-    assert {spec.key for spec in changes.put} == {"router/router80", "router/router81"}
+    assert {spec.key for spec in changes.put} == {"router/router80", "router/router81", "replication"}
     assert not feed.changes("compute1", before.revision, before.origin).put
+
+
+def test_the_nodes_that_carry_routers_share_a_secret_for_replication(cloud: Cloud) -> None:
+    specs = {node: NodeSpecs().after(Feed(cloud.database, cloud.config).changes(node, 0)).specs for node in NODES}
+    first, second = (specs[node]["replication"] for node in NODES)
+    assert isinstance(first, ReplicationSpec)
+    assert first == second
+    routers = [auth(cloud, "net1", name) for name in ("router80", "router81")]
+    assert first.keys[0].secret not in [found.keys[0].secret for found in routers if found]
+    assert "replication" not in NodeSpecs().after(Feed(cloud.database, cloud.config).changes("compute1", 0)).specs
 
 
 def test_no_text_shows_a_secret(cloud: Cloud) -> None:

@@ -1,11 +1,12 @@
 """Gathers the rows around one object for planning: a bounded number of statements each."""
 
-from futago.config import ControllerConfig, Profile
+from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.port import plan_port
+from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import NetworkView, RouterView, Settings
 from futago.controller.store.database import View
@@ -21,7 +22,7 @@ from futago.controller.store.rows import (
     Subnet,
     VrrpKey,
 )
-from futago.controller.store.touched import PEERS, VRRP_KEYS
+from futago.controller.store.touched import PEERS, REPLICATION, VRRP_KEYS
 from futago.controller.vrrp_settings import vrrp_settings
 
 Plans = dict[str, tuple[Spec, ...]]
@@ -47,7 +48,7 @@ def all_keys(view: View) -> frozenset[str]:
     networks = (f"network/{network.id}" for network in view.find(Network))
     routers = (f"router/{router.id}" for router in view.find(Router))
     ports = (f"port/{port.id}" for port in view.find(Port) if port.host_id)
-    return frozenset((PEERS, *networks, *routers, *ports))
+    return frozenset((PEERS, REPLICATION, *networks, *routers, *ports))
 
 
 def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
@@ -76,9 +77,16 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case "port":
             port = view.get(Port, id=object_id)
             plans = plan_port(port, view.find(FixedIp, port_id=object_id)) if port else {}
+        case _ if key == REPLICATION:
+            plans = plan_replication(view.find(VrrpKey), _l3_nodes(view))
         case _:
             plans = plan_peers(view.find(Node))
     return plans
+
+
+def _l3_nodes(view: View) -> list[str]:
+    """Those that may carry routers, whether they do now or not."""
+    return [node.name for node in view.find(Node) if node.facts is not None and NodeRole.L3 in node.facts.roles]
 
 
 def _network(view: View, network_id: str, wanted: Settings) -> Plans:

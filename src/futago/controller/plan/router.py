@@ -1,13 +1,12 @@
 """A router: the same on every node that carries it, but for the replica's own port and priority."""
 
-import hmac
 from typing import Final
 
 from futago.contract.specs import (
     FloatingIpSpec,
     GatewaySpec,
     HaAuth,
-    HaKey,
+    HaPeer,
     HaSpec,
     RouterPort,
     RouterSpec,
@@ -15,8 +14,9 @@ from futago.contract.specs import (
     StaticRoute,
 )
 from futago.controller import device_owners
+from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
-from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, VrrpKey
+from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
 from futago.values import IPv4Address, IPv4Interface
 
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
@@ -57,33 +57,40 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
         mtu=leg.mtu,
         address=leg.addresses[0],
         vrid=vrid,
-        priority=replica.priority if settings.priority is None else settings.priority,
+        priority=_priority(replica, settings),
         version=settings.vrrp_version,
         advert_interval=settings.advert_interval,
         preempt=False,
         password=settings.password,
         advertised=_ADVERTISED_BASE + vrid,
         auth=_auth(view, settings),
+        peers=_peers(view, replica, settings),
     )
+
+
+def _peers(view: RouterView, replica: Replica, settings: Settings) -> tuple[HaPeer, ...]:
+    peers = [
+        HaPeer(node=other.node, address=_leg(view, port).addresses[0].ip, priority=_priority(other, settings))
+        for other in view.replicas
+        if other.node != replica.node and (port := _port(view, other.ha_port_id)) is not None
+    ]
+    return tuple(sorted(peers, key=lambda peer: peer.address))
+
+
+def _priority(replica: Replica, settings: Settings) -> int:
+    return replica.priority if settings.priority is None else settings.priority
 
 
 def _auth(view: RouterView, settings: Settings) -> HaAuth | None:
     """No keys, no proof: without them a router that enforced it would hear nobody."""
-    sender = next((key for key in view.vrrp_keys if key.signs), None)
-    if settings.auth_mode is None or sender is None:
+    send_key = sender(view.vrrp_keys)
+    if settings.auth_mode is None or send_key is None:
         return None
-    keys = sorted(view.vrrp_keys, key=lambda key: key.key_id)
     return HaAuth(
         mode=settings.auth_mode,
-        keys=tuple(_key_of_router(key, view.router.id) for key in keys),
-        send_key=sender.key_id,
+        keys=derive(view.vrrp_keys, view.router.id),
+        send_key=send_key,
     )
-
-
-def _key_of_router(key: VrrpKey, router_id: str) -> HaKey:
-    """Each router has a secret of its own: VRIDs and addresses come again on other projects' HA networks."""
-    secret = hmac.digest(bytes.fromhex(key.secret), router_id.encode(), "sha256")
-    return HaKey(key_id=key.key_id, secret=secret)
 
 
 def _gateway(view: RouterView) -> GatewaySpec | None:

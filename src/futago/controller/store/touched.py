@@ -6,6 +6,7 @@ port/<id>      an instance's port
 router/<id>    a router and its replicas
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
+replication    the channel on which the nodes with routers tell each other of connections
 """
 
 from typing import Final
@@ -15,6 +16,7 @@ from futago.controller.store import rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
+REPLICATION: Final = "replication"
 
 
 def touched(row: rows.Row) -> tuple[str, ...]:
@@ -31,9 +33,9 @@ def touched(row: rows.Row) -> tuple[str, ...]:
         case rows.DhcpReplica():
             keys = (f"network/{row.network_id}",)
         case rows.Node():
-            keys = (PEERS,)
+            keys = (PEERS, REPLICATION)
         case rows.VrrpKey():
-            keys = (VRRP_KEYS,)
+            keys = (VRRP_KEYS, REPLICATION)
         case _:
             keys = ()
     return keys
