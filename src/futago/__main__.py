@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, keys, lab, node, vrrp
+from futago.cli import controller, keys, lab, moves, node, vrrp
 
 app = typer.Typer(
     name="futago",
@@ -17,6 +17,7 @@ app = typer.Typer(
 controller.register(app)
 keys.register(app)
 node.register(app)
+moves.register(app, node.node)
 vrrp.register(app)
 lab.register(app)
 

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import json as json_module
-import sys
 import time
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, NoReturn
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from futago.cli.controller import settings_of
-from futago.config import CONTROLLER_FILE, BadConfig, ControllerConfig
+from futago.cli.store import FAILED, Config, State, fail, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from futago.controller.store.database import Database
     from futago.controller.store.rows import Node
 
-_BAD_USE: Final = 2
+_PROGRAM: Final = "futago keys"
 _LOOK_EVERY: Final = 0.2
 _TELL_EVERY: Final = 2.0
 
@@ -34,12 +30,6 @@ _EPILOG: Final = """
 The controller may go on running; its nodes hear of each step within a second or two.
 """
 
-Config = Annotated[
-    str, typer.Option(metavar="FILE", help=f"The controller's settings. \\[default: {CONTROLLER_FILE} if it exists]")
-]
-State = Annotated[
-    str, typer.Option(metavar="DIR", help=f"The controller's state. \\[default: {ControllerConfig().state_path}]")
-]
 Json = Annotated[bool, typer.Option("--json", help="For programs.")]
 
 _verbs = typer.Typer(
@@ -58,7 +48,7 @@ def list_keys(config: Config = "", state: State = "", json: Json = False) -> Non
     from futago.controller import vrrp_keys
     from futago.controller.store.rows import VrrpKey
 
-    with _store(config, state) as database, database.read() as view:
+    with opened(_PROGRAM, config, state) as (_, database), database.read() as view:
         keys, stage = view.find(VrrpKey), vrrp_keys.stage(view)
     told = [{"key_id": key.key_id, "created_at": key.created_at, "signs": key.signs} for key in keys]
     if json:
@@ -82,7 +72,7 @@ def rotate(
     from futago.controller import vrrp_keys
     from futago.controller.vrrp_keys import Stage
 
-    with _store(config, state) as database:
+    with opened(_PROGRAM, config, state) as (_, database):
         while True:
             with database.read() as view:
                 seen = vrrp_keys.stage(view)
@@ -112,11 +102,12 @@ def _wait_for_nodes(database: Database, seconds: float) -> None:
         if not behind:
             return
         if time.monotonic() > until:
-            _fail(
+            fail(
+                _PROGRAM,
                 f"these nodes have not made the step true: {_names(behind)}. The keys stay as they are, and all "
                 "routers go on. Bring the nodes back, or delete their agents if they are gone for good; then run "
                 "this again",
-                1,
+                FAILED,
             )
         if time.monotonic() > tell_at:
             print(f"waiting for {_names(behind)}", flush=True)
@@ -127,31 +118,3 @@ def _wait_for_nodes(database: Database, seconds: float) -> None:
 def _names(nodes: Sequence[Node]) -> str:
     """With how long ago each was heard, which tells a slow one from a dead one."""
     return ", ".join(f"{node.name} (heard {max(0, time.time() - node.heartbeat_at):.0f} s ago)" for node in nodes)
-
-
-@contextmanager
-def _store(config: str, state: str) -> Iterator[Database]:
-    """The controller's store, as it is."""
-    from sqlalchemy.exc import SQLAlchemyError
-
-    from futago.controller.store.database import Database
-
-    try:
-        settings = settings_of(config, {"state_path": str(Path(state).absolute())} if state else {})
-    except BadConfig as error:
-        _fail(str(error), _BAD_USE)
-    if not settings.database_url and not settings.store_file.exists():
-        _fail(f"no controller has run with the state {settings.state_path}; name another with --state DIR", _BAD_USE)
-    database = Database(settings.store_url)
-    try:
-        yield database
-    except SQLAlchemyError as error:
-        problem = str(error).partition("\n")[0]
-        _fail(f"cannot use the controller's store ({problem}); start this version's controller once, then try again", 1)
-    finally:
-        database.close()
-
-
-def _fail(message: str, status: int) -> NoReturn:
-    print(f"futago keys: {message}", file=sys.stderr)
-    raise typer.Exit(status)

@@ -28,16 +28,19 @@ A network node's /etc/futago/node.toml:
 The first time, it needs the controller's join-token in /etc/futago/join-token. Routers need `futago vrrpd` beside it.
 """
 
+node = typer.Typer(name="node", epilog=_EPILOG, invoke_without_command=True)
 port = typer.Typer(help="Plug network namespaces into the switch.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command `node` and the group `port`."""
-    app.command("node", epilog=_EPILOG)(run)
+    """Add the groups `node`, which is the agent without a verb, and `port`."""
+    app.add_typer(node)
     app.add_typer(port, name="port")
 
 
+@node.callback()
 def run(
+    context: typer.Context,
     config: Annotated[Path, typer.Option(help="The node's settings (TOML).")] = NODE_FILE,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Log more.")] = False,
@@ -46,6 +49,8 @@ def run(
 
     What it made true outlives it: stopping or restarting it loses no packet.
     """
+    if context.invoked_subcommand is not None:
+        return
     from futago.node.main import run as run_agent
 
     try:

@@ -158,6 +158,8 @@ class HaSpec(msgspec.Struct, frozen=True, kw_only=True):
     """The address that stands in the advertisements: 169.254.0.<vrid>."""
     auth: HaAuth | None = None
     """None: advertisements carry no proof of who sent them."""
+    yielding: bool = False
+    """This replica leaves the router to any other that does not yield: somebody wants it moved, or the node drained."""
     peers: tuple[HaPeer, ...] = ()
     """By address."""
 

@@ -52,3 +52,37 @@ def priority(rank: int) -> int:
 def free_priority(taken: Collection[int]) -> int:
     """The priority of one more replica: that of the lowest rank which no other has."""
     return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == _LAST_PRIORITY)
+
+
+def spread(actives: Mapping[str, str], carriers: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Router → the node to be active for it, with as few moves from `actives` as an even spread takes.
+
+    A router moves from a node to one that carries it too and is active for at least two fewer, over others if need be:
+    until no such chain is left, which is the evenest spread that there is.
+    """
+    after = dict(actives)
+    while (chain := _chain(after, carriers)) is not None:
+        after.update(chain)
+    return after
+
+
+def _chain(actives: Mapping[str, str], carriers: Mapping[str, Sequence[str]]) -> dict[str, str] | None:
+    """Moves that take one router from a fuller node, and give one to a node with at least two fewer."""
+    load = dict.fromkeys((node for nodes in carriers.values() for node in nodes), 0)
+    held: dict[str, list[str]] = {}
+    for router, node in sorted(actives.items()):
+        load[node] = load.get(node, 0) + 1
+        held.setdefault(node, []).append(router)
+    for full in sorted(load, key=lambda node: (-load[node], node)):
+        reached: dict[str, dict[str, str]] = {full: {}}
+        queue = [full]
+        for node in queue:
+            for router in held.get(node, []):
+                for other in sorted(carriers.get(router, ())):
+                    if other in reached:
+                        continue
+                    reached[other] = {**reached[node], router: other}
+                    if load[other] <= load[full] - 2:
+                        return reached[other]
+                    queue.append(other)
+    return None

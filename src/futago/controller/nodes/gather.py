@@ -1,8 +1,11 @@
 """Gathers the rows around one object for planning: a bounded number of statements each."""
 
+from collections.abc import Iterator
+
 from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
+from futago.controller.agent_types import L3
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.port import plan_port
@@ -53,7 +56,9 @@ def all_keys(view: View) -> frozenset[str]:
 
 def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     """What has to be planned again when these keys of the change log were touched."""
-    keys = {key for key in changed if not key.startswith("segment/")}
+    keys = {key for key in changed if not key.startswith(("segment/", "node/"))}
+    names = _ids(changed, "node")
+    keys.update(f"router/{replica.router_id}" for replica in (view.find(Replica, node=names) if names else []))
     for network_id in _ids(changed, "segment"):
         keys.add(f"network/{network_id}")
         legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
@@ -82,6 +87,10 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case _:
             plans = plan_peers(view.find(Node))
     return plans
+
+
+def _drained(view: View) -> Iterator[str]:
+    return (node.name for node in view.find(Node) if not node.admin_state_up.get(L3, True))
 
 
 def _l3_nodes(view: View) -> list[str]:
@@ -128,6 +137,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
             subnets={subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)},
             replicas=tuple(view.find(Replica, router_id=router_id)),
             floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
+            drained=frozenset(_drained(view)),
             vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
         ),
         wanted,

@@ -55,4 +55,6 @@ class RouterView(msgspec.Struct, frozen=True, kw_only=True):
     subnets: Mapping[str, Subnet]
     replicas: tuple[Replica, ...]
     floating_ips: tuple[FloatingIp, ...]
+    drained: frozenset[str]
+    """The nodes that are to get rid of their routers."""
     vrrp_keys: tuple[VrrpKey, ...]

@@ -68,7 +68,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Agent]:
 
 
 def update(writing: Writing, agent: Agent, values: Values) -> Agent:
-    """Enable or disable an agent: a disabled one keeps its work and gets no more."""
+    """Enable or disable an agent: a disabled one gets no more work, and an L3 agent leaves its routers to others."""
     if "admin_state_up" not in values:
         return agent
     states = {**agent.node.admin_state_up, agent.agent_type: values["admin_state_up"]}

@@ -144,6 +144,8 @@ class Replica(Row, frozen=True, kw_only=True):
     role: Role = Role.INITIALIZE
     role_since: float = 0.0
     """When the report of it came, by the controller's clock: seconds since the Unix epoch."""
+    yielding: bool = False
+    """It leaves the router to any replica that does not yield."""
 
 
 class HaNetwork(Row, frozen=True, kw_only=True):

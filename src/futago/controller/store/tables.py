@@ -15,6 +15,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 
 from futago.controller.store import rows
@@ -156,6 +157,7 @@ replicas = Table(
     Column("priority", Integer, nullable=False),
     Column("role", String(16), nullable=False),
     Column("role_since", Float, nullable=False),
+    Column("yielding", Boolean, nullable=False, server_default=false()),
     Index("replicas_by_node", "node"),
 )
 

@@ -4,6 +4,7 @@ network/<id>   the network's members and DHCP servers
 segment/<id>   the network itself or a subnet: also every router that has a leg in it
 port/<id>      an instance's port
 router/<id>    a router and its replicas
+node/<name>    every router that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
 replication    the channel on which the nodes with routers tell each other of connections
@@ -32,8 +33,8 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"router/{router_id}",)
         case rows.DhcpReplica():
             keys = (f"network/{row.network_id}",)
-        case rows.Node():
-            keys = (PEERS, REPLICATION)
+        case rows.Node(name=name):
+            keys = (PEERS, REPLICATION, f"node/{name}")
         case rows.VrrpKey():
             keys = (VRRP_KEYS, REPLICATION)
         case _:
