@@ -37,6 +37,8 @@ class Profile(StrEnum):
 
     DEFAULT = "default"
     """VRRPv3, authenticated adverts each 300 ms, a preferred node for each router."""
+    FAST = "fast"
+    """The same with a dead node noticed in half the time, for networks that are never congested."""
     SEED = "seed"
     """As Neutron's keepalived with `ha_vrrp_auth_type = PASS`: VRRPv2, every 2 s, priority 50 everywhere."""
 
@@ -76,7 +78,7 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """With fewer living nodes, creating an HA router is refused."""
     dhcp_agents_per_network: int = 2
     profile: Profile = Profile.DEFAULT
-    """Sets the four `ha_vrrp_…` values below where they are not given."""
+    """Sets the `ha_…` values below where they are not given."""
     ha_vrrp_version: int | None = None
     """2 or 3."""
     ha_vrrp_auth_type: str | None = None
@@ -88,6 +90,9 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """For PASS; the field on the wire has 8 characters, a longer one is cut with a warning."""
     ha_vrrp_advert_int_ms: Millis | None = None
     """Milliseconds between advertisements; a multiple of 1000 for VRRPv2."""
+    ha_bfd_interval_ms: Millis | None = None
+    """Milliseconds between the packets of a BFD session (RFC 5880) between two network nodes, in the tunnel that the
+    routers' traffic takes; three lost ones tell that the other is dead. 0 leaves that to the advertisements."""
 
     type_drivers: tuple[str, ...] = ("flat", "vxlan")
     tenant_network_types: tuple[str, ...] = ("vxlan",)

@@ -23,6 +23,9 @@ class PeerSpec(msgspec.Struct, frozen=True, kw_only=True, tag="peer"):
 
     node: str
     tunnel_address: IPv4Address
+    bfd_interval: Millis | None = None
+    """Between the packets of the BFD session with it (RFC 5880), by which elections learn that it is dead; None: they
+    do not, and the session only keeps the tunnel warm."""
 
     @property
     def key(self) -> Key:

@@ -9,6 +9,7 @@ from futago.values import Millis
 
 _PASSWORD_OCTETS = 8
 _SECOND = 1000
+_BFD_LEAST, _BFD_MOST = 20, 10_000
 _log = structlog.get_logger(__name__)
 
 
@@ -20,6 +21,8 @@ class VrrpSettings(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     auth_mode: AuthMode | None = None
     """None: no authentication trailer."""
+    bfd_interval: Millis | None = None
+    """None: only the advertisements tell that a node is dead."""
 
 
 class _Profile(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,10 +30,12 @@ class _Profile(msgspec.Struct, frozen=True, kw_only=True):
     advert_interval: Millis
     auth_type: str
     password: str = ""
+    bfd_interval: Millis = Millis(0)
 
 
 _PROFILES = {
-    Profile.DEFAULT: _Profile(version=3, advert_interval=Millis(300), auth_type="HMAC"),
+    Profile.DEFAULT: _Profile(version=3, advert_interval=Millis(300), auth_type="HMAC", bfd_interval=Millis(100)),
+    Profile.FAST: _Profile(version=3, advert_interval=Millis(300), auth_type="HMAC", bfd_interval=Millis(50)),
     Profile.SEED: _Profile(version=2, advert_interval=Millis(2000), auth_type="PASS", password="openstac"),  # noqa: S106 - the seed's
 }
 
@@ -52,7 +57,7 @@ def vrrp_settings(config: ControllerConfig) -> VrrpSettings:
         raise BadConfig(
             f"ha_vrrp_advert_int_ms is {interval}; VRRPv{version} has multiples of {unit} ms from {unit} to {limit}"
         )
-    settings = VrrpSettings(version=version, advert_interval=interval)
+    settings = VrrpSettings(version=version, advert_interval=interval, bfd_interval=_bfd_interval(config, profile))
     match _auth_type(config, profile, version):
         case "PASS":
             return msgspec.structs.replace(settings, password=_password(config, profile))
@@ -60,6 +65,13 @@ def vrrp_settings(config: ControllerConfig) -> VrrpSettings:
             return msgspec.structs.replace(settings, auth_mode=config.ha_vrrp_auth_mode)
         case _:
             return settings
+
+
+def _bfd_interval(config: ControllerConfig, profile: _Profile) -> Millis | None:
+    interval = profile.bfd_interval if config.ha_bfd_interval_ms is None else config.ha_bfd_interval_ms
+    if interval and not _BFD_LEAST <= interval <= _BFD_MOST:
+        raise BadConfig(f"ha_bfd_interval_ms is {interval}; expected {_BFD_LEAST} to {_BFD_MOST}, or 0 for none")
+    return interval or None
 
 
 def _auth_type(config: ControllerConfig, profile: _Profile, version: int) -> str:

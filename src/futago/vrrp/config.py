@@ -94,6 +94,16 @@ class VirtualRoute(msgspec.Struct, frozen=True, kw_only=True):
     interface: str
 
 
+class Peer(msgspec.Struct, frozen=True, kw_only=True):
+    """Another host with this virtual router, which is run by Futago too."""
+
+    source: IPAddress
+    """Of its advertisements."""
+    priority: int
+    tunnel: IPAddress | None = None
+    """Where tunnels to it end: the BFD session there tells whether it lives. None: its advertisements alone do."""
+
+
 class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """One virtual router on this host."""
 
@@ -137,6 +147,11 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[VirtualAddress, ...] = ()
     """Of either family."""
     routes: tuple[VirtualRoute, ...] = ()
+
+    peers: tuple[Peer, ...] = ()
+    """Known ones; others are heard all the same."""
+    yields_below: int = 0
+    """An active one with a lower priority than this wants another to take over, and gets it without preemption."""
 
     @property
     def ipv6(self) -> bool:

@@ -40,6 +40,7 @@ def settings(config: ControllerConfig) -> Settings:
         advert_interval=vrrp.advert_interval,
         password=vrrp.password,
         auth_mode=vrrp.auth_mode,
+        bfd_interval=vrrp.bfd_interval,
         priority=schedule.SEED_PRIORITY if config.profile is Profile.SEED else None,
         dns_domain=config.dns_domain,
         lease_seconds=config.dhcp_lease_duration,
@@ -85,7 +86,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case _ if key == REPLICATION:
             plans = plan_replication(view.find(VrrpKey), _l3_nodes(view))
         case _:
-            plans = plan_peers(view.find(Node))
+            plans = plan_peers(view.find(Node), wanted)
     return plans
 
 

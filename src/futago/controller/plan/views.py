@@ -27,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     password: str
     auth_mode: AuthMode | None
     """None: advertisements carry no proof of who sent them."""
+    bfd_interval: Millis | None
+    """None: only the advertisements tell that a node is dead."""
     priority: int | None
     """What every replica advertises; None: each its own."""
     dns_domain: str

@@ -1,20 +1,26 @@
 """High availability: what vrrpd is told of each router's replica, once the replica is wired."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec.structs import replace
 
-from futago.contract.specs import HaAuth, HaSpec, Key, NodeSpecs, RouterSpec
+from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NodeSpecs, PeerSpec, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
-from futago.values import IPv4Interface, Vlan
+from futago.values import IPv4Address, IPv4Interface, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+
+YIELDS_BELOW: Final = 10
+"""Priorities below are left to those who yield; the controller gives none of them (`controller.schedule`)."""
 
 
 def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
     """The virtual routers of this node, by the spec that they come from, without the legs that cannot be here."""
+    watched = [s for s in specs.specs.values() if isinstance(s, PeerSpec) and s.bfd_interval is not None]
+    tunnels = {spec.node: spec.tunnel_address for spec in watched}
     return {
-        spec.key: _virtual_router(_with_legs_here(spec, vlans), spec.ha)
+        spec.key: _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels)
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
     }
@@ -27,14 +33,14 @@ def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec
     return replace(router, interfaces=here, gateway=outer)
 
 
-def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:
+def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Address]) -> VirtualRouterConfig:
     wanted = VirtualRouterConfig(
         name=router.router_id,
         namespace=namespace_of(router.router_id),
         interface=leg("ha-", ha.port_id),
         source=ha.address.ip,
         vrid=ha.vrid,
-        priority=ha.priority,
+        priority=_last_resort(ha.priority) if ha.yielding else ha.priority,
         advert_interval=ha.advert_interval,
         version=Version(ha.version),
         preempt=ha.preempt,
@@ -42,8 +48,19 @@ def _virtual_router(router: RouterSpec, ha: HaSpec) -> VirtualRouterConfig:
         advertised=(ha.advertised,),
         addresses=_addresses(router),
         routes=_routes(router),
+        peers=tuple(_peer(peer, tunnels) for peer in ha.peers),
+        yields_below=YIELDS_BELOW,
     )
     return wanted if ha.auth is None else _authenticated(wanted, ha.auth)
+
+
+def _last_resort(priority: int) -> int:
+    """A priority that says "take over from me", in the order of the real ones: 2 to 9."""
+    return 2 + priority * (YIELDS_BELOW - 3) // 255
+
+
+def _peer(peer: HaPeer, tunnels: Mapping[str, IPv4Address]) -> config.Peer:
+    return config.Peer(source=peer.address, priority=peer.priority, tunnel=tunnels.get(peer.node))
 
 
 def _authenticated(router: VirtualRouterConfig, auth: HaAuth) -> VirtualRouterConfig:

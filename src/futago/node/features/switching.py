@@ -29,15 +29,15 @@ from futago.node.host import (
     Place,
     Plug,
 )
-from futago.values import IPv4Address, NetworkType, Vlan
+from futago.values import IPv4Address, Millis, NetworkType, Vlan
 
 RENEWAL_SECONDS: Final = 60
 """How exactly it is kept how long a VLAN rests: a change is a write to the disk."""
 REST_SECONDS: Final = LEARNED_SECONDS + RENEWAL_SECONDS
 """How long a VLAN rests: what was learned of the old network would send the new one's frames into it."""
 
-BFD: Final = (("enable", "true"), ("min_rx", "1000"), ("min_tx", "1000"))
-"""What keeps a tunnel warm, for a packet a second each way: see `tunnel_port`."""
+WARM: Final = Millis(1000)
+"""Between two packets of a BFD session that only keeps a tunnel warm: see `tunnel_port`."""
 
 _TUNNEL_TABLE: Final = {NetworkType.GRE: 3, NetworkType.VXLAN: 4}
 _VLAN_PRESENT: Final = 0x1000
@@ -87,7 +87,8 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     owned = [Owned(HOST, Bridge(name=name, datapath_type=place.datapath_type)) for name in _bridges(place)]
     owned += _patches(place)
     for peer in peers:
-        owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place)) for kind in place.tunnel_types]
+        every = peer.bfd_interval or WARM
+        owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place, every)) for kind in place.tunnel_types]
     owned += _plugs(specs, vlans)
     # The integration bridge comes last: until its flows are there it forwards nothing, so that no other bridge
     # sees a frame before its own flows are there.
@@ -115,13 +116,13 @@ def tunnel_name(kind: str, remote: IPv4Address) -> str:
     return f"{kind}-{int(remote):08x}"
 
 
-def tunnel_port(remote: IPv4Address, kind: str, place: Place) -> OvsPort:
+def tunnel_port(remote: IPv4Address, kind: str, place: Place, bfd_interval: Millis = WARM) -> OvsPort:
     """One port carries every network of this kind: the flows set the key of each frame.
 
     Each has a BFD session. The userspace datapath drops what goes into a tunnel whose far end it has not resolved, and
     asks for it only then; it forgets a far end that was quiet. The first frame into a tunnel is often a new active's
     gratuitous ARP, and while it is lost the other node goes on sending to the old one. BFD's packets keep the far end
-    known on both sides, and tell of a tunnel that is dead.
+    known on both sides. Where a network node is at one end they go faster, and tell who is dead (`vrrp.bfd`).
     """
     options = {"df_default": "true", "key": "flow", "local_ip": str(place.local_ip), "remote_ip": str(remote)}
     return OvsPort(
@@ -129,7 +130,7 @@ def tunnel_port(remote: IPv4Address, kind: str, place: Place) -> OvsPort:
         bridge=place.tunnel_bridge,
         kind=kind,
         options=tuple(sorted(options.items())),
-        bfd=BFD,
+        bfd=(("enable", "true"), ("min_rx", str(bfd_interval)), ("min_tx", str(bfd_interval))),
     )
 
 

@@ -1,0 +1,75 @@
+"""Which hosts live, by the BFD sessions with them; a session that flaps is not believed for a while.
+
+Pure: sessions' states and the time go in, the hosts that have just been lost come out. A loss ends an election's wait,
+so a session that fails again and again, though its host lives, would have two actives again and again: after a few
+losses the host's advertisements alone tell, until the session has been up for long enough.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from futago.values import IPAddress, Millis
+
+FLAPS: Final = 3
+"""So many losses within `MEMORY` are too many."""
+MEMORY: Final = Millis(60_000)
+STEADY: Final = Millis(20_000)
+"""How long a session that flapped has to be up before it is believed again."""
+
+
+@dataclass(slots=True)
+class Session:
+    """What is known of the session with one host."""
+
+    since: Millis
+    up: bool = False
+    seen_up: bool = False
+    """It has been up at least once: before that, its being down says nothing."""
+    losses: int = 0
+    """How often it went down."""
+    recent: list[Millis] = field(default_factory=list)
+    """When, within `MEMORY`."""
+    damped: bool = False
+
+
+class Liveness:
+    """All sessions of this host, by the address at which the tunnel to the other one ends."""
+
+    def __init__(self) -> None:
+        self.sessions: dict[IPAddress, Session] = {}
+
+    def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
+        """These are all sessions, and whether each is up; the hosts that are lost since the last time, and believed."""
+        self.sessions = {address: self.sessions.get(address, Session(since=now)) for address in states}
+        lost = []
+        for address, up in states.items():
+            session = self.sessions[address]
+            self._settle(session, now)
+            if up == session.up:
+                continue
+            session.up, session.since = up, now
+            session.seen_up |= up
+            if not up and self._believed(session, now):
+                lost.append(address)
+        return lost
+
+    @property
+    def isolated(self) -> bool:
+        """Whether no other host is reached at all; with one session only, it is as likely the other one's fault."""
+        known = [session for session in self.sessions.values() if session.seen_up]
+        return len(known) > 1 and not any(session.up for session in known)
+
+    @staticmethod
+    def _settle(session: Session, now: Millis) -> None:
+        if session.damped and session.up and now - session.since >= STEADY:
+            session.damped = False
+            session.recent.clear()
+
+    @staticmethod
+    def _believed(session: Session, now: Millis) -> bool:
+        session.losses += 1
+        session.recent = [at for at in session.recent if now - at < MEMORY]
+        session.recent.append(now)
+        session.damped |= len(session.recent) > FLAPS
+        return not session.damped

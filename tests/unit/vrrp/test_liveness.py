@@ -1,0 +1,72 @@
+"""Whom to believe dead."""
+
+from futago.values import IPAddress, IPv4Address, Millis
+from futago.vrrp.liveness import FLAPS, STEADY, Liveness
+
+ONE, TWO = IPv4Address("172.31.0.12"), IPv4Address("172.31.0.21")
+
+
+def at(seconds: float) -> Millis:
+    return Millis(int(seconds * 1000))
+
+
+def test_a_session_that_fails_is_a_lost_host_once() -> None:
+    liveness = Liveness()
+    assert liveness.update({ONE: True, TWO: True}, at(0)) == []
+    assert liveness.update({ONE: False, TWO: True}, at(1)) == [ONE]
+    assert liveness.update({ONE: False, TWO: True}, at(2)) == []
+
+
+def test_a_session_that_has_never_been_up_says_nothing() -> None:
+    liveness = Liveness()
+    assert liveness.update({ONE: False}, at(0)) == []
+    assert liveness.update({ONE: False, TWO: False}, at(9)) == []
+    assert not liveness.isolated
+
+
+def test_a_session_that_is_gone_is_no_lost_host() -> None:
+    """Its port was removed, or the switch's database is empty after a restart."""
+    liveness = Liveness()
+    liveness.update({ONE: True}, at(0))
+    assert liveness.update({}, at(1)) == []
+
+
+def flap(liveness: Liveness, times: int, since: float) -> list[list[IPAddress]]:
+    lost = []
+    for number in range(times):
+        liveness.update({ONE: True}, at(since + number))
+        lost.append(liveness.update({ONE: False}, at(since + number + 0.5)))
+    return lost
+
+
+def test_a_session_that_flaps_is_not_believed_until_it_was_up_for_long() -> None:
+    liveness = Liveness()
+    assert flap(liveness, FLAPS + 2, since=0) == [[ONE]] * FLAPS + [[], []]
+    assert liveness.sessions[ONE].damped
+    assert liveness.sessions[ONE].losses == FLAPS + 2
+    liveness.update({ONE: True}, at(100))
+    assert liveness.update({ONE: False}, Millis(at(100) + STEADY - 1)) == []
+    liveness.update({ONE: True}, at(200))
+    assert liveness.update({ONE: False}, Millis(at(200) + STEADY)) == [ONE]
+
+
+def test_a_few_losses_in_an_hour_are_no_flapping() -> None:
+    liveness = Liveness()
+    for number in range(3 * FLAPS):
+        liveness.update({ONE: True}, at(300 * number))
+        assert liveness.update({ONE: False}, at(300 * number + 60)) == [ONE]
+
+
+def test_who_reaches_nobody_is_isolated_and_who_knows_one_only_cannot_tell() -> None:
+    liveness = Liveness()
+    liveness.update({ONE: True, TWO: True}, at(0))
+    liveness.update({ONE: False, TWO: True}, at(1))
+    assert not liveness.isolated
+    liveness.update({ONE: False, TWO: False}, at(2))
+    assert liveness.isolated
+    liveness.update({ONE: False, TWO: True}, at(3))
+    assert not liveness.isolated
+    alone = Liveness()
+    alone.update({ONE: True}, at(0))
+    alone.update({ONE: False}, at(1))
+    assert not alone.isolated
