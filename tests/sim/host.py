@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from futago.values import Millis, Role
-from futago.vrrp.auth import Sequences
+from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.engine import Engine
 from sim.schedule import MILLI, SECOND, Member
@@ -73,7 +73,8 @@ class Host:
     wake_at: int | None = None
     """When the engine will be called for its timers; an early call is followed by another."""
     announced_at: int = -1
-    sequences: Sequences = field(default_factory=Sequences)
+    marks: Marks = field(default_factory=dict)
+    """They outlive the engine, as a mapped file does."""
     recent_adverts: deque[int] = field(default_factory=deque)
 
     @property
@@ -106,8 +107,5 @@ class Host:
         return len(recent)
 
     def lose_engine(self) -> None:
-        """What its routers must not forget has been written down."""
-        if self.engine and self.config.keys:
-            self.sequences = self.engine.sequences().get(self.config.name, self.sequences)
         self.engine, self.wake_at = None, None
         self.deaths += 1

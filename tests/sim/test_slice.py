@@ -1,10 +1,10 @@
 """A slice of `./run sim`, and the proof that the simulation would notice: engines that are broken on purpose."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from itertools import islice
 
 import pytest
+from msgspec.structs import replace
 
 from futago.values import Millis
 from futago.vrrp import machine
@@ -91,7 +91,7 @@ SABOTAGES: dict[str, Sabotage] = {
     "yields in silence": _yields_in_silence,
     "survives in silence": _instead("_survive", _survives_in_silence),
     "waits too long": _instead("_after", lambda now, wait: Millis(now + wait * 2)),
-    "is impatient": lambda patch: patch.setattr(Machine, "down_after", property(lambda m: m.active_interval)),
+    "is impatient": _instead("_down_after", lambda _, interval: interval),
     "believes anybody": lambda patch: patch.setattr("futago.vrrp.auth.verify", lambda *_: None),
     "forgets what it had": _instead("_reconfigure_active", _forgets_what_it_had),
 }

@@ -10,9 +10,7 @@ from random import Random
 import msgspec
 
 from futago.values import Role
-from futago.vrrp import engine as engines
-from futago.vrrp import packet
-from futago.vrrp.auth import Sequences
+from futago.vrrp import packet, send
 from futago.vrrp.config import AuthMode, VirtualRouterConfig
 from futago.vrrp.engine import Engine, Order, Transmit
 from futago.vrrp.machine import Cause, RoleChanged, SendAdvert
@@ -187,7 +185,7 @@ class World:
                 host.kernel.clear()
                 self._disturb()
                 goodbye = SendAdvert(0, host.config.advert_interval)
-                self._transmit(host, engines.to_wire(host.config, goodbye, host.sequences, host.wall(self._now)))
+                self._transmit(host, send.to_wire(host.config, goodbye, host.marks, host.wall(self._now)))
 
         self._at(self._now + self._schedule.hold * MILLI, withdraw)
 
@@ -207,8 +205,7 @@ class World:
         self._say(host.number, "an engine starts" + (" and adopts" if adopt else ""))
         self._disturb()
         clock, wall = host.clock(self._now), host.wall(self._now)
-        known = host.sequences
-        self._step(host, lambda e: e.start(host.config, clock, adopt=adopt, wall=wall, sequences=known))
+        self._step(host, lambda e: e.start(host.config, clock, adopt=adopt, wall=wall, marks=host.marks))
 
     def _mend(self, cut: Cut) -> None:
         self._say(None, f"-- mended: {sorted(cut.links)}")
@@ -338,7 +335,7 @@ class World:
         keys, signed = ((WRONG_KEY,), AuthMode.ENFORCE) if self._dice.random() < 0.5 else ((), AuthMode.OFF)
         config = msgspec.structs.replace(like.config, keys=keys, send_key=WRONG_KEY.key_id, auth_mode=signed)
         effect = SendAdvert(self._dice.choice((0, 1, OWNER)), config.advert_interval)
-        return _datagram(config, engines.to_wire(config, effect, Sequences(), like.wall(self._now)))
+        return _datagram(config, send.to_wire(config, effect, {}, like.wall(self._now)))
 
     # The laws of the whole network
 

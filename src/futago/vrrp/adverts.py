@@ -4,6 +4,7 @@ import ctypes
 import socket
 import struct
 from contextlib import suppress
+from functools import lru_cache
 from typing import Final
 
 from futago.values import IPv6Address
@@ -15,6 +16,9 @@ _SO_ATTACH_FILTER: Final = 26
 _IPV6_MULTICAST_ALL: Final = 29
 _INTERNETWORK_CONTROL: Final = 0xC0
 _RECEIVE_AT_ONCE: Final = 64
+_SENDERS: Final = 4096
+"""Whose addresses are kept; a host hears the same few again and again."""
+_TO_ALL: Final = (str(packet.GROUP), 0)
 _ROOM: Final = 8192
 """More than an advertisement with 255 addresses takes."""
 
@@ -52,14 +56,14 @@ class AdvertSocket:
 
         """
         if not self._router.ipv6:
-            self._socket.sendto(data, (str(packet.GROUP), 0))
+            self._socket.sendto(data, _TO_ALL)
             return
         source = struct.pack("=16si", self._router.source.packed, self._index)
         whence = [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, source)]
         self._socket.sendmsg([data], whence, 0, (str(packet.GROUP_IPV6), 0, 0, self._index))
 
-    def receive(self) -> list[bytes | Datagram]:
-        """What has come in: over IPv4 with headers, over IPv6 taken apart.
+    def receive(self, *, everything: bool) -> list[bytes | Datagram]:
+        """What has come in, or one packet of it: over IPv4 with headers, over IPv6 taken apart.
 
         Raises:
             OSError: the interface went down.
@@ -68,7 +72,7 @@ class AdvertSocket:
         packets: list[bytes | Datagram] = []
         take = self._take_ipv6 if self._router.ipv6 else self._take_ipv4
         with suppress(BlockingIOError):
-            packets.extend(take() for _ in range(_RECEIVE_AT_ONCE))
+            packets.extend(take() for _ in range(_RECEIVE_AT_ONCE if everything else 1))
         return packets
 
     def _take_ipv4(self) -> bytes:
@@ -79,8 +83,8 @@ class AdvertSocket:
         payload, beside, _, whence = self._socket.recvmsg(_ROOM, 256)
         told = {kind: value for _, kind, value in beside}
         return Datagram(
-            source=IPv6Address(whence[0].partition("%")[0]),
-            destination=IPv6Address(told[socket.IPV6_PKTINFO][:16]),
+            source=_sender(whence[0]),
+            destination=packet.ipv6_address(told[socket.IPV6_PKTINFO][:16]),
             ttl=struct.unpack("=i", told[socket.IPV6_HOPLIMIT])[0],
             payload=payload,
         )
@@ -122,6 +126,12 @@ class AdvertSocket:
             self._socket.setsockopt(socket.IPPROTO_IPV6, setting, value)
         membership = packet.GROUP_IPV6.packed + struct.pack("=i", self._index)
         self._socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, membership)
+
+
+@lru_cache(_SENDERS)
+def _sender(text: str) -> IPv6Address:
+    """An address as the kernel's socket call tells it, with the interface behind it."""
+    return IPv6Address(text.partition("%")[0])
 
 
 def _index_of(interface: str) -> int:

@@ -15,12 +15,17 @@
 Seconds, fraction and counter are one number of 64 bits, the sequence, that only grows, even over restarts: it is the
 clock, or one more than the last one where the clock does not say more. (draft-cassen-vrrp-auth-hmac; keepalived has
 it since 2.4.1.) Everything here is pure: the clock is a parameter.
+
+Each key has sequences of its own. So a member whose clock once ran in the future, and that cannot be believed until
+the future has come, is cured by the next key.
 """
 
 import hmac
 import struct
-from dataclasses import dataclass, field
+from collections.abc import MutableMapping
 from typing import Final
+
+import msgspec
 
 from futago.values import IPAddress, Millis
 from futago.vrrp.config import Freshness, Key, VirtualRouterConfig
@@ -39,17 +44,12 @@ _HALF: Final = 1 << (_BITS - 1)
 _UNITS_A_SECOND: Final = 1 << 32
 
 
-@dataclass(slots=True)
-class Sequences:
-    """What a router must not forget when it restarts."""
-
-    sent: int = 0
-    heard: dict[IPAddress, int] = field(default_factory=dict)
-    """By sender, the greatest that was verified."""
+Marks = MutableMapping[bytes, int]
+"""What a router must not forget when it restarts: by who sent it (`sender`), the greatest sequence that it has sent
+itself, or that it has verified of another."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trailer:
+class Trailer(msgspec.Struct, frozen=True, gc=False):
     """A trailer, taken apart."""
 
     key_id: int
@@ -62,10 +62,15 @@ class Trailer:
         return self.sequence / _UNITS_A_SECOND
 
 
-def next_sequence(last: int, wall: float) -> int:
-    """The sequence of what is sent now."""
+def sender(source: IPAddress, key_id: int) -> bytes:
+    """Under which its sequences are kept."""
+    return source.packed + bytes((key_id,))
+
+
+def next_sequence(last: int | None, wall: float) -> int:
+    """The sequence of what is sent now; `last` is None if nothing was sent yet."""
     clock = int(wall * 0x10000) % (1 << 48) << 16
-    return clock if grows(clock, last) else (last + 1) % (1 << _BITS)
+    return clock if last is None or grows(clock, last) else (last + 1) % (1 << _BITS)
 
 
 def grows(sequence: int, mark: int) -> bool:
@@ -80,7 +85,7 @@ def sign(message: bytes, source: IPAddress, key: Key, sequence: int) -> bytes:
 
 
 def verify(
-    message: bytes, trailer: bytes, source: IPAddress, config: VirtualRouterConfig, sequences: Sequences, wall: float
+    message: bytes, trailer: bytes, source: IPAddress, config: VirtualRouterConfig, marks: Marks, wall: float
 ) -> None:
     """See that a holder of a key has sent this, now and for the first time; only then the sender's mark moves.
 
@@ -96,10 +101,11 @@ def verify(
         raise BadPacket(DropReason.STALE)
     if not hmac.compare_digest(read.proof, _proof(message, trailer[: _HEAD.size], source, key)):
         raise BadPacket(DropReason.PROOF)
-    mark = sequences.heard.get(source)
+    whose = sender(source, read.key_id)
+    mark = marks.get(whose)
     if mark is not None and not grows(read.sequence, mark):
         raise BadPacket(DropReason.REPLAY)
-    sequences.heard[source] = read.sequence
+    marks[whose] = read.sequence
 
 
 def window(interval: Millis) -> float:

@@ -10,31 +10,32 @@ looked at. A router whose interfaces are missing is tried again every few second
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
-from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
-from futago.vrrp import accept, rounds, state
-from futago.vrrp.alarm import Alarm
+from futago.vrrp import accept, rounds
+from futago.vrrp.alarm import LATE, Alarm
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
 from futago.vrrp.machine import OWNER_PRIORITY, Announce, Put, Remove, RoleChanged
+from futago.vrrp.memory import Memory
 from futago.vrrp.pulse import Pulse
 from futago.vrrp.records import Record, status_of
 from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
-from futago.vrrp.state import Alive, Saved, SavedRole
+from futago.vrrp.state import SavedRole
 
-SAVE_AFTER: Final = 0.02
-"""Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
-SAVE_SHARE: Final = 0.05
-"""The most of our time that goes into writing while a thousand routers take over one after the other."""
+AT_ONCE: Final = 20
+"""Routers whose timers are served before we look whether packets have come: a millisecond.
+
+Those that wait meanwhile are timed by when their turn came, so that a crowd that was due together spreads.
+"""
 LOG_DROPS_EVERY: Final = 60.0
 """Seconds in which one kind of dropped packet is logged once for a router (RFC 9568, 7.1: rate-limited)."""
 
@@ -46,11 +47,8 @@ class Daemon:
     """The virtual routers of one host. Must be used from within a running event loop."""
 
     def __init__(self, state_path: Path, pulse: Pulse | None = None) -> None:
-        self._state_path = state_path
+        self._memory = Memory(state_path)
         self._pulse = pulse or Pulse()
-        self._boot = state.boot_id()
-        self._alive = Alive()
-        """The sign of life of the engine that was here before."""
         self._loop = asyncio.get_running_loop()
         self._engine = Engine()
         self._wanted: dict[str, VirtualRouterConfig] = {}
@@ -59,19 +57,13 @@ class Daemon:
         self._watchers: set[Watcher] = set()
         self._alarm = Alarm(self._now, self._tick)
         self._saving: asyncio.TimerHandle | None = None
-        self._save_after = SAVE_AFTER
         self._rounds = Rounds()
         self._checking = self._loop.call_later(rounds.pause(0), self._check_some)
         self._beating: asyncio.Handle = self._loop.call_soon(self._beat)
 
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
-        self._alive = state.load_alive(self._state_path)
-        try:
-            saved = state.load(self._state_path)
-        except (BadMessage, OSError) as error:
-            log.warning("state not usable, waiting to be configured", path=str(self._state_path), error=str(error))
-            return
+        saved = self._memory.recall()
         for router in saved.routers:
             self._wanted[router.name] = router
             remembered = saved.roles.get(router.name)
@@ -87,22 +79,37 @@ class Daemon:
 
         A router that is refused keeps its former settings: a slip of the pen does not stop a working router.
         """
+        gone = self._records.keys() - {router.name for router in routers}
+        return self._change(routers, gone, refuse(routers))
+
+    def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str]) -> dict[str, str]:
+        """As `configure`, but what is not named stays as it is."""
+        named = {router.name for router in put}.union(remove)
+        others = [router for name, router in self._wanted.items() if name not in named]
+        return self._change(put, self._records.keys() & set(remove), refuse(put, beside=others))
+
+    def _change(
+        self, put: Sequence[VirtualRouterConfig], gone: Collection[str], refused: dict[str, str]
+    ) -> dict[str, str]:
         self._wake()
-        refused = refuse(routers)
-        wanted = {r.name: r for r in routers if r.name not in refused}
-        wanted |= {name: old for name in refused if (old := self._wanted.get(name))}
-        gone = [name for name in self._records if name not in wanted and name not in refused]
-        self._wanted = wanted
         for name in gone:
+            self._wanted.pop(name, None)
             self._remove(name)
-        for name in {**wanted, **refused}:
+        for name in {router.name: None for router in put}:
             self._records.setdefault(name, Record(time.time()))
             self._note(name, "configure", refused.get(name))
-        for router in wanted.values():
+        changed = [router for router in put if router.name not in refused and not self._runs(router)]
+        self._wanted |= {router.name: router for router in changed}
+        for router in changed:
             self._apply(router)
         self._rearm()
-        self._save()
+        if gone or changed:
+            self._save()
         return {name: text for name, record in self._records.items() if (text := record.error)}
+
+    def _runs(self, router: VirtualRouterConfig) -> bool:
+        """Exactly so; whether its interfaces are still there is seen to by `_check_some`."""
+        return router.name in self._attached and self._wanted.get(router.name) == router
 
     def resign(self, name: str) -> bool:
         """Let another router become active; False if this one is not."""
@@ -117,7 +124,7 @@ class Daemon:
         now = self._wake()
         self._perform(self._engine.hold(duration, now, wall=time.time()))
         self._save()
-        self._sign_of_life(held_until=Millis(now + duration))
+        self._memory.sign_of_life(now, Millis(now + duration))
         for handle in (self._alarm, self._saving, self._checking, self._beating):
             if handle:
                 handle.cancel()
@@ -165,7 +172,7 @@ class Daemon:
             self._now(),
             adopt=self._adopt(router, attachment, remembered),
             wall=time.time(),
-            sequences=self._alive.sequences_of(router.name),
+            marks=self._memory.marks_of(router.name),
         )
         self._perform(orders)
         if remembered and remembered.role is self._engine.role(router.name):
@@ -176,7 +183,7 @@ class Daemon:
         found = attachment.found_any(router.addresses)
         was_active = remembered is not None and remembered.role is Role.ACTIVE
         active = found if router.addresses else was_active
-        if active and remembered and self._alive.recent(router, self._now(), self._boot):
+        if active and remembered and self._memory.recent(router, self._now()):
             return True
         if router.priority == OWNER_PRIORITY:
             return False
@@ -235,19 +242,21 @@ class Daemon:
             self._records[name].errors = {doing: text for doing, text in errors.items() if doing == "configure"}
 
     def _readable(self, name: str) -> None:
+        """One packet; the loop calls again for more. Who is late hears all of them before it judges silence."""
+        now, wall = self._wake(), time.time()
+        due = self._engine.deadline()
         try:
-            packets = self._attached[name].receive()
+            packets = self._attached[name].receive(everything=due is not None and now > due + LATE)
         except OSError as error:
             self._note(name, "receive", error.strerror)
             return
-        now, wall = self._wake(), time.time()
         for data in packets:
             self._perform(self._engine.receive(name, data, now, wall=wall))
         self._log_drops(name)
         self._rearm()
 
     def _tick(self) -> None:
-        self._perform(self._engine.timers(self._wake(), wall=time.time()))
+        self._perform(self._engine.timers(self._wake(), wall=time.time(), at_most=AT_ONCE))
         self._rearm()
 
     def _beat(self) -> None:
@@ -257,16 +266,8 @@ class Daemon:
         self._beating = self._loop.call_later(seconds, self._beat)
 
     def _beat_once(self) -> float:
-        self._sign_of_life(held_until=Millis(0))
+        self._memory.sign_of_life(self._now(), Millis(0))
         return self._pulse.beat(self._engine.patience())
-
-    def _sign_of_life(self, held_until: Millis) -> None:
-        sequences = state.saved_sequences(self._engine.sequences())
-        alive = Alive(boot=self._boot, at=self._now(), held_until=held_until, sequences=sequences)
-        try:
-            state.save_alive(self._state_path, alive)
-        except OSError as error:
-            log.debug("sign of life not written", path=str(self._state_path), error=error.strerror)
 
     def _wake(self) -> Millis:
         """The time. If the warden has given us up meanwhile, the first thing to do is to step back."""
@@ -318,7 +319,7 @@ class Daemon:
             self._beating.cancel()  # from now on the warden has to watch over it, or to look more often
             self._beating = self._loop.call_soon(self._beat)
         if self._saving is None:
-            self._saving = self._loop.call_later(self._save_after, self._save)
+            self._saving = self._loop.call_later(self._memory.save_after, self._save)
 
     def _note(self, name: str, doing: str, problem: str | None) -> None:
         """Keep what does not work, and say so when it starts and when it ends; in between is silence."""
@@ -334,8 +335,11 @@ class Daemon:
         self._push(name)
 
     def _log_drops(self, name: str) -> None:
+        dropped = self._engine.counters(name).dropped
+        if not dropped:
+            return
         record, now = self._records[name], self._loop.time()
-        for reason, number in self._engine.counters(name).dropped.items():
+        for reason, number in dropped.items():
             seen, at = record.logged.get(reason, (0, -LOG_DROPS_EVERY))
             if number > seen and now >= at + LOG_DROPS_EVERY:
                 record.logged[reason] = number, now
@@ -374,13 +378,8 @@ class Daemon:
         if self._saving:
             self._saving.cancel()
             self._saving = None
-        began = self._loop.time()
         roles = {n: SavedRole(role=r.role, since=r.since) for n, r in self._records.items() if n in self._wanted}
-        try:
-            state.save(self._state_path, Saved(routers=tuple(self._wanted.values()), roles=roles))
-        except OSError as error:
-            log.warning("state not written", path=str(self._state_path), error=error.strerror)
-        self._save_after = max(SAVE_AFTER, (self._loop.time() - began) / SAVE_SHARE)
+        self._memory.save(self._wanted.values(), roles)
 
     def _push(self, name: str) -> None:
         status = self._status(name)

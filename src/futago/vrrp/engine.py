@@ -6,14 +6,18 @@ authenticated advertisements need it.
 """
 
 import heapq
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
 
 from futago.values import IPAddress, Millis, Role
-from futago.vrrp import auth, packet
-from futago.vrrp.auth import Sequences
-from futago.vrrp.config import KEY_BYTES, AuthMode, Checksum, Version, VirtualRouterConfig
+from futago.vrrp import packet
+from futago.vrrp.auth import Marks
+from futago.vrrp.config import KEY_BYTES, AuthMode, Version, VirtualRouterConfig
 from futago.vrrp.machine import (
     OWNER_PRIORITY,
     Adopted,
@@ -34,22 +38,23 @@ from futago.vrrp.machine import (
     Withdrawn,
     step,
 )
-from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason, Ends
-from futago.vrrp.receive import judge
+from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
+from futago.vrrp.receive import Listener
+from futago.vrrp.send import Speaker
 
 
-@dataclass(frozen=True, slots=True)
-class Transmit:
+class Transmit(msgspec.Struct, frozen=True, gc=False):
     """Send this advertisement to the group."""
 
     data: bytes
 
 
+_TIMER_FIRED: Final = TimerFired()
+
 Action = Transmit | Put | Remove | Announce | RoleChanged
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(msgspec.Struct, frozen=True, gc=False):
     """What is to be done for one router."""
 
     router: VirtualRouterConfig
@@ -75,11 +80,24 @@ class Counters:
     """The source of the last advertisement that was used."""
 
 
-@dataclass(slots=True, kw_only=True)
 class _Slot:
-    machine: Machine
-    counters: Counters = field(default_factory=Counters)
-    sequences: Sequences = field(default_factory=Sequences)
+    """One router: its machine, and how it speaks and listens."""
+
+    def __init__(self, config: VirtualRouterConfig, marks: Marks) -> None:
+        self.machine = Machine(config)
+        self.counters = Counters()
+        self.marks = marks
+        self.wakes_at: Millis | None = None
+        """When its one entry among the timers comes up; the machine's deadline may be later by then."""
+        self.configure(config)
+
+    def configure(self, config: VirtualRouterConfig) -> None:
+        self.speaker = Speaker(config, self.marks)
+        self.listener = Listener(config, self.marks)
+        self.last: Advert | None = None
+        """The last advertisement that was used."""
+        self.other_addresses = False
+        """It lists other addresses than ours."""
 
 
 def same_virtual_router(a: VirtualRouterConfig, b: VirtualRouterConfig) -> bool:
@@ -116,27 +134,32 @@ class Engine:
         slot = self._slots.get(name)
         return slot.counters if slot else Counters()
 
-    def sequences(self) -> dict[str, Sequences]:
-        """What the routers with authentication must not forget, by name."""
-        return {name: slot.sequences for name, slot in self._slots.items() if slot.machine.config.keys}
-
     def patience(self) -> Millis:
         """How long the peers of our most urgent active router wait for it; 0 if we have none."""
-        active = (name for name, slot in self._slots.items() if slot.machine.role is Role.ACTIVE)
-        return min(map(self.patience_of, active), default=Millis(0))
+        machines = (slot.machine for slot in self._slots.values())
+        shortest = min((m.active_interval for m in machines if m.role is Role.ACTIVE), default=0)
+        return Millis(3 * shortest)
 
     def patience_of(self, name: str) -> Millis:
         """How long the peers of an active router wait for it."""
         return Millis(3 * self._slots[name].machine.active_interval)
 
     def deadline(self) -> Millis | None:
-        """When `timers` is to be called next."""
+        """When `timers` is to be called next.
+
+        An advertisement puts a backup's deadline off, a thousand times a second; its entry moves only when it comes up.
+        """
         while self._timers:
             at, name = self._timers[0]
             slot = self._slots.get(name)
-            if slot and slot.machine.deadline == at:
+            if slot is None or slot.wakes_at != at:  # a router that has gone, or an entry before which another was made
+                heapq.heappop(self._timers)
+            elif slot.machine.deadline == at:
                 return at
-            heapq.heappop(self._timers)  # a timer that has been moved or belongs to a router that has gone
+            else:
+                heapq.heappop(self._timers)
+                slot.wakes_at = None
+                self._wake_for(name, slot)
         return None
 
     def start(
@@ -146,14 +169,19 @@ class Engine:
         *,
         adopt: bool,
         wall: float = 0.0,
-        sequences: Sequences | None = None,
+        marks: Marks | None = None,
     ) -> list[Order]:
-        """Let a new router take part; with `adopt` as the active one that it was before."""
-        self._slots[router.name] = _Slot(machine=Machine(router), sequences=sequences or Sequences())
+        """Let a new router take part; with `adopt` as the active one that it was before.
+
+        `marks` are read and written at each authenticated advertisement; they outlive this engine if a next one gets
+        them too.
+        """
+        self._slots[router.name] = _Slot(router, {} if marks is None else marks)
         return self._step(router.name, Adopted() if adopt else Started(), now, wall)
 
     def configure(self, router: VirtualRouterConfig, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Change a router that takes part."""
+        self._slots[router.name].configure(router)
         return self._step(router.name, Configured(router), now, wall)
 
     def stop(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
@@ -177,12 +205,15 @@ class Engine:
         """Somebody has withdrawn all addresses in our stead."""
         return [order for name in self.names() for order in self._step(name, Withdrawn(), now, wall)]
 
-    def timers(self, now: Millis, *, wall: float = 0.0) -> list[Order]:
-        """Do what is due."""
+    def timers(self, now: Millis, *, wall: float = 0.0, at_most: int = sys.maxsize) -> list[Order]:
+        """Do what is due, for `at_most` so many routers; then `deadline` says that there is more."""
         orders: list[Order] = []
-        while (at := self.deadline()) is not None and at <= now:
+        done = 0
+        while done < at_most and (at := self.deadline()) is not None and at <= now:
             _, name = heapq.heappop(self._timers)
-            orders.extend(self._step(name, TimerFired(), now, wall))
+            self._slots[name].wakes_at = None
+            orders.extend(self._step(name, _TIMER_FIRED, now, wall))
+            done += 1
         return orders
 
     def receive(self, name: str, data: bytes | Datagram, now: Millis, *, wall: float = 0.0) -> list[Order]:
@@ -192,7 +223,7 @@ class Engine:
             return []
         try:
             datagram = packet.take_apart(data) if isinstance(data, bytes) else data
-            advert = judge(datagram, slot.machine.config, slot.sequences, wall)
+            advert = slot.listener.hear(datagram, wall)
         except BadPacket as bad:
             slot.counters.dropped[bad.reason] += 1
             return []
@@ -202,12 +233,16 @@ class Engine:
 
     def _step(self, name: str, event: Event, now: Millis, wall: float) -> list[Order]:
         slot = self._slots[name]
-        before = slot.machine
-        slot.machine, effects = step(before, event, now)
+        slot.machine, effects = step(slot.machine, event, now)
+        self._wake_for(name, slot)
+        return self._orders(slot, effects, wall) if effects else []
+
+    def _wake_for(self, name: str, slot: _Slot) -> None:
+        """See that there is an entry among the timers that does not come too late."""
         deadline = slot.machine.deadline
-        if deadline is not None and (deadline != before.deadline or isinstance(event, TimerFired)):
+        if deadline is not None and (slot.wakes_at is None or deadline < slot.wakes_at):
+            slot.wakes_at = deadline
             heapq.heappush(self._timers, (deadline, name))
-        return self._orders(slot, effects, wall)
 
     def _orders(
         self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged], wall: float
@@ -218,45 +253,20 @@ class Engine:
             if isinstance(effect, SendAdvert):
                 counters.sent += 1
                 counters.goodbyes_sent += effect.priority == 0
-                orders.append(Order(config, Transmit(to_wire(config, effect, slot.sequences, wall))))
+                orders.append(Order(config, Transmit(slot.speaker.say(effect, wall))))
                 continue
             counters.became_active += isinstance(effect, RoleChanged) and effect.now is Role.ACTIVE
             orders.append(Order(config, effect))
         return orders
 
 
-def to_wire(config: VirtualRouterConfig, effect: SendAdvert, sequences: Sequences, wall: float) -> bytes:
-    """The advertisement that a router sends, as it follows the IP header."""
-    advert = advert_of(config, effect)
-    ends = Ends(config.source, packet.GROUP_IPV6 if config.ipv6 else packet.GROUP)
-    with_pseudo_header = config.ipv6 or (config.version is Version.V3 and config.checksum is Checksum.PSEUDO_HEADER)
-    trailer = b""
-    if config.auth_mode.signs:
-        sequences.sent = auth.next_sequence(sequences.sent, wall)
-        key = next(key for key in config.keys if key.key_id == config.send_key)
-        trailer = auth.sign(packet.without_checksum(advert), config.source, key, sequences.sent)
-    return packet.encode(advert, ends if with_pseudo_header else None, trailer)
-
-
-def advert_of(config: VirtualRouterConfig, effect: SendAdvert) -> Advert:
-    """The advertisement that a router sends."""
-    return Advert(
-        version=config.version,
-        vrid=config.vrid,
-        priority=effect.priority,
-        interval=effect.interval,
-        addresses=config.advertised,
-        password=packet.password_bytes(config.password),
-    )
-
-
-def refuse(routers: Iterable[VirtualRouterConfig]) -> dict[str, str]:
-    """The routers that cannot be used as they are described, each with the reason."""
+def refuse(routers: Iterable[VirtualRouterConfig], *, beside: Iterable[VirtualRouterConfig] = ()) -> dict[str, str]:
+    """The routers that cannot be used as they are described, each with the reason; those `beside` them run already."""
     refused: dict[str, str] = {}
-    seen: dict[tuple[str, str, int, int], str] = {}
+    seen = {_place(router): router.name for router in beside}
     names: set[str] = set()
     for router in routers:
-        place = (router.namespace, router.interface, router.source.version, router.vrid)
+        place = _place(router)
         reason = _flaw(router)
         if router.name in names:
             reason = "two routers have this name"
@@ -269,11 +279,18 @@ def refuse(routers: Iterable[VirtualRouterConfig]) -> dict[str, str]:
     return refused
 
 
+def _place(router: VirtualRouterConfig) -> tuple[str, str, int, int]:
+    """Where there can be one virtual router and no other (RFC 9568, 5.2.3)."""
+    return router.namespace, router.interface, router.source.version, router.vrid
+
+
 def _count(slot: _Slot, datagram: Datagram, advert: Advert) -> None:
     config, counters = slot.machine.config, slot.counters
     counters.received += 1
     counters.goodbyes_received += advert.priority == 0
-    counters.other_addresses += set(advert.addresses) != set(config.advertised)
+    if advert is not slot.last:
+        slot.last, slot.other_addresses = advert, set(advert.addresses) != set(config.advertised)
+    counters.other_addresses += slot.other_addresses
     counters.other_owners += config.priority == OWNER_PRIORITY
     counters.peer = datagram.source
 

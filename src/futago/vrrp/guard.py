@@ -13,10 +13,11 @@ import structlog
 
 from futago.contract.codec import BadMessage
 from futago.values import Role
-from futago.vrrp import engine, state
-from futago.vrrp.auth import Sequences
+from futago.vrrp import send, state
+from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.machine import SendAdvert
+from futago.vrrp.marks import MarksFile
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import Saved
 from futago.vrrp.worker import Settings
@@ -74,16 +75,24 @@ def withdraw(path: Path) -> None:
     except (BadMessage, OSError) as error:
         log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
         return
-    alive = state.load_alive(path)
+    marks = _marks(path)
     for router in saved.routers:
         try:
-            _withdraw_one(router, alive.sequences_of(router.name), active=saved.active(router.name))
+            _withdraw_one(router, marks.of(router.name) if marks else {}, active=saved.active(router.name))
         except OSError as error:
             log.warning("not withdrawn", router=router.name, error=error.strerror)
     state.save(path, Saved(routers=saved.routers))
 
 
-def _withdraw_one(router: VirtualRouterConfig, sequences: Sequences, *, active: bool) -> None:
+def _marks(path: Path) -> MarksFile | None:
+    """Where the engine that may only be frozen has them too: what we say comes after all that it has said."""
+    try:
+        return MarksFile(state.marks_path(path), adds=False)
+    except OSError:
+        return None
+
+
+def _withdraw_one(router: VirtualRouterConfig, marks: Marks, *, active: bool) -> None:
     attachment = Attachment(router)
     try:
         if not active and not attachment.found_any(router.addresses):
@@ -93,7 +102,7 @@ def _withdraw_one(router: VirtualRouterConfig, sequences: Sequences, *, active: 
         # So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
         for priority in (router.priority, 0):
             effect = SendAdvert(priority, router.advert_interval)
-            attachment.send(engine.to_wire(router, effect, sequences, time.time()))
+            attachment.send(send.to_wire(router, effect, marks, time.time()))
         log.info("vrrp role changed", router=router.name, was=Role.ACTIVE, now=Role.INITIALIZE, because="withdrawn")
         for problem in outcome.problems:
             log.warning("not withdrawn", router=router.name, error=problem)

@@ -10,8 +10,10 @@ Nothing here knows a clock or a socket: events and the time go in, effects and t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Final, assert_never
+
+import msgspec
+from msgspec.structs import replace
 
 from futago.values import Millis, Role
 from futago.vrrp.config import Version, VirtualRouterConfig
@@ -68,8 +70,7 @@ _UNKNOWN: Final = Millis(0)
 _SECOND: Final = Millis(1000)
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(msgspec.Struct, frozen=True, gc=False):
     """One virtual router between two events."""
 
     config: VirtualRouterConfig
@@ -88,19 +89,20 @@ class Machine:
     @property
     def deadline(self) -> Millis | None:
         """When `TimerFired` is due."""
-        elections = () if self.election_at is None else (self.election_at,)
-        return min((*elections, *self.announcements), default=None)
+        if not self.announcements:
+            return self.election_at
+        announce_at = self.announcements[0]
+        return announce_at if self.election_at is None else min(self.election_at, announce_at)
 
     @property
     def skew(self) -> Millis:
         """Lets the better router go first (Skew_Time): a part of the interval, or, for RFC 3768, of a second."""
-        unit = _SECOND if self.config.version is Version.V2 else self.active_interval
-        return Millis((256 - self.config.priority) * unit // 256)
+        return _skew(self.config, self.active_interval)
 
     @property
     def down_after(self) -> Millis:
         """How long a backup waits for an advertisement (Active_Down_Interval)."""
-        return Millis(3 * self.active_interval + self.skew)
+        return _down_after(self.config, self.active_interval)
 
     def overslept(self, now: Millis) -> bool:
         """ACTIVE, but silent for so long that the best of the others may have elected itself."""
@@ -152,7 +154,7 @@ def _in_backup(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
         case Heard(priority=0):
             return replace(m, election_at=_after(now, m.skew), active_left=True), []
         case Heard() if not _preempts(m.config) or event.priority >= m.config.priority:
-            return _obey(replace(m, obeys_until=None), event, now), []
+            return _obey(m, event, now, obeys_until=None), []
         case Heard():
             return _obey_for_a_while(m, event, now), []
         case Configured(config):
@@ -221,16 +223,21 @@ def _step_back(m: Machine, cause: Cause, now: Millis) -> Step:
     return backup, [_remove_all(m), SendAdvert(LEAST_PRIORITY, m.config.advert_interval), *effects]
 
 
-def _obey(m: Machine, heard: Heard, now: Millis) -> Machine:
-    learned = replace(m, active_interval=_judged_by(m.config, heard.interval), active_left=False)
-    return replace(learned, election_at=_after(now, learned.down_after))
+def _obey(m: Machine, heard: Heard, now: Millis, *, obeys_until: Millis | None) -> Machine:
+    interval = _judged_by(m.config, heard.interval)
+    return replace(
+        m,
+        election_at=_after(now, _down_after(m.config, interval)),
+        active_interval=interval,
+        active_left=False,
+        obeys_until=obeys_until,
+    )
 
 
 def _obey_for_a_while(m: Machine, heard: Heard, now: Millis) -> Machine:
     """A worse one is active. Without a delay its advertisements count as silence (RFC 9568, 6.4.2)."""
-    if m.obeys_until is None:
-        m = replace(m, obeys_until=_after(now, m.config.preempt_delay))
-    return m if _due(m.obeys_until, now) else _obey(m, heard, now)
+    until = _after(now, m.config.preempt_delay) if m.obeys_until is None else m.obeys_until
+    return replace(m, obeys_until=until) if _due(until, now) else _obey(m, heard, now, obeys_until=until)
 
 
 def _tick_active(m: Machine, now: Millis) -> Step:
@@ -310,6 +317,15 @@ def _stop(m: Machine) -> Machine:
 def _preempts(config: VirtualRouterConfig) -> bool:
     """The owner of the addresses always does (RFC 9568, 6.1)."""
     return config.preempt or config.priority == OWNER_PRIORITY
+
+
+def _skew(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    unit = _SECOND if config.version is Version.V2 else interval
+    return Millis((256 - config.priority) * unit // 256)
+
+
+def _down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    return Millis(3 * interval + _skew(config, interval))
 
 
 def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

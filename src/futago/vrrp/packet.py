@@ -19,9 +19,11 @@ Version 2 is RFC 3768 with the simple text password of RFC 2338, version 3 is RF
 """
 
 import struct
-from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
+
+import msgspec
 
 from futago.values import IPAddress, IPv4Address, IPv6Address, Mac, Millis, mac_bytes, millis_from_centiseconds
 from futago.vrrp.config import Version
@@ -49,6 +51,8 @@ _ARP: Final = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _ALL_NODES: Final = IPv6Address("ff02::1")
 _ICMPV6: Final = 58
 _CHECKSUM: Final = slice(6, 8)
+_SENDERS: Final = 4096
+"""Addresses that are kept: a host hears the same few again and again, and to make an object of one takes its time."""
 
 
 class DropReason(StrEnum):
@@ -86,8 +90,7 @@ class BadPacket(Exception):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Advert:
+class Advert(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One advertisement."""
 
     version: Version
@@ -99,8 +102,7 @@ class Advert:
     """VRRPv2 only: up to 8 bytes; None is no authentication."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ends:
+class Ends(msgspec.Struct, frozen=True, gc=False):
     """What a pseudo-header has of the IP header; both of one family."""
 
     source: IPAddress
@@ -111,8 +113,7 @@ class Ends:
         return isinstance(self.source, IPv6Address)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Datagram:
+class Datagram(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What a raw socket hands over, taken apart."""
 
     source: IPAddress
@@ -124,13 +125,21 @@ class Datagram:
     def ends(self) -> Ends:
         return Ends(self.source, self.destination)
 
+    def carrying(self, payload: bytes) -> "Datagram":
+        """The same with another payload."""
+        return Datagram(source=self.source, destination=self.destination, ttl=self.ttl, payload=payload)
+
 
 def encode(advert: Advert, ends: Ends | None = None, trailer: bytes = b"") -> bytes:
     """The bytes after the IP header; with `ends` the checksum has a pseudo-header, as over IPv6 it must.
 
     Over IPv6 the checksum covers the trailer too, over IPv4 it does not.
     """
-    message = without_checksum(advert)
+    return complete(without_checksum(advert), ends, trailer)
+
+
+def complete(message: bytes, ends: Ends | None, trailer: bytes = b"") -> bytes:
+    """Fill in the checksum of a message that has none yet, and append the trailer (`encode`)."""
     covered = message + trailer if ends and ends.ipv6 else message
     checksum = internet_checksum(_pseudo_header(ends, len(covered)) + covered)
     return message[: _CHECKSUM.start] + checksum.to_bytes(2, "big") + message[_CHECKSUM.stop :] + trailer
@@ -200,15 +209,25 @@ def take_apart(packet: bytes) -> Datagram:
 
     """
     if len(packet) >= 40 and packet[0] >> 4 == 6:
-        ends = IPv6Address(packet[8:24]), IPv6Address(packet[24:40])
-        return Datagram(source=ends[0], destination=ends[1], ttl=packet[7], payload=packet[40:])
+        source, destination = packet[8:24], packet[24:40]
+        return Datagram(
+            source=ipv6_address(source), destination=ipv6_address(destination), ttl=packet[7], payload=packet[40:]
+        )
     if len(packet) < 20 or packet[0] >> 4 != 4:
         raise BadPacket(DropReason.NOT_IP)
     length = (packet[0] & 0x0F) * 4
     if length < 20 or length > len(packet):
         raise BadPacket(DropReason.NOT_IP)
-    source, destination = IPv4Address(packet[12:16]), IPv4Address(packet[16:20])
-    return Datagram(source=source, destination=destination, ttl=packet[8], payload=packet[length:])
+    source, destination = packet[12:16], packet[16:20]
+    return Datagram(
+        source=_ipv4_address(source), destination=_ipv4_address(destination), ttl=packet[8], payload=packet[length:]
+    )
+
+
+@lru_cache(_SENDERS)
+def ipv6_address(packed: bytes) -> IPv6Address:
+    """The address with these 16 bytes."""
+    return IPv6Address(packed)
 
 
 def internet_checksum(data: bytes) -> int:
@@ -248,6 +267,11 @@ def neighbour_advertisement(mac: Mac, address: IPv6Address) -> bytes:
     body = body[:2] + internet_checksum(pseudo + body).to_bytes(2, "big") + body[4:]
     ip = struct.pack("!IHBB", 0x6C000000, len(body), _ICMPV6, 255) + address.packed + _ALL_NODES.packed
     return b"\x33\x33" + _ALL_NODES.packed[-4:] + ours + b"\x86\xdd" + ip + body
+
+
+@lru_cache(_SENDERS)
+def _ipv4_address(packed: bytes) -> IPv4Address:
+    return IPv4Address(packed)
 
 
 def _message_bytes(data: bytes, *, ipv6: bool) -> int:

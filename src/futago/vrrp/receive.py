@@ -1,22 +1,52 @@
 """Whether a packet that came in is an advertisement for us (RFC 9568, 7.1 with its errata; RFC 3768, 7.1)."""
 
 from futago.vrrp import auth, packet
-from futago.vrrp.auth import Sequences
+from futago.vrrp.auth import Marks
 from futago.vrrp.config import AuthMode, Version, VirtualRouterConfig
 from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
 
 
-def judge(datagram: Datagram, config: VirtualRouterConfig, sequences: Sequences, wall: float) -> Advert:
-    """The advertisement. What costs least is looked at first, what an attacker must not touch last.
+class Listener:
+    """What one router hears.
 
-    Raises:
-        BadPacket: the packet must be dropped.
-
+    An active says the same at each interval, and only the trailer that proves it differs. So what was found good is
+    kept, and the next datagram that is equal to it is not read again; its trailer is.
     """
+
+    def __init__(self, config: VirtualRouterConfig, marks: Marks) -> None:
+        self._config = config
+        self._marks = marks
+        self._good: Datagram | None = None
+        """The last one that was read and used, without a trailer that no checksum covers."""
+        self._advert: Advert | None = None
+        """What it says."""
+
+    def hear(self, datagram: Datagram, wall: float) -> Advert:
+        """The advertisement. What costs least is looked at first, what an attacker must not touch last.
+
+        Raises:
+            BadPacket: the packet must be dropped.
+
+        """
+        message, trailer = datagram.payload, b""
+        if self._config.auth_mode is not AuthMode.OFF:
+            message, trailer = packet.cut(message, ipv6=self._config.ipv6)
+        plain = datagram.carrying(message) if trailer and not self._config.ipv6 else datagram
+        if self._advert is None or plain != self._good:
+            advert = _read(datagram, message, trailer, self._config)
+        else:
+            advert = self._advert
+        if trailer:
+            auth.verify(message, trailer, datagram.source, self._config, self._marks, wall)
+        elif self._config.auth_mode is AuthMode.ENFORCE:
+            raise BadPacket(DropReason.NO_PROOF)
+        self._good, self._advert = plain, advert
+        return advert
+
+
+def _read(datagram: Datagram, message: bytes, trailer: bytes, config: VirtualRouterConfig) -> Advert:
+    """All that can be judged without the time."""
     _judge_header(datagram, config)
-    message, trailer = packet.cut(datagram.payload, ipv6=config.ipv6)
-    if trailer and config.auth_mode is AuthMode.OFF:
-        raise BadPacket(DropReason.LENGTH)
     advert = packet.decode(message, datagram.ends, trailer)
     if advert.version != config.version:
         raise BadPacket(DropReason.VERSION)
@@ -24,10 +54,6 @@ def judge(datagram: Datagram, config: VirtualRouterConfig, sequences: Sequences,
         raise BadPacket(DropReason.VRID)
     if config.version is Version.V2:
         _judge_v2(advert, config)
-    if trailer:
-        auth.verify(message, trailer, datagram.source, config, sequences, wall)
-    elif config.auth_mode is AuthMode.ENFORCE:
-        raise BadPacket(DropReason.NO_PROOF)
     return advert
 
 

@@ -15,7 +15,7 @@ import struct
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Final, TypeVar
+from typing import Final, NamedTuple
 
 from futago import netns
 from futago.values import IPv4Address, Mac
@@ -24,8 +24,6 @@ from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.packet import Datagram
 from futago.vrrp.rtnetlink import Change, FoundAddress
-
-W = TypeVar("W", VirtualAddress, VirtualRoute)
 
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
 _SIOCGIFNAME, _SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8910, 0x8913, 0x8927, 0x8933
@@ -44,6 +42,13 @@ class Outcome:
     problems: tuple[str, ...]
 
 
+class Prepared(NamedTuple):
+    """Changes, in their order, and why there are no others."""
+
+    changes: tuple[Change, ...]
+    problems: tuple[str, ...]
+
+
 class Attachment:
     """One router's place in the kernel."""
 
@@ -57,6 +62,9 @@ class Attachment:
         self._router = router
         self._sequence = 0
         self._open: list[socket.socket | AdvertSocket] = []
+        self._last_wanted: tuple[object, ...] = ()
+        """What was prepared last (`_prepare`): an active looks again and again whether the same is there."""
+        self._last_changes: tuple[Change, ...] = ()
         self.found: list[FoundAddress] = []
         """All addresses that were in the namespace when the sockets were opened."""
         try:
@@ -98,38 +106,31 @@ class Attachment:
         """
         self._adverts.send(data)
 
-    def receive(self) -> list[bytes | Datagram]:
-        """What has come in: over IPv4 with headers, over IPv6 taken apart.
+    def receive(self, *, everything: bool) -> list[bytes | Datagram]:
+        """What has come in, or one packet of it: over IPv4 with headers, over IPv6 taken apart.
 
         Raises:
             OSError: the interface went down.
 
         """
-        return self._adverts.receive()
+        return self._adverts.receive(everything=everything)
 
     def put(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Make these be there; routes last, since their next hops are reached through the addresses."""
         if interfaces := silence.speaking(addresses):
             silence.set_ipv6(self._router.namespace, interfaces, disabled=False)
-        changes, problems = self._prepare(addresses, rtnetlink.put_address)
-        more, missing = self._prepare(routes, rtnetlink.put_route)
-        outcome = self._apply([*changes, *more])
-        return Outcome(changed=outcome.changed, problems=(*problems, *missing, *outcome.problems))
+        return self._apply(self._prepare(addresses, routes, rtnetlink.put_address, rtnetlink.put_route))
 
     def restore(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Put back what somebody took away; nothing happens, and nobody is notified, if all is there."""
-        changes, problems = self._prepare(addresses, rtnetlink.put_address)
-        more, missing = self._prepare(routes, rtnetlink.restore_route)
-        outcome = self._apply([*changes, *more])
-        return Outcome(changed=outcome.changed, problems=(*problems, *missing, *outcome.problems))
+        return self._apply(self._prepare(addresses, routes, rtnetlink.put_address, rtnetlink.restore_route))
 
     def remove(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
-        """Make these be gone. An interface that is gone has taken its own along."""
+        """Make these be gone, in the reverse order. An interface that is gone has taken its own along."""
         if silence.speaking(addresses):
             self._silence(addresses)
-        changes, _ = self._prepare(routes, rtnetlink.remove_route)
-        more, _ = self._prepare(addresses, rtnetlink.remove_address)
-        return self._apply([*changes, *more])
+        prepared = self._prepare(addresses, routes, rtnetlink.remove_address, rtnetlink.remove_route)
+        return self._apply(Prepared(prepared.changes[::-1], ()))
 
     def announce(self, addresses: Iterable[VirtualAddress]) -> None:
         """Send gratuitous ARP, in both forms, or a neighbour advertisement, from the interface's own MAC.
@@ -219,22 +220,33 @@ class Attachment:
         except OSError as error:
             raise OSError(error.errno, f"no interface {interface}: {error.strerror}") from error
 
-    def _prepare(self, wanted: Sequence[W], change: Callable[[W, int], Change]) -> tuple[list[Change], list[str]]:
-        """The changes for what is wanted, and a complaint for each interface that is not there."""
-        changes: list[Change] = []
-        problems: dict[str, str] = {}
-        for one in wanted:
-            try:
-                changes.append(change(one, self._index(one.interface)))
-            except OSError as error:
-                problems[one.interface] = str(error.strerror)
-        return changes, list(problems.values())
-
-    def _apply(self, changes: Sequence[Change]) -> Outcome:
-        changed = 0
+    def _prepare(
+        self,
+        addresses: Sequence[VirtualAddress],
+        routes: Sequence[VirtualRoute],
+        address_change: Callable[[VirtualAddress, int], Change],
+        route_change: Callable[[VirtualRoute, int], Change],
+    ) -> Prepared:
+        """The changes for what is wanted, routes last, and a complaint for each interface that is not there."""
+        indexes: dict[str, int] = {}
         problems: list[str] = []
-        for at in range(0, len(changes), _BATCH):
-            batch = changes[at : at + _BATCH]
+        for interface in dict.fromkeys([*(a.interface for a in addresses), *(r.interface for r in routes)]):
+            try:
+                indexes[interface] = self._index(interface)
+            except OSError as error:
+                problems.append(str(error.strerror))
+        wanted = addresses, routes, address_change, route_change, indexes
+        if wanted != self._last_wanted:
+            put = [address_change(one, indexes[one.interface]) for one in addresses if one.interface in indexes]
+            put += [route_change(one, indexes[one.interface]) for one in routes if one.interface in indexes]
+            self._last_wanted, self._last_changes = wanted, tuple(put)
+        return Prepared(self._last_changes, tuple(problems))
+
+    def _apply(self, prepared: Prepared) -> Outcome:
+        changed = 0
+        problems = list(prepared.problems)
+        for at in range(0, len(prepared.changes), _BATCH):
+            batch = prepared.changes[at : at + _BATCH]
             for change, code in zip(batch, self._exchange(batch), strict=True):
                 changed += code == 0
                 if code and code not in change.harmless:

@@ -14,8 +14,7 @@ from futago.values import (
     IPv6Network,
     Millis,
 )
-from futago.vrrp import engine, packet
-from futago.vrrp.auth import Sequences
+from futago.vrrp import auth, packet, send
 from futago.vrrp.config import AuthMode, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.machine import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, Ends
@@ -88,7 +87,8 @@ def from_peer(
     source: IPAddress = PEER_IPV6 if config.ipv6 else PEER
     theirs = msgspec.structs.replace(config, source=source)
     effect = SendAdvert(config.priority if priority is None else priority, config.advert_interval)
-    payload = engine.to_wire(theirs, effect, Sequences(sent=last), wall)
+    marks = {auth.sender(source, config.send_key): last} if last else {}
+    payload = send.to_wire(theirs, effect, marks, wall)
     group: IPAddress = packet.GROUP_IPV6 if config.ipv6 else packet.GROUP
     return Datagram(source=source, destination=group, ttl=packet.TTL, payload=payload)
 

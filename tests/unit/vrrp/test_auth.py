@@ -1,19 +1,19 @@
 """Authenticated advertisements: whom they keep out, and that they keep nobody else out."""
 
-from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from futago.values import IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import auth, packet
-from futago.vrrp.auth import Sequences
+from futago.vrrp.auth import Marks
 from futago.vrrp.config import AuthMode, Freshness, Key, Version, VirtualRouterConfig
 from futago.vrrp.engine import Engine, refuse
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
-from unit.vrrp.samples import KEY, NEXT_KEY, authenticated, from_peer, router, router_v2, router_v6
+from unit.vrrp.samples import KEY, NEXT_KEY, PEER, authenticated, from_peer, router, router_v2, router_v6
 
 NOW = Millis(500)
 NOON = 1_795_000_000.5
@@ -24,9 +24,9 @@ BY_GROWTH = authenticated(router(), freshness=Freshness.GROWTH)
 VECTOR_SEQUENCE = 0x68000000_8000_0000
 
 
-def listener(config: VirtualRouterConfig, sequences: Sequences | None = None) -> Engine:
+def listener(config: VirtualRouterConfig, marks: Marks | None = None) -> Engine:
     engine = Engine()
-    engine.start(config, Millis(0), adopt=False, wall=NOON, sequences=sequences)
+    engine.start(config, Millis(0), adopt=False, wall=NOON, marks=marks)
     return engine
 
 
@@ -168,12 +168,12 @@ def test_a_restart_is_not_taken_for_a_replay_even_if_the_clock_was_set_back() ->
     engine = listener(ENFORCED)
     first = from_peer(ENFORCED, wall=NOON)
     assert outcome(engine, first) is None
-    last = auth.next_sequence(0, NOON)
+    last = auth.next_sequence(None, NOON)
     assert outcome(engine, from_peer(ENFORCED, wall=NOON - 2, last=last)) is None
 
 
 def test_a_receiver_that_restarts_with_its_marks_takes_no_recording() -> None:
-    marks = Sequences(heard={from_peer(ENFORCED).source: auth.next_sequence(0, NOON)})
+    marks = {auth.sender(PEER, KEY.key_id): auth.next_sequence(None, NOON)}
     assert outcome(listener(ENFORCED, marks), from_peer(ENFORCED, wall=NOON)) is DropReason.REPLAY
 
 
@@ -186,7 +186,7 @@ def test_without_synchronised_clocks_only_growth_is_asked_for() -> None:
 
 @given(st.lists(st.floats(0, 2**32 - 1), min_size=1, max_size=20))
 def test_whatever_the_clock_does_the_sequence_grows(clock: list[float]) -> None:
-    last = auth.next_sequence(0, clock[0])
+    last = auth.next_sequence(None, clock[0])
     for reading in clock:
         following = auth.next_sequence(last, reading)
         assert auth.grows(following, last)

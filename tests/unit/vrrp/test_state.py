@@ -8,9 +8,8 @@ import pytest
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
 from futago.vrrp import state
-from futago.vrrp.auth import Sequences
-from futago.vrrp.state import Alive, Saved, SavedRole
-from unit.vrrp.samples import PEER, PEER_IPV6, router, router_v2
+from futago.vrrp.state import Alive, Saved, SavedRole, StateWriter
+from unit.vrrp.samples import router, router_v2
 
 SAVED = Saved(
     routers=(router(), router_v2(name="other")),
@@ -65,12 +64,13 @@ def test_version_3_waits_for_as_long_as_it_was_asked_to_and_version_2_cannot_be_
     assert not alive.recent(router_v2(), Millis(16_001), "this")
 
 
-def test_the_sign_of_life_carries_the_sequences_of_authenticated_routers(tmp_path: Path) -> None:
-    sequences = Sequences(sent=2**64 - 1, heard={PEER: 5, PEER_IPV6: 6})
-    state.save_alive(tmp_path / "state", Alive(sequences=state.saved_sequences({"router80": sequences})))
-    loaded = state.load_alive(tmp_path / "state")
-    assert loaded.sequences_of("router80") == sequences
-    assert loaded.sequences_of("unknown") == Sequences()
+def test_what_is_written_often_is_what_was_saved(tmp_path: Path) -> None:
+    writer = StateWriter(tmp_path / "state")
+    writer.save(SAVED.routers, SAVED.roles)
+    assert state.load(tmp_path / "state") == SAVED
+    changed = (router(priority=7), SAVED.routers[1])
+    writer.save(changed, {})
+    assert state.load(tmp_path / "state") == Saved(routers=changed)
 
 
 def test_an_unreadable_sign_of_life_is_nobody_s(tmp_path: Path) -> None:
