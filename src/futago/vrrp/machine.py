@@ -81,6 +81,8 @@ class Machine(msgspec.Struct, frozen=True, gc=False):
     """When the gratuitous ARPs are repeated, in order."""
     active_interval: Millis = _UNKNOWN
     """The interval by which the active is judged; VRRPv3 learns it from the active (Active_Adver_Interval)."""
+    learned: bool = False
+    """BACKUP: it is the active's own, which has been heard."""
     active_left: bool = False
     """The last thing heard was that the active resigns."""
     obeys_until: Millis | None = None
@@ -198,6 +200,7 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
         m,
         role=Role.ACTIVE,
         active_interval=m.config.advert_interval,
+        learned=False,
         election_at=_after(now, m.config.advert_interval),
         announcements=_repeats(now),
         active_left=False,
@@ -208,8 +211,15 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
 
 
 def _become_backup(m: Machine, cause: Cause, interval: Millis, now: Millis) -> Step:
-    waiting = replace(m, role=Role.BACKUP, active_interval=interval, announcements=(), active_left=False)
-    backup = replace(waiting, election_at=_after(now, waiting.down_after))
+    backup = replace(
+        m,
+        role=Role.BACKUP,
+        election_at=_after(now, _down_after(m.config, interval)),
+        announcements=(),
+        active_interval=interval,
+        learned=False,
+        active_left=False,
+    )
     return backup, [RoleChanged(m.role, Role.BACKUP, cause)]
 
 
@@ -229,6 +239,7 @@ def _obey(m: Machine, heard: Heard, now: Millis, *, obeys_until: Millis | None) 
         m,
         election_at=_after(now, _down_after(m.config, interval)),
         active_interval=interval,
+        learned=True,
         active_left=False,
         obeys_until=obeys_until,
     )
@@ -262,6 +273,7 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
         return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
     if (heard.priority, heard.source) > (m.config.priority, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
+        backup = replace(backup, learned=True)
         last_word = SendAdvert(m.config.priority, backup.active_interval)
         return backup, [_remove_all(m), last_word, *effects]
     return _survive(m, now)
@@ -280,11 +292,15 @@ def _survive(m: Machine, now: Millis) -> Step:
 
 
 def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) -> Machine:
-    """The wait starts anew only if its length has changed: configuring again and again must not put an election off."""
-    same_timing = (config.advert_interval, config.priority) == (m.config.advert_interval, m.config.priority)
-    if same_timing:
-        return replace(m, config=config)
-    changed = replace(m, config=config, active_interval=config.advert_interval)
+    """The active's interval is what the active says, whatever is ours now; VRRPv2 has one interval for all.
+
+    The wait starts anew only if its length has changed: configuring again and again must not put an election off.
+    """
+    learned = m.learned and config.version is Version.V3
+    interval = m.active_interval if learned else config.advert_interval
+    changed = replace(m, config=config, active_interval=interval)
+    if changed.down_after == m.down_after:
+        return changed
     return replace(changed, election_at=_after(now, changed.down_after))
 
 

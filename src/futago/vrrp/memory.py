@@ -16,7 +16,7 @@ from futago.vrrp import state
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.marks import MarksFile, forget_others
-from futago.vrrp.state import Alive, Saved, SavedRole, StateWriter
+from futago.vrrp.state import Alive, AliveFile, Saved, SavedRole, StateWriter
 
 SAVE_AFTER: Final = 0.02
 """Seconds in which role changes gather before they are written down; the kernel knows the truth meanwhile."""
@@ -33,6 +33,7 @@ class Memory:
         self._path = path
         self._writer = StateWriter(path)
         self._boot = state.boot_id()
+        self._life: AliveFile | None = None
         self._former = Alive()
         self._marks: MarksFile | None = None
         self._unwritten: dict[str, Marks] = {}
@@ -41,7 +42,11 @@ class Memory:
 
     def recall(self) -> Saved:
         """What the engine that was here before has written down."""
-        self._former = state.load_alive(self._path)
+        try:
+            self._life = AliveFile(self._path)
+            self._former = self._life.read()
+        except OSError as error:
+            log.warning("no sign of life, a restart will not go on as active", error=error.strerror or str(error))
         saved: Saved | None = None
         try:
             saved = state.load(self._path)
@@ -76,7 +81,5 @@ class Memory:
 
     def sign_of_life(self, at: Millis, held_until: Millis) -> None:
         """We live; until `held_until`, or 0, the peers have been asked to wait."""
-        try:
-            state.save_alive(self._path, Alive(boot=self._boot, at=at, held_until=held_until))
-        except OSError as error:
-            log.debug("sign of life not written", path=str(self._path), error=error.strerror)
+        if self._life:
+            self._life.write(Alive(boot=self._boot, at=at, held_until=held_until))

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from futago.values import IPv4Address, IPv6Address, Millis, Role
-from futago.vrrp import auth, packet
+from futago.vrrp import auth, packet, send
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import AuthMode, Freshness, Key, Version, VirtualRouterConfig
 from futago.vrrp.engine import Engine, refuse
+from futago.vrrp.machine import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
 from unit.vrrp.samples import KEY, NEXT_KEY, PEER, authenticated, from_peer, router, router_v2, router_v6
 
@@ -175,6 +176,40 @@ def test_a_restart_is_not_taken_for_a_replay_even_if_the_clock_was_set_back() ->
 def test_a_receiver_that_restarts_with_its_marks_takes_no_recording() -> None:
     marks = {auth.sender(PEER, KEY.key_id): auth.next_sequence(None, NOON)}
     assert outcome(listener(ENFORCED, marks), from_peer(ENFORCED, wall=NOON)) is DropReason.REPLAY
+
+
+def test_another_key_cures_a_member_whose_clock_once_ran_in_the_future() -> None:
+    """Its mark is above all that it can send once it is installed anew, with its clock set right."""
+    ours = authenticated(BY_GROWTH, keys=(KEY, NEXT_KEY))
+    engine = listener(ours)
+    assert outcome(engine, from_peer(ours, wall=NOON + 1e6)) is None
+    assert outcome(engine, from_peer(ours, wall=NOON)) is DropReason.REPLAY
+    assert outcome(engine, from_peer(replace(ours, send_key=NEXT_KEY.key_id), wall=NOON)) is None
+    assert outcome(engine, from_peer(ours, wall=NOON)) is DropReason.REPLAY
+
+
+def test_another_key_begins_with_the_clock() -> None:
+    """Who still has the sequences of a future that its clock once showed is believed again."""
+    future = auth.next_sequence(None, NOON + 1e6)
+    marks = {auth.sender(PEER, KEY.key_id): future}
+    theirs = replace(authenticated(ENFORCED, keys=(KEY, NEXT_KEY)), source=PEER)
+    for send_key, expected in ((KEY.key_id, DropReason.STALE), (NEXT_KEY.key_id, None)):
+        said = send.to_wire(replace(theirs, send_key=send_key), SendAdvert(100, Millis(1000)), marks, NOON)
+        heard = Datagram(source=PEER, ttl=packet.TTL, payload=said)
+        assert outcome(listener(authenticated(ENFORCED, keys=(KEY, NEXT_KEY))), heard) is expected
+
+
+def test_what_is_said_again_is_looked_at_again_when_it_differs_in_anything() -> None:
+    """A packet that is equal to the last one is not read again; one that is not is."""
+    for config in (router(), ENFORCED, authenticated(router_v6()), authenticated(router_v2())):
+        engine = listener(config)
+        assert outcome(engine, from_peer(config, wall=NOON)) is None
+        again = from_peer(config, wall=NOON + 1)
+        for changes in ({"ttl": 254}, {"destination": config.source}, {"payload": again.payload + b"x"}):
+            assert outcome(engine, replace(again, **changes)) is not None
+        for at in range(len(again.payload)):
+            assert outcome(engine, altered(again, at)) is not None
+        assert outcome(engine, again) is None
 
 
 def test_without_synchronised_clocks_only_growth_is_asked_for() -> None:

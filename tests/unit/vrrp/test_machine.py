@@ -292,6 +292,36 @@ def test_a_backup_with_a_new_interval_waits_by_it() -> None:
     assert machine.deadline == 500 + 900 + 182
 
 
+def test_a_backup_keeps_to_the_interval_that_it_learned_whatever_its_own_becomes() -> None:
+    """The active still advertises by it; RFC 9568, 6.4.2: another comes with another advertisement."""
+    listening, _ = after(backup(), heard(200, interval=1000), 0)
+    machine, effects = after(listening, Configured(router(advert_interval=Millis(300))), 500)
+    assert effects == []
+    assert machine.deadline == listening.deadline == 3609
+    told, _ = after(machine, heard(200, interval=300), 1000)
+    assert told.deadline == 1000 + 900 + 182
+
+
+def test_what_a_former_active_said_does_not_bind_who_has_been_active_since() -> None:
+    machine, _ = after(backup(), heard(200, interval=3000), 0)
+    machine, _ = after(machine, TimerFired(), 9000 + 1828)
+    machine, _ = after(machine, Resigned(), 11_000)
+    machine, _ = after(machine, Configured(router(advert_interval=Millis(300))), 11_100)
+    assert machine.deadline == 11_100 + 900 + 182
+
+
+def test_who_yields_to_a_better_active_keeps_to_its_interval() -> None:
+    machine, _ = after(active(), heard(101, interval=2000), 500)
+    changed, _ = after(machine, Configured(router(advert_interval=Millis(300))), 600)
+    assert (machine.role, changed.deadline) == (Role.BACKUP, machine.deadline)
+
+
+def test_a_version_2_backup_takes_the_new_interval_of_all() -> None:
+    listening, _ = after(backup(router_v2()), heard(200, interval=2000), 0)
+    machine, _ = after(listening, Configured(router_v2(advert_interval=Millis(1000))), 500)
+    assert machine.deadline == 500 + 3000 + 804
+
+
 def test_an_active_router_says_another_interval_at_once_and_advertises_by_it() -> None:
     """A backup that judges by 300 ms would not wait a second for the first advert at the new pace."""
     machine, _ = after(active(router(advert_interval=Millis(300))), Configured(router()), 100)

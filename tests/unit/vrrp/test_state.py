@@ -8,7 +8,7 @@ import pytest
 from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
 from futago.vrrp import state
-from futago.vrrp.state import Alive, Saved, SavedRole, StateWriter
+from futago.vrrp.state import Alive, AliveFile, Saved, SavedRole, StateWriter
 from unit.vrrp.samples import router, router_v2
 
 SAVED = Saved(
@@ -73,6 +73,14 @@ def test_what_is_written_often_is_what_was_saved(tmp_path: Path) -> None:
     assert state.load(tmp_path / "state") == Saved(routers=changed)
 
 
-def test_an_unreadable_sign_of_life_is_nobody_s(tmp_path: Path) -> None:
-    (tmp_path / "state.alive").write_text("[")
-    assert state.load_alive(tmp_path / "state") == Alive()
+def test_a_sign_of_life_is_there_for_the_next_engine(tmp_path: Path) -> None:
+    alive = Alive(boot=state.boot_id(), at=Millis(2**50), held_until=Millis(7))
+    AliveFile(tmp_path / "state").write(alive)
+    assert AliveFile(tmp_path / "state").read() == alive
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"{" * 100])
+def test_a_sign_of_life_that_nobody_left_is_not_recent(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "state.alive").write_bytes(content)
+    found = AliveFile(tmp_path / "state").read()
+    assert not found.recent(router(), Millis(0), state.boot_id())
