@@ -27,11 +27,14 @@ from host.vrrpd_wire import (
     icmpv6_of,
     inject,
     ipv6,
+    joined,
     mac_of,
     marked,
     multicast_mac,
+    neighbour_probe,
     neighbour_solicitation,
     router_solicitation,
+    solicited_advertisement,
     solicited_node,
     unsolicited_advertisement,
     wait_for_adverts,
@@ -154,10 +157,11 @@ def test_an_ipv6_advert_is_heard_on_its_interface_and_on_no_other_and_in_no_othe
     pair: Pair, active: Host
 ) -> None:
     before, dropped = active.status().adverts_received, active.status().dropped
-    inject(pair, active, "qr-1", advert_of_a_third())
-    inject(pair, active, "ha-1", advert_of_a_third(protocol=113), advert_of_a_third())
-    wait_for("one is used", lambda: active.status().adverts_received > before)
-    wait_for_adverts(active)
+    with joined(active, packet.GROUP_IPV6, "qr-1"):
+        inject(pair, active, "qr-1", advert_of_a_third())
+        inject(pair, active, "ha-1", advert_of_a_third(protocol=113), advert_of_a_third())
+        wait_for("one is used", lambda: active.status().adverts_received > before)
+        wait_for_adverts(active)
     assert active.status().adverts_received == before + 1
     assert active.status().dropped == dropped
 
@@ -255,25 +259,29 @@ def test_a_standby_does_not_answer_an_ipv6_ping(pair: Pair, standby: Host) -> No
 
 
 def test_without_accept_mode_solicitations_are_answered_and_an_ipv6_ping_is_not(pair: Pair, active: Host) -> None:
+    """6.1: those to the group and those to the address itself."""
+    ours = mac_of(active, "qr-1")
     active.configure(msgspec.structs.replace(active.config, accept=False))
     try:
         with known(active, NEIGHBOUR, "qr-1"):
-            ping = echo_request(mac_of(active, "qr-1"), NEIGHBOUR, VIRTUAL_ADDRESS)
-            frames = sent_after(pair, active, "qr-1", ASK, ping)
-        assert len(icmpv6_of(frames, NEIGHBOUR_ADVERTISEMENT)) == 1
+            probe = neighbour_probe(ours, NEIGHBOUR, VIRTUAL_ADDRESS)
+            ping = echo_request(ours, NEIGHBOUR, VIRTUAL_ADDRESS)
+            frames = sent_after(pair, active, "qr-1", ASK, probe, ping)
+        assert len(icmpv6_of(frames, NEIGHBOUR_ADVERTISEMENT)) == 2
         assert marked(frames) == []
     finally:
         active.configure()
 
 
 def test_without_accept_mode_advertisements_of_neighbours_are_taken(pair: Pair, active: Host) -> None:
-    """6.1: an active that dropped them could not reach its hosts."""
+    """6.1: an active that dropped the answers to its own solicitations could not reach its hosts."""
     wanted = IPv6Address("2001:db8:80::55")
     where = (str(wanted), "lladdr", FORMER_MAC, "dev", "qr-1", "nud", "stale")
+    answer = solicited_advertisement(mac_of(active, "qr-1"), VIRTUAL_ADDRESS, wanted, NEW_MAC)
     active.configure(msgspec.structs.replace(active.config, accept=False))
     try:
         run("ip", "-n", active.namespace, "-6", "neigh", "replace", *where)
-        inject(pair, active, "qr-1", unsolicited_advertisement(wanted, NEW_MAC, override=True))
+        inject(pair, active, "qr-1", answer)
         show = ("ip", "-n", active.namespace, "-6", "neigh", "show", str(wanted), "dev", "qr-1")
         wait_for("it is taken", lambda: NEW_MAC in run(*show))
     finally:

@@ -10,6 +10,8 @@ They go out of the bridge's port of that host, so nobody else gets them:
 import json
 import socket
 import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from futago import netns
 from futago.values import IPAddress, IPv4Address, IPv6Address, Mac, mac_bytes
@@ -33,6 +35,24 @@ def inject(pair: Pair, host: Host, leg: str, *frames: bytes) -> None:
     with netns.run_inside(pair.wire, lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)) as sender:
         for frame in frames:
             sender.sendto(frame, (port, 0))
+
+
+@contextmanager
+def joined(host: Host, group: IPAddress, leg: str) -> Iterator[None]:
+    """The host's kernel takes what is sent to the group on this leg, for whoever listens."""
+
+    def join() -> socket.socket:
+        index = struct.pack("=i", socket.if_nametoindex(leg))
+        if isinstance(group, IPv4Address):
+            member = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            member.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group.packed + bytes(4) + index)
+        else:
+            member = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+            member.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group.packed + index)
+        return member
+
+    with netns.run_inside(host.namespace, join):
+        yield
 
 
 def wait_for_adverts(host: Host, number: int = 3) -> None:
@@ -112,14 +132,33 @@ def datagram(to: Mac, source: IPAddress, destination: IPAddress, port: int = 9) 
 
 
 def neighbour_solicitation(asker: IPv6Address, wanted: IPv6Address) -> bytes:
-    group = solicited_node(wanted)
+    """Who has this address? To its solicited-node group."""
+    return _solicitation(multicast_mac(solicited_node(wanted)), asker, wanted, solicited_node(wanted))
+
+
+def neighbour_probe(to: Mac, asker: IPv6Address, wanted: IPv6Address) -> bytes:
+    """Are you still there? To the address itself (RFC 4861, 7.3.3)."""
+    return _solicitation(to, asker, wanted, wanted)
+
+
+def _solicitation(to: Mac, asker: IPv6Address, wanted: IPv6Address, destination: IPv6Address) -> bytes:
     body = bytes(4) + wanted.packed + bytes([1, 1]) + mac_bytes(STRANGER)
-    return icmpv6(multicast_mac(group), asker, group, NEIGHBOUR_SOLICITATION, body)
+    return icmpv6(to, asker, destination, NEIGHBOUR_SOLICITATION, body)
 
 
 def unsolicited_advertisement(address: IPv6Address, mac: Mac, *, override: bool) -> bytes:
-    body = struct.pack("!I", 0x20000000 if override else 0) + address.packed + bytes([2, 1]) + mac_bytes(mac)
+    """I am here now. To all nodes."""
+    body = _about(address, mac, 0x20000000 if override else 0)
     return icmpv6(multicast_mac(ALL_NODES), address, ALL_NODES, NEIGHBOUR_ADVERTISEMENT, body)
+
+
+def solicited_advertisement(to: Mac, asker: IPv6Address, address: IPv6Address, mac: Mac) -> bytes:
+    """The answer to a solicitation. To who has asked."""
+    return icmpv6(to, address, asker, NEIGHBOUR_ADVERTISEMENT, _about(address, mac, 0x60000000))
+
+
+def _about(address: IPv6Address, mac: Mac, flags: int) -> bytes:
+    return struct.pack("!I", flags) + address.packed + bytes([2, 1]) + mac_bytes(mac)
 
 
 def router_solicitation(asker: IPv6Address) -> bytes:
