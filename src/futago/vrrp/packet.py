@@ -242,14 +242,15 @@ def internet_checksum(data: bytes) -> int:
 def gratuitous_arp(mac: Mac, address: IPv4Address) -> tuple[bytes, bytes]:
     """Two broadcast frames that say where `address` is now: a request and a reply (RFC 5227, 3).
 
-    Switches learn from either; some hosts update their caches only from the one or the other.
+    Switches learn from either; some hosts update their caches only from the one or the other. The target's MAC address
+    is ours (RFC 9568, errata 7947 and 7949): Linux takes no reply for gratuitous in which it is another.
     """
     ours = mac_bytes(mac)
     ip = address.packed
     ethernet = (_BROADCAST, ours, 0x0806)
     ipv4_over_ethernet = (1, 0x0800, 6, 4)
-    request = _ARP.pack(*ethernet, *ipv4_over_ethernet, 1, ours, ip, b"\0" * 6, ip)
-    reply = _ARP.pack(*ethernet, *ipv4_over_ethernet, 2, ours, ip, _BROADCAST, ip)
+    request = _ARP.pack(*ethernet, *ipv4_over_ethernet, 1, ours, ip, ours, ip)
+    reply = _ARP.pack(*ethernet, *ipv4_over_ethernet, 2, ours, ip, ours, ip)
     return request, reply
 
 

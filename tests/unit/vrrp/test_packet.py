@@ -134,8 +134,8 @@ def test_the_reserved_bits_of_version_3_are_ignored_on_receipt() -> None:
 def test_gratuitous_arp_has_a_request_and_a_reply_form_that_name_the_address_twice() -> None:
     request, reply = packet.gratuitous_arp(Mac("fa:16:3e:25:05:d7"), IPv4Address("10.0.80.101"))
     ours, ip = "fa163e2505d7", "0a005065"
-    assert request.hex() == f"ffffffffffff{ours}0806 0001 0800 06 04 0001 {ours}{ip}000000000000{ip}".replace(" ", "")
-    assert reply.hex() == f"ffffffffffff{ours}0806 0001 0800 06 04 0002 {ours}{ip}ffffffffffff{ip}".replace(" ", "")
+    assert request.hex() == f"ffffffffffff{ours}0806 0001 0800 06 04 0001 {ours}{ip}{ours}{ip}".replace(" ", "")
+    assert reply.hex() == f"ffffffffffff{ours}0806 0001 0800 06 04 0002 {ours}{ip}{ours}{ip}".replace(" ", "")
 
 
 def test_ip_options_are_skipped() -> None:

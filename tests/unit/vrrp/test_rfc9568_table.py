@@ -1,41 +1,172 @@
-"""The table of what RFC 9568 asks for is complete, and names nothing that is not there."""
+"""The table of what RFC 9568 asks for is complete, counts right, and names nothing that is not there."""
 
 import re
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from unit.vrrp.collected import ROOT, Found, collect
+
 TABLE = ROOT / "docs" / "rfc9568.md"
-NOT_APPLICABLE = "not applicable: "
+NOT_APPLICABLE, NOT_DONE = "not applicable: ", "not done: "
 LEAST_REASON = 30
 """Letters."""
+ASKED = {"MUST", "MUST NOT", "SHOULD", "SHOULD NOT", "RECOMMENDED", "NOT RECOMMENDED", "MAY"}
+UNSAID = {"(event)", "(is)", "(does)", "(says)"}
+MUSTS = Counter(
+    {
+        "5.1.1.2": 1,
+        "5.1.1.3": 2,
+        "5.1.2.2": 1,
+        "5.1.2.3": 2,
+        "5.2.2": 1,
+        "5.2.4": 2,
+        "5.2.5": 1,
+        "5.2.6": 2,
+        "5.2.9": 2,
+        "6.1": 2,
+        "6.4.2": 5,
+        "6.4.3": 8,
+        "7.1": 11,
+        "7.2": 5,
+        "7.4": 1,
+        "8.1.2": 3,
+        "8.1.3": 1,
+        "8.2.2": 5,
+        "8.2.3": 1,
+        "8.4.2": 3,
+    }
+)
+"""How many sections say it, errata included, where one sentence with two halves (5.2.6) or a list (7.2) is taken apart.
+
+The two sentences that only begin the lists of 6.4.2 and 6.4.3 are not counted: what they ask for are the lists.
+"""
 
 
-def rows() -> list[list[str]]:
-    lines = [line for line in TABLE.read_text().splitlines() if line.startswith("|")]
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+@dataclass(frozen=True)
+class Row:
+    """One sentence of the RFC."""
+
+    section: str
+    strength: str
+    """Without the erratum that may stand beside it."""
+    sentence: str
+    shown: str
+    caught: str
+
+    @property
+    def state(self) -> str:
+        if self.shown.startswith(NOT_APPLICABLE):
+            return "does not apply"
+        return "not done" if self.shown.startswith(NOT_DONE) else "shown by tests"
 
 
-def existing() -> set[str]:
-    folders = (ROOT / "tests" / "unit" / "vrrp", ROOT / "tests" / "host")
-    files = [file for folder in folders for file in folder.glob("test_*.py")]
-    return {name for file in files for name in re.findall(r"^def (test_\w+)\(", file.read_text(), re.MULTILINE)}
+def lines_of_table(heading: str) -> list[list[str]]:
+    """The cells below the table's heading and its rule."""
+    _, _, rest = TABLE.read_text().partition(f"\n| {heading} |")
+    table = rest.partition("\n\n")[0].splitlines()[2:]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-@pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row[0]} {row[2]}"[:60])
-def test_each_sentence_has_tests_both_ways_or_a_reason_why_not(row: list[str]) -> None:
-    _, _, sentence, shown, caught = row
-    assert sentence
-    if shown.startswith(NOT_APPLICABLE):
-        assert len(shown) > len(NOT_APPLICABLE) + LEAST_REASON
-        return
-    named = [re.findall(r"`(\w+)`", cell) for cell in (shown, caught)]
-    assert all(named), row
-    assert {name for names in named for name in names} <= existing()
+def rows() -> list[Row]:
+    return [
+        Row(section, strength.partition(",")[0], sentence, shown, caught)
+        for section, strength, sentence, shown, caught in lines_of_table("section")
+    ]
 
 
-def test_all_sections_that_ask_for_something_are_there() -> None:
-    sections = {row[0] for row in rows()}
-    assert {"5.1.1.3", "5.1.2.3", "5.2.4", "5.2.9", "6.1", "6.4.1", "6.4.2", "6.4.3", "7.1", "7.2", "8.1.2"} <= sections
-    assert {"8.2.2", "8.4", "9"} <= sections
+def named(cell: str) -> set[str]:
+    return set(re.findall(r"`(test_\w+)`", cell))
+
+
+def every_row() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("row", rows(), ids=lambda row: f"{row.section} {row.sentence}"[:70])
+
+
+@pytest.fixture(scope="module")
+def existing() -> dict[str, list[Found]]:
+    """By the name of the function; a name that two files have is not a name."""
+    by_name: dict[str, list[Found]] = {}
+    for found in collect("tests/unit", "tests/host", "tests/interop"):
+        by_name.setdefault(found.node_id.rpartition("::")[2], []).append(found)
+    return by_name
+
+
+@every_row()
+def test_each_sentence_has_tests_both_ways_or_a_reason_why_not(row: Row) -> None:
+    assert row.strength in ASKED | UNSAID
+    assert row.sentence
+    if row.state == "shown by tests":
+        assert named(row.shown)
+        assert named(row.caught)
+        assert not named(row.shown) & named(row.caught)
+    else:
+        assert len(row.shown.partition(": ")[2]) >= LEAST_REASON
+        assert not row.caught
+
+
+@every_row()
+def test_each_test_that_is_named_exists_once_and_is_not_always_skipped(
+    row: Row, existing: dict[str, list[Found]]
+) -> None:
+    for name in named(row.shown) | named(row.caught):
+        (found,) = existing.get(name, [])
+        assert not found.always_skips
+
+
+def test_every_must_of_every_section_has_its_row() -> None:
+    assert Counter(row.section for row in rows() if row.strength.startswith("MUST")) == MUSTS
+
+
+def test_the_page_counts_its_rows_right() -> None:
+    groups = {
+        "MUST, MUST NOT": {"MUST", "MUST NOT"},
+        "SHOULD, SHOULD NOT, RECOMMENDED, NOT RECOMMENDED": ASKED - {"MUST", "MUST NOT", "MAY"},
+        "MAY": {"MAY"},
+        "(event)": {"(event)"},
+        "(is), (does), (says)": {"(is)", "(does)", "(says)"},
+    }
+    counted = {
+        name: Counter(row.state for row in rows() if row.strength in strengths) for name, strengths in groups.items()
+    }
+    states = ("shown by tests", "does not apply", "not done")
+    wanted = [[name, str(c.total()), *(str(c[state]) for state in states)] for name, c in counted.items()]
+    assert lines_of_table("strength") == wanted
+
+
+def test_the_page_says_how_many_musts_there_are() -> None:
+    assert f"{MUSTS.total()} MUST and MUST NOT" in " ".join(TABLE.read_text().split())
+
+
+def test_the_verified_errata_are_all_worked_in() -> None:
+    assert {"7947", "7949", "8298", "8299", "8300", "8301"} <= set(
+        re.findall(r"erratum (\d+)", "\n".join(line for line in TABLE.read_text().splitlines() if line.startswith("|")))
+    )
+
+
+def test_a_test_that_always_skips_is_found_out(tmp_path: Path) -> None:
+    """What the check above rests on."""
+    (tmp_path / "test_made_up.py").write_text(
+        "import sys\n"
+        "import pytest\n"
+        "@pytest.mark.skip\n"
+        "def test_marked(): pass\n"
+        "@pytest.mark.skipif(True, reason='never')\n"
+        "def test_never(): pass\n"
+        "def test_at_once():\n"
+        "    pytest.skip('no')\n"
+        "@pytest.mark.skipif('sys.platform == \"elsewhere\"')\n"
+        "def test_sometimes(): pass\n"
+        "@pytest.mark.parametrize('each', [1, 2])\n"
+        "def test_plain(each): pass\n"
+    )
+    found = {one.node_id.rpartition("::")[2]: one.always_skips for one in collect(str(tmp_path))}
+    assert found == {
+        "test_marked": True,
+        "test_never": True,
+        "test_at_once": True,
+        "test_sometimes": False,
+        "test_plain": False,
+    }
