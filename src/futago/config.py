@@ -27,6 +27,9 @@ VRRPD_SOCKET: Final = Path("/run/futago/vrrpd.sock")
 VRRPD_STATE: Final = Path("/run/futago/vrrpd.json")
 """The engine's last configuration and roles; under /run, so that a reboot forgets them, and the addresses, too."""
 
+OVSDB: Final = "unix:/run/openvswitch/db.sock"
+"""The switch's database on a host."""
+
 
 class BadConfig(ValueError):
     """A configuration file cannot be used; the text names the file, the key and the cure."""
@@ -140,7 +143,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """Physical network → the bridge that leads to it, which must exist."""
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
-    ovsdb_connection: str = "unix:/run/openvswitch/db.sock"
+    ovsdb_connection: str = OVSDB
     datapath_type: Literal["system", "netdev", "auto"] = "auto"
     """"system", "netdev", or "auto": system where the kernel has it."""
     vrrpd_socket: Path = VRRPD_SOCKET

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from futago.values import Role
-from futago.vrrp.machine import ANNOUNCE_AGAIN_AFTER
+from futago.vrrp.timing import ANNOUNCE_AGAIN_AFTER
 from host.vrrpd_kit import (
     LONG_HOLD,
     SHORT_HOLD,

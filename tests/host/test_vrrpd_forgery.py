@@ -13,12 +13,11 @@ import pytest
 from futago import netns
 from futago.values import IPv4Address, Millis
 from futago.vrrp import packet
-from futago.vrrp.auth import Sequences
 from futago.vrrp.config import AuthMode, Freshness, Key, VirtualRouterConfig
 from futago.vrrp.control import VrrpdClient
-from futago.vrrp.engine import to_wire
-from futago.vrrp.machine import SendAdvert
+from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import DropReason
+from futago.vrrp.send import to_wire
 from host.vrrpd_kit import Host, Pair, make_pair, wait_for
 from unit.vrrp.samples import KEY, NEXT_KEY, authenticated, router
 
@@ -87,7 +86,7 @@ def intruder(pair: Pair) -> Iterator[Intruder]:
 def forged(like: VirtualRouterConfig, priority: int, **changes: object) -> bytes:
     """An advertisement by somebody who knows everything of the router but its key."""
     config = msgspec.structs.replace(like, **changes)
-    return to_wire(config, SendAdvert(priority, config.advert_interval), Sequences(), 4e9)
+    return to_wire(config, SendAdvert(priority, config.advert_interval), {}, 4e9)
 
 
 def resign(host: Host) -> None:

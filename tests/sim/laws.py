@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from futago.values import Role
 from futago.vrrp.config import Version
 from futago.vrrp.engine import Order, Transmit
-from futago.vrrp.machine import ANNOUNCE_AGAIN_AFTER, Announce, Put, Remove, RoleChanged
+from futago.vrrp.events import Announce, Put, Remove, RoleChanged
+from futago.vrrp.timing import ANNOUNCE_AGAIN_AFTER
 from sim.host import Host
 from sim.schedule import MILLI, OWNER, SECOND, Schedule
 

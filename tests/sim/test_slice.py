@@ -7,9 +7,11 @@ import pytest
 from msgspec.structs import replace
 
 from futago.values import Millis
-from futago.vrrp import machine
+from futago.vrrp import machine, timing
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.machine import Announce, Effect, Machine, Put, Remove, SendAdvert, Step
+from futago.vrrp.events import Announce, Effect, Put, Remove, SendAdvert
+from futago.vrrp.machine import Step
+from futago.vrrp.virtual_router import Machine
 from sim import __main__ as command
 from sim.schedule import draw
 from sim.shrink import Smallest
@@ -90,8 +92,8 @@ SABOTAGES: dict[str, Sabotage] = {
     "elects the worse": _instead("_contend", _elects_the_worse),
     "yields in silence": _yields_in_silence,
     "survives in silence": _instead("_survive", _survives_in_silence),
-    "waits too long": _instead("_after", lambda now, wait: Millis(now + wait * 2)),
-    "is impatient": _instead("_down_after", lambda _, interval: interval),
+    "waits too long": _instead("after", lambda now, wait: Millis(now + wait * 2)),
+    "is impatient": lambda patch: patch.setattr(timing, "down_after", lambda _, interval: interval),
     "believes anybody": lambda patch: patch.setattr("futago.vrrp.auth.verify", lambda *_: None),
     "forgets what it had": _instead("_reconfigure_active", _forgets_what_it_had),
 }

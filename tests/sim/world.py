@@ -13,7 +13,7 @@ from futago.values import Role
 from futago.vrrp import packet, send
 from futago.vrrp.config import AuthMode, VirtualRouterConfig
 from futago.vrrp.engine import Engine, Order, Transmit
-from futago.vrrp.machine import Cause, RoleChanged, SendAdvert
+from futago.vrrp.events import Cause, RoleChanged, SendAdvert
 from futago.vrrp.packet import Datagram
 from sim import laws
 from sim.host import SOCKET_HOLDS, Host

@@ -8,9 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from futago import logs
-from futago.config import NODE_FILE, BadConfig, NodeConfig, load
-
-_OVSDB = "unix:/run/openvswitch/db.sock"
+from futago.config import NODE_FILE, OVSDB, BadConfig, NodeConfig, load
 
 _EPILOG: Final = """
 [b]Examples[/b]
@@ -71,7 +69,7 @@ def plug(
     ifname: Annotated[str, typer.Option(help="The interface's name in the namespace.")] = "eth0",
     mtu: Annotated[int, typer.Option(help="The network's MTU.")] = 1450,
     bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
-    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = _OVSDB,
+    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = OVSDB,
 ) -> None:
     """Give a network namespace an interface that is a port of a network; doing it twice changes nothing."""
     from futago.node.drivers.plug import plug_port
@@ -89,7 +87,7 @@ def plug(
 def unplug(
     port_id: Annotated[str, typer.Argument(help="The port's id in the API.")],
     *,
-    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = _OVSDB,
+    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = OVSDB,
 ) -> None:
     """Take a port off the switch, and its interface away."""
     from futago.node.drivers.plug import unplug_port

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from futago import logs
-from futago.config import VRRPD_SOCKET, VRRPD_STATE
+from futago.config import OVSDB, VRRPD_SOCKET, VRRPD_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -48,6 +48,7 @@ def vrrpd(
     hold_seconds: Annotated[
         float, typer.Option(min=0.1, max=25, help="How long addresses wait for a restart before they are withdrawn.")
     ] = 3.0,
+    ovsdb: Annotated[str, typer.Option(help="The switch's database, which tells which hosts live.")] = OVSDB,
     config: Annotated[
         Path | None,
         typer.Option(help="Routers (JSON as below, or TOML with the same in `routers`), for use without an agent."),
@@ -59,7 +60,7 @@ def vrrpd(
 
     logs.to_stderr()
     routers = _read_routers(config) if config else None
-    settings = Settings(socket=socket, state=state, hold_seconds=hold_seconds, routers=routers)
+    settings = Settings(socket=socket, state=state, hold_seconds=hold_seconds, routers=routers, ovsdb=ovsdb)
     try:
         raise typer.Exit(warden.run(settings))
     except (warden.AlreadyRunning, OSError) as error:

@@ -1,7 +1,7 @@
 """The node's one loop: specs in, the host made true, a report out.
 
     link ──specs──▶ ┌──────────────────────────── a pass ────────────────────────────┐
-    switch events ─▶│ local VLANs → host state → put → elect where wired → remove     │──▶ report
+    switch events ─▶│ hand over → local VLANs → put → elect where wired → remove      │──▶ report
     clock ─────────▶└────────────────────────────────────────────────────────────────┘
     vrrpd ──roles───────────────────────────────────────────────────────────────────────▶ report
 
@@ -43,6 +43,8 @@ class Elections(Protocol):
 
     @property
     def failures(self) -> dict[Key, str]: ...
+
+    async def hand_over(self, staying: Collection[Key]) -> None: ...
 
     async def configure(
         self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], held: Collection[Key] = ()
@@ -149,6 +151,8 @@ class Loop:
             self._host.reconciler.forget(self._forget)
         self._forget.clear()
         specs = self._specs
+        if specs is not None:
+            await self._host.elections.hand_over(specs.specs.keys())
         if not await asyncio.to_thread(self._put, specs):
             self._retry_at = time.monotonic() + COALESCE_SECONDS
             return

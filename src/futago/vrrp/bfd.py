@@ -33,7 +33,7 @@ log = structlog.get_logger()
 class BfdWatch:
     """Calls `on_states` in its own thread, with all sessions by the far end's address, whenever one has changed."""
 
-    def __init__(self, database: str, on_states: Callable[[Mapping[IPAddress, bool]], None]) -> None:
+    def __init__(self, database: str, on_states: Callable[[Mapping[IPAddress, bool]], object]) -> None:
         self._database = database
         self._on_states = on_states
         self._bell, self._rung = socket.socketpair()
@@ -51,7 +51,9 @@ class BfdWatch:
         self._rung.close()
 
     def _follow(self) -> None:
-        idl = Idl(self._database, SchemaHelper(schema_json=_SCHEMA))
+        schema = SchemaHelper(schema_json=_SCHEMA)
+        schema.register_all()
+        idl = Idl(self._database, schema)
         seen, told = -1, None
         while not self._closing:
             with contextlib.suppress(OSError):

@@ -152,6 +152,8 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Known ones; others are heard all the same."""
     yields_below: int = 0
     """An active one with a lower priority than this wants another to take over, and gets it without preemption."""
+    behind_tunnels: bool = False
+    """Whom it serves is reached through tunnels: on a host whose tunnels are all dead it is active for nobody."""
 
     @property
     def ipv6(self) -> bool:

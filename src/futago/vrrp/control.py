@@ -66,6 +66,20 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What does not work on this host at present; the engine goes on trying."""
 
 
+class HostStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What the BFD session with another host says of it."""
+
+    tunnel: IPAddress
+    """Where tunnels to it end."""
+    up: bool
+    since: float
+    """When that began, in seconds since the Unix epoch."""
+    losses: int
+    """How often the session went down."""
+    damped: bool
+    """It went down so often lately that it is not believed for a while."""
+
+
 class Configure(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="configure"):
     """These are all the routers of this host, from now on. Answered by `Done`."""
 
@@ -103,6 +117,8 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag
     """All routers, sorted by name."""
 
     routers: tuple[RouterStatus, ...]
+    hosts: tuple[HostStatus, ...] = ()
+    """The other hosts that sessions watch, by address."""
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="changed"):

@@ -10,23 +10,25 @@ looked at. A router whose interfaces are missing is tried again every few second
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 import msgspec
 import structlog
 
-from futago.values import Millis, Role
+from futago.values import IPAddress, Millis, Role
 from futago.vrrp import accept, rounds
 from futago.vrrp.alarm import LATE, Alarm
 from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
-from futago.vrrp.control import RouterStatus
+from futago.vrrp.control import HostStatus, RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
-from futago.vrrp.machine import OWNER_PRIORITY, Announce, Put, Remove, RoleChanged
+from futago.vrrp.events import Announce, Put, Remove, RoleChanged
+from futago.vrrp.hosts import Hosts
+from futago.vrrp.machine import OWNER_PRIORITY
 from futago.vrrp.memory import Memory
 from futago.vrrp.pulse import Pulse
-from futago.vrrp.records import Record, status_of
+from futago.vrrp.records import Record, oddities, status_of
 from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import SavedRole
@@ -36,8 +38,6 @@ AT_ONCE: Final = 20
 
 Those that wait meanwhile are timed by when their turn came, so that a crowd that was due together spreads.
 """
-LOG_DROPS_EVERY: Final = 60.0
-"""Seconds in which one kind of dropped packet is logged once for a router (RFC 9568, 7.1: rate-limited)."""
 
 log = structlog.get_logger()
 Watcher = Callable[[RouterStatus], None]
@@ -46,11 +46,12 @@ Watcher = Callable[[RouterStatus], None]
 class Daemon:
     """The virtual routers of one host. Must be used from within a running event loop."""
 
-    def __init__(self, state_path: Path, pulse: Pulse | None = None) -> None:
+    def __init__(self, state_path: Path, pulse: Pulse | None = None, hosts: Hosts | None = None) -> None:
         self._memory = Memory(state_path)
         self._pulse = pulse or Pulse()
         self._loop = asyncio.get_running_loop()
         self._engine = Engine()
+        self._hosts = hosts or Hosts("")
         self._wanted: dict[str, VirtualRouterConfig] = {}
         self._attached: dict[str, Attachment] = {}
         self._records: dict[str, Record] = {}
@@ -69,6 +70,7 @@ class Daemon:
             remembered = saved.roles.get(router.name)
             self._records[router.name] = Record(remembered.since if remembered else time.time())
             self._attach(router, remembered)
+        self._follow_hosts()
         self._rearm()
         self._beat_once()
         active = sum(record.role is Role.ACTIVE for record in self._records.values())
@@ -105,11 +107,21 @@ class Daemon:
         self._rearm()
         if gone or changed:
             self._save()
+            self._follow_hosts()
         return {name: text for name, record in self._records.items() if (text := record.error)}
 
     def _runs(self, router: VirtualRouterConfig) -> bool:
         """Exactly so; whether its interfaces are still there is seen to by `_check_some`."""
         return router.name in self._attached and self._wanted.get(router.name) == router
+
+    def _follow_hosts(self) -> None:
+        if any(peer.tunnel for router in self._wanted.values() for peer in router.peers):
+            self._hosts.follow(lambda states: self._loop.call_soon_threadsafe(self._sessions_changed, states))
+
+    def _sessions_changed(self, states: Mapping[IPAddress, bool]) -> None:
+        now = self._wake()
+        self._perform(self._hosts.update(self._engine, states, now, time.time()))
+        self._rearm()
 
     def resign(self, name: str) -> bool:
         """Let another router become active; False if this one is not."""
@@ -125,6 +137,7 @@ class Daemon:
         self._perform(self._engine.hold(duration, now, wall=time.time()))
         self._save()
         self._memory.sign_of_life(now, Millis(now + duration))
+        self._hosts.close()
         for handle in (self._alarm, self._saving, self._checking, self._beating):
             if handle:
                 handle.cancel()
@@ -134,6 +147,10 @@ class Daemon:
     def statuses(self) -> tuple[RouterStatus, ...]:
         """All routers, sorted by name."""
         return tuple(self._status(name) for name in sorted(self._records))
+
+    def hosts(self) -> tuple[HostStatus, ...]:
+        """The other hosts that are watched."""
+        return self._hosts.statuses(self._now(), time.time())
 
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` at every change from now on."""
@@ -252,7 +269,7 @@ class Daemon:
             return
         for data in packets:
             self._perform(self._engine.receive(name, data, now, wall=wall))
-        self._log_drops(name)
+        self._log_oddities(name)
         self._rearm()
 
     def _tick(self) -> None:
@@ -334,16 +351,9 @@ class Daemon:
             log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
         self._push(name)
 
-    def _log_drops(self, name: str) -> None:
-        dropped = self._engine.counters(name).dropped
-        if not dropped:
-            return
-        record, now = self._records[name], self._loop.time()
-        for reason, number in dropped.items():
-            seen, at = record.logged.get(reason, (0, -LOG_DROPS_EVERY))
-            if number > seen and now >= at + LOG_DROPS_EVERY:
-                record.logged[reason] = number, now
-                log.warning("vrrp packets dropped", router=name, because=reason.value, number=number - seen)
+    def _log_oddities(self, name: str) -> None:
+        for what, number in oddities(self._records[name], self._engine.counters(name), self._loop.time()):
+            log.warning("odd vrrp packets", router=name, because=what, number=number)
 
     def _check_some(self) -> None:
         """See that the next few routers have what they need (`rounds`)."""

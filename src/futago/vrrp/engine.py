@@ -18,16 +18,17 @@ from futago.values import IPAddress, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import KEY_BYTES, AuthMode, Version, VirtualRouterConfig
-from futago.vrrp.machine import (
-    OWNER_PRIORITY,
+from futago.vrrp.events import (
     Adopted,
     Announce,
     Configured,
     Event,
     Heard,
     Held,
-    Machine,
+    Isolated,
+    Lost,
     Put,
+    Rejoined,
     Remove,
     Resigned,
     RoleChanged,
@@ -36,11 +37,12 @@ from futago.vrrp.machine import (
     Stopped,
     TimerFired,
     Withdrawn,
-    step,
 )
+from futago.vrrp.machine import OWNER_PRIORITY, step
 from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
 from futago.vrrp.receive import Listener
 from futago.vrrp.send import Speaker
+from futago.vrrp.virtual_router import Machine
 
 
 class Transmit(msgspec.Struct, frozen=True, gc=False):
@@ -115,6 +117,7 @@ class Engine:
     def __init__(self) -> None:
         self._slots: dict[str, _Slot] = {}
         self._timers: list[tuple[Millis, str]] = []
+        self._isolated = False
 
     def __contains__(self, name: str) -> bool:
         return name in self._slots
@@ -177,7 +180,10 @@ class Engine:
         them too.
         """
         self._slots[router.name] = _Slot(router, {} if marks is None else marks)
-        return self._step(router.name, Adopted() if adopt else Started(), now, wall)
+        orders = self._step(router.name, Adopted() if adopt else Started(), now, wall)
+        if self._isolated and self._needs_tunnels(router.name):
+            orders += self._step(router.name, Isolated(), now, wall)
+        return orders
 
     def configure(self, router: VirtualRouterConfig, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Change a router that takes part."""
@@ -196,6 +202,23 @@ class Engine:
 
     def resign(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         return self._step(name, Resigned(), now, wall)
+
+    def lost(self, tunnel: IPAddress, now: Millis, *, wall: float = 0.0) -> list[Order]:
+        """The host at which tunnels to this address end is dead."""
+        return [
+            order
+            for name, slot in self._slots.items()
+            for peer in slot.machine.config.peers
+            if peer.tunnel == tunnel
+            for order in self._step(name, Lost(peer.source), now, wall)
+        ]
+
+    def reach(self, *, nobody: bool, now: Millis, wall: float = 0.0) -> list[Order]:
+        """This host reaches no other one through any tunnel, or some again."""
+        self._isolated = nobody
+        event = Isolated() if nobody else Rejoined()
+        names = [name for name in self.names() if self._needs_tunnels(name)]
+        return [order for name in names for order in self._step(name, event, now, wall)]
 
     def hold(self, duration: Millis, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """A restart is coming: ask the others to wait for `duration`."""
@@ -230,6 +253,9 @@ class Engine:
         _count(slot, datagram, advert)
         heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
         return self._step(name, heard, now, wall)
+
+    def _needs_tunnels(self, name: str) -> bool:
+        return self.config(name).behind_tunnels
 
     def _step(self, name: str, event: Event, now: Millis, wall: float) -> list[Order]:
         slot = self._slots[name]

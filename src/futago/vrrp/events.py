@@ -20,6 +20,9 @@ class Cause(StrEnum):
     ADOPTED = "adopted"
     SILENCE = "active fell silent"
     ACTIVE_LEFT = "active resigned"
+    GIVEN_WAY = "active gives way"
+    HOST_LOST = "active's host is lost"
+    ISOLATED = "no other host is reached"
     OUTRANKED = "higher priority heard"
     RESIGNED = "resigned"
     OVERSLEPT = "was frozen for too long"
@@ -57,6 +60,20 @@ class Resigned(msgspec.Struct, frozen=True, gc=False):
     """Somebody wants another router to be active."""
 
 
+class Lost(msgspec.Struct, frozen=True, gc=False):
+    """The host of this peer is dead, by the word of somebody who watches it more closely than advertisements do."""
+
+    source: IPAddress
+
+
+class Isolated(msgspec.Struct, frozen=True, gc=False):
+    """This host reaches no other one: whoever it may still reach is better served by somebody else."""
+
+
+class Rejoined(msgspec.Struct, frozen=True, gc=False):
+    """This host reaches others again."""
+
+
 class Held(msgspec.Struct, frozen=True, gc=False):
     """The engine is about to restart: the others shall wait for at least `duration` before they elect.
 
@@ -76,7 +93,20 @@ class Stopped(msgspec.Struct, frozen=True, gc=False):
     """The router leaves for good (Shutdown in RFC 9568)."""
 
 
-Event = Started | Adopted | TimerFired | Heard | Configured | Resigned | Held | Withdrawn | Stopped
+Event = (
+    Started
+    | Adopted
+    | TimerFired
+    | Heard
+    | Configured
+    | Resigned
+    | Lost
+    | Isolated
+    | Rejoined
+    | Held
+    | Withdrawn
+    | Stopped
+)
 
 
 class SendAdvert(msgspec.Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ from futago.values import Role
 from futago.vrrp import send, state
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.machine import SendAdvert
+from futago.vrrp.events import SendAdvert
 from futago.vrrp.marks import MarksFile
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import Saved

@@ -7,15 +7,19 @@ Nothing here knows a clock or a socket: events and the time go in, effects and t
            └────Adopted─────────┼──────────────────────────────────────▶ │
                                 └──higher priority heard, or Resigned────┘
     Stopped leads from anywhere to INITIALIZE; an ACTIVE that was frozen for too long (`overslept`) leads to BACKUP.
+
+Beside the RFC, between hosts that know each other (`config.peers`): an active that wants to be rid of its router is
+taken over from before it lets go, the loss of the active's host ends the wait for it, and a host that reaches no other
+one is active for nothing.
 """
 
 from collections.abc import Sequence
 from typing import Final, assert_never
 
-import msgspec
 from msgspec.structs import replace
 
-from futago.values import Millis, Role
+from futago.values import IPAddress, Millis, Role
+from futago.vrrp import timing
 from futago.vrrp.config import Version, VirtualRouterConfig
 from futago.vrrp.events import (
     Adopted,
@@ -26,7 +30,9 @@ from futago.vrrp.events import (
     Event,
     Heard,
     Held,
-    Put,
+    Isolated,
+    Lost,
+    Rejoined,
     Remove,
     Resigned,
     RoleChanged,
@@ -37,82 +43,11 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.packet import MAX_INTERVAL_V3
+from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, turn
+from futago.vrrp.timing import after, due, judged_by, repeats
+from futago.vrrp.virtual_router import Machine
 
-__all__ = [
-    "Adopted",
-    "Announce",
-    "Cause",
-    "Configured",
-    "Effect",
-    "Event",
-    "Heard",
-    "Held",
-    "Machine",
-    "Put",
-    "Remove",
-    "Resigned",
-    "RoleChanged",
-    "SendAdvert",
-    "Started",
-    "Stopped",
-    "TimerFired",
-    "Withdrawn",
-    "step",
-]
-
-ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
-"""When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
-tunnel has to learn its far end's address before it can send."""
 OWNER_PRIORITY: Final = 255
-LEAST_PRIORITY: Final = 1
-"""Of a router that takes part (RFC 9568, 5.2.4)."""
-_UNKNOWN: Final = Millis(0)
-_SECOND: Final = Millis(1000)
-
-
-class Machine(msgspec.Struct, frozen=True, gc=False):
-    """One virtual router between two events."""
-
-    config: VirtualRouterConfig
-    role: Role = Role.INITIALIZE
-    election_at: Millis | None = None
-    """BACKUP: the Active_Down_Timer; ACTIVE: the Adver_Timer (RFC 9568, 6.2)."""
-    announcements: tuple[Millis, ...] = ()
-    """When the gratuitous ARPs are repeated, in order."""
-    active_interval: Millis = _UNKNOWN
-    """The interval by which the active is judged; VRRPv3 learns it from the active (Active_Adver_Interval)."""
-    learned: bool = False
-    """BACKUP: it is the active's own, which has been heard."""
-    active_left: bool = False
-    """The last thing heard was that the active resigns."""
-    obeys_until: Millis | None = None
-    """BACKUP that may preempt: when the worse active that it hears is no longer obeyed (RFC 8347: hold-time)."""
-
-    @property
-    def deadline(self) -> Millis | None:
-        """When `TimerFired` is due."""
-        if not self.announcements:
-            return self.election_at
-        announce_at = self.announcements[0]
-        return announce_at if self.election_at is None else min(self.election_at, announce_at)
-
-    @property
-    def skew(self) -> Millis:
-        """Lets the better router go first (Skew_Time): a part of the interval, or, for RFC 3768, of a second."""
-        return _skew(self.config, self.active_interval)
-
-    @property
-    def down_after(self) -> Millis:
-        """How long a backup waits for an advertisement (Active_Down_Interval)."""
-        return _down_after(self.config, self.active_interval)
-
-    def overslept(self, now: Millis) -> bool:
-        """ACTIVE, but silent for so long that the best of the others may have elected itself."""
-        if self.role is not Role.ACTIVE or self.election_at is None:
-            return False
-        return now - self.election_at > 2 * self.active_interval
-
-
 Step = tuple[Machine, Sequence[Effect]]
 
 
@@ -143,7 +78,9 @@ def _in_initialize(m: Machine, event: Event, now: Millis) -> Step:
             return _become_active(m, Cause.ADOPTED, now)
         case Configured(config):
             return replace(m, config=config), []
-        case TimerFired() | Heard() | Resigned() | Held() | Withdrawn() | Stopped():
+        case Isolated() | Rejoined():
+            return replace(m, isolated=isinstance(event, Isolated)), []
+        case TimerFired() | Heard() | Resigned() | Lost() | Held() | Withdrawn() | Stopped():
             return m, []
         case unreachable:
             assert_never(unreachable)
@@ -151,20 +88,18 @@ def _in_initialize(m: Machine, event: Event, now: Millis) -> Step:
 
 def _in_backup(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 - one return for each event
     match event:
-        case TimerFired() if _due(m.election_at, now):
-            return _become_active(m, Cause.ACTIVE_LEFT if m.active_left else Cause.SILENCE, now)
-        case Heard(priority=0):
-            return replace(m, election_at=_after(now, m.skew), active_left=True), []
-        case Heard() if not _preempts(m.config) or event.priority >= m.config.priority:
-            return _obey(m, event, now, obeys_until=None), []
+        case TimerFired() if due(m.election_at, now):
+            return _elect(m, now)
         case Heard():
-            return _obey_for_a_while(m, event, now), []
+            return _listen(m, event, now), []
         case Configured(config):
             return _reconfigure_backup(m, config, now), []
         case Stopped():
             return _stop(m), [RoleChanged(Role.BACKUP, Role.INITIALIZE, Cause.STOPPED)]
         case Adopted():
             return _become_active(m, Cause.ADOPTED, now)
+        case Lost() | Isolated() | Rejoined():
+            return _watch_hosts(m, event, now), []
         case Started() | TimerFired() | Resigned() | Held() | Withdrawn():
             return m, []
         case unreachable:
@@ -180,18 +115,26 @@ def _in_active(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
         case Configured(config):
             return _reconfigure_active(m, config, now)
         case Resigned():
-            backup, effects = _become_backup(m, Cause.RESIGNED, m.config.advert_interval, now)
-            return backup, [_remove_all(m), _goodbye(m), *effects]
+            return _resign(m, now)
+        case Lost() | Isolated() | Rejoined():
+            return _serve_on_unless_alone(m, event, now)
         case Withdrawn():
             return _step_back(m, Cause.WITHDRAWN, now)
         case Held(duration):
-            return replace(m, election_at=_after(now, duration)), [_hold(m, duration)]
+            return replace(m, election_at=after(now, duration)), [_hold(m, duration)]
         case Stopped():
-            return _stop(m), [_remove_all(m), _goodbye(m), RoleChanged(Role.ACTIVE, Role.INITIALIZE, Cause.STOPPED)]
+            return _stop(m), [m.remove_all, m.goodbye, RoleChanged(Role.ACTIVE, Role.INITIALIZE, Cause.STOPPED)]
         case Started() | Adopted():
             return m, []
         case unreachable:
             assert_never(unreachable)
+
+
+def _elect(m: Machine, now: Millis) -> Step:
+    """Who reaches nobody waits on: the others have an active one, or nobody to serve."""
+    if m.isolated:
+        return replace(m, election_at=after(now, m.down_after)), []
+    return _become_active(m, m.expects, now)
 
 
 def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
@@ -201,12 +144,13 @@ def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:
         role=Role.ACTIVE,
         active_interval=m.config.advert_interval,
         learned=False,
-        election_at=_after(now, m.config.advert_interval),
-        announcements=_repeats(now),
-        active_left=False,
+        election_at=after(now, m.config.advert_interval),
+        announcements=repeats(now),
+        expects=Cause.SILENCE,
+        active=None,
         obeys_until=None,
     )
-    took = (_put_all(m), _advert(m), Announce(m.config.addresses), RoleChanged(m.role, Role.ACTIVE, cause))
+    took = (m.put_all, m.advert, Announce(m.config.addresses), RoleChanged(m.role, Role.ACTIVE, cause))
     return active, took
 
 
@@ -214,11 +158,13 @@ def _become_backup(m: Machine, cause: Cause, interval: Millis, now: Millis) -> S
     backup = replace(
         m,
         role=Role.BACKUP,
-        election_at=_after(now, _down_after(m.config, interval)),
+        election_at=after(now, timing.down_after(m.config, interval)),
         announcements=(),
         active_interval=interval,
         learned=False,
-        active_left=False,
+        expects=Cause.SILENCE,
+        active=None,
+        yields_until=None,
     )
     return backup, [RoleChanged(m.role, Role.BACKUP, cause)]
 
@@ -230,35 +176,47 @@ def _step_back(m: Machine, cause: Cause, now: Millis) -> Step:
     nobody's wait early, and has the survivor announce itself where our frozen host has still answered (`_survive`).
     """
     backup, effects = _become_backup(m, cause, m.config.advert_interval, now)
-    return backup, [_remove_all(m), SendAdvert(LEAST_PRIORITY, m.config.advert_interval), *effects]
+    return backup, [m.remove_all, SendAdvert(LEAST_PRIORITY, m.config.advert_interval), *effects]
+
+
+def _listen(m: Machine, heard: Heard, now: Millis) -> Machine:
+    """BACKUP: somebody else is active."""
+    if heard.priority == 0:
+        return replace(m, election_at=after(now, m.skew), expects=Cause.ACTIVE_LEFT)
+    if gives_way(m.config, heard):
+        return _wait_no_longer(m, heard.source, m.skew, Cause.GIVEN_WAY, now)
+    if not _preempts(m.config) or heard.priority >= m.config.priority:
+        return _obey(m, heard, now, obeys_until=None)
+    return _obey_for_a_while(m, heard, now)
 
 
 def _obey(m: Machine, heard: Heard, now: Millis, *, obeys_until: Millis | None) -> Machine:
-    interval = _judged_by(m.config, heard.interval)
+    interval = judged_by(m.config, heard.interval)
     return replace(
         m,
-        election_at=_after(now, _down_after(m.config, interval)),
+        election_at=after(now, timing.down_after(m.config, interval)),
         active_interval=interval,
         learned=True,
-        active_left=False,
+        expects=Cause.SILENCE,
+        active=heard.source,
         obeys_until=obeys_until,
     )
 
 
 def _obey_for_a_while(m: Machine, heard: Heard, now: Millis) -> Machine:
     """A worse one is active. Without a delay its advertisements count as silence (RFC 9568, 6.4.2)."""
-    until = _after(now, m.config.preempt_delay) if m.obeys_until is None else m.obeys_until
-    return replace(m, obeys_until=until) if _due(until, now) else _obey(m, heard, now, obeys_until=until)
+    until = after(now, m.config.preempt_delay) if m.obeys_until is None else m.obeys_until
+    return replace(m, obeys_until=until) if due(until, now) else _obey(m, heard, now, obeys_until=until)
 
 
 def _tick_active(m: Machine, now: Millis) -> Step:
     effects: list[Effect] = []
-    if _due(m.election_at, now):
-        effects.append(_advert(m))
-        m = replace(m, election_at=_after(now, m.config.advert_interval))
-    if any(_due(at, now) for at in m.announcements):
+    if due(m.election_at, now):
+        effects.append(m.advert)
+        m = replace(m, election_at=after(now, m.config.advert_interval), yields_until=None)
+    if any(due(at, now) for at in m.announcements):
         effects.append(Announce(m.config.addresses))
-        m = replace(m, announcements=tuple(at for at in m.announcements if not _due(at, now)))
+        m = replace(m, announcements=tuple(at for at in m.announcements if not due(at, now)))
     return m, effects
 
 
@@ -270,13 +228,39 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
     learn the survivor's interval from it: by a shorter one of ours they would not wait for the survivor.
     """
     if heard.priority == 0:
-        return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
+        return replace(m, election_at=after(now, m.config.advert_interval)), [m.advert]
     if (heard.priority, heard.source) > (m.config.priority, m.config.source):
-        backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
+        backup, effects = _become_backup(m, Cause.OUTRANKED, judged_by(m.config, heard.interval), now)
         backup = replace(backup, learned=True)
         last_word = SendAdvert(m.config.priority, backup.active_interval)
-        return backup, [_remove_all(m), last_word, *effects]
+        return replace(backup, active=heard.source), [m.remove_all, last_word, *effects]
     return _survive(m, now)
+
+
+def _serve_on_unless_alone(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Step:
+    """ACTIVE: a host that is lost to us may have been active, too, until it found itself isolated: announce again."""
+    match event:
+        case Lost():
+            return replace(m, announcements=repeats(now)), []
+        case Isolated():
+            return _step_back(replace(m, isolated=True), Cause.ISOLATED, now)
+        case Rejoined():
+            return m, []
+        case unreachable:
+            assert_never(unreachable)
+
+
+def _resign(m: Machine, now: Millis) -> Step:
+    """Among peers say that anybody may take over, and go on until somebody has; if nobody does, we stay active.
+
+    Others know no such word: to them we say goodbye, and they elect while nobody is active (RFC 9568, 6.4.3).
+    """
+    if m.config.peers and m.config.yields_below:
+        patience = after(now, Millis(2 * m.config.advert_interval))
+        yielding = replace(m, yields_until=patience, election_at=patience)
+        return yielding, [SendAdvert(RESIGNING_PRIORITY, m.config.advert_interval)]
+    backup, effects = _become_backup(m, Cause.RESIGNED, m.config.advert_interval, now)
+    return backup, [m.remove_all, m.goodbye, *effects]
 
 
 def _survive(m: Machine, now: Millis) -> Step:
@@ -284,11 +268,32 @@ def _survive(m: Machine, now: Millis) -> Step:
 
     RFC 9568 answers with an advertisement at once; RFC 3768 just goes on, so there the other waits for the next one.
     """
-    survivor = replace(m, announcements=_repeats(_after(now, m.config.advert_interval)))
+    survivor = replace(m, announcements=repeats(after(now, m.config.advert_interval)))
     if m.config.version is Version.V2:
         return survivor, [Announce(m.config.addresses)]
-    survivor = replace(survivor, election_at=_after(now, m.config.advert_interval))
-    return survivor, [_advert(m), Announce(m.config.addresses)]
+    survivor = replace(survivor, election_at=after(now, m.config.advert_interval))
+    return survivor, [m.advert, Announce(m.config.addresses)]
+
+
+def _wait_no_longer(m: Machine, source: IPAddress, wait: Millis, why: Cause, now: Millis) -> Machine:
+    """Elect soon, whatever the active still says; nothing is put off by its saying it again."""
+    at = after(now, wait)
+    return replace(m, election_at=at if m.election_at is None else min(at, m.election_at), expects=why, active=source)
+
+
+def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Machine:
+    """BACKUP: the loss of the active's host ends the wait for it; whoever comes back listens first, as at a start."""
+    match event:
+        case Lost(source) if source == m.active:
+            return _wait_no_longer(m, source, turn(m.config, source, m.active_interval), Cause.HOST_LOST, now)
+        case Lost():
+            return m
+        case Isolated():
+            return replace(m, isolated=True)
+        case Rejoined():
+            return replace(m, isolated=False, election_at=after(now, m.down_after), expects=Cause.SILENCE)
+        case unreachable:
+            assert_never(unreachable)
 
 
 def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) -> Machine:
@@ -301,33 +306,34 @@ def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) ->
     changed = replace(m, config=config, active_interval=interval)
     if changed.down_after == m.down_after:
         return changed
-    return replace(changed, election_at=_after(now, changed.down_after))
+    return replace(changed, election_at=after(now, changed.down_after))
 
 
 def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) -> Step:
     """Put before remove; and put again, since removing an address takes the others of its subnet along.
 
-    Another interval is said at once: a backup that still judges by a shorter one would take the pause for silence.
+    Another interval is said at once: a backup that still judges by a shorter one would take the pause for silence. So
+    is another priority: a lower one may be the wish to be rid of the router.
     """
     new = replace(m, config=config, active_interval=config.advert_interval)
-    if config.advert_interval != m.config.advert_interval:
+    if (config.advert_interval, config.priority) != (m.config.advert_interval, m.config.priority):
         new = replace(new, election_at=now)
     added = tuple(a for a in config.addresses if a not in m.config.addresses)
     gone = tuple(a for a in m.config.addresses if a not in config.addresses)
     gone_routes = tuple(r for r in m.config.routes if r not in config.routes)
     effects: list[Effect] = []
     if added or config.routes != m.config.routes:
-        effects.append(_put_all(new))
+        effects.append(new.put_all)
     if gone or gone_routes:
-        effects.extend((Remove(gone, gone_routes), _put_all(new)))
+        effects.extend((Remove(gone, gone_routes), new.put_all))
     if added:
         effects.append(Announce(added))
-        new = replace(new, announcements=_repeats(now))
+        new = replace(new, announcements=repeats(now))
     return new, effects
 
 
 def _stop(m: Machine) -> Machine:
-    return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), active_left=False, obeys_until=None)
+    return replace(m, role=Role.INITIALIZE, election_at=None, announcements=(), yields_until=None, obeys_until=None)
 
 
 def _preempts(config: VirtualRouterConfig) -> bool:
@@ -335,50 +341,8 @@ def _preempts(config: VirtualRouterConfig) -> bool:
     return config.preempt or config.priority == OWNER_PRIORITY
 
 
-def _skew(config: VirtualRouterConfig, interval: Millis) -> Millis:
-    unit = _SECOND if config.version is Version.V2 else interval
-    return Millis((256 - config.priority) * unit // 256)
-
-
-def _down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
-    return Millis(3 * interval + _skew(config, interval))
-
-
-def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:
-    """VRRPv3 judges the active by the interval that it announces, VRRPv2 by the one that all must share."""
-    return heard if config.version is Version.V3 else config.advert_interval
-
-
-def _advert(m: Machine) -> SendAdvert:
-    return SendAdvert(m.config.priority, m.config.advert_interval)
-
-
-def _goodbye(m: Machine) -> SendAdvert:
-    return SendAdvert(0, m.config.advert_interval)
-
-
 def _hold(m: Machine, duration: Millis) -> SendAdvert:
     interval = m.config.advert_interval
     if m.config.version is Version.V3:
         interval = min(Millis(max(interval, duration // 2)), MAX_INTERVAL_V3)
     return SendAdvert(m.config.priority, interval)
-
-
-def _put_all(m: Machine) -> Put:
-    return Put(m.config.addresses, m.config.routes)
-
-
-def _remove_all(m: Machine) -> Remove:
-    return Remove(m.config.addresses, m.config.routes)
-
-
-def _repeats(since: Millis) -> tuple[Millis, ...]:
-    return tuple(_after(since, wait) for wait in ANNOUNCE_AGAIN_AFTER)
-
-
-def _after(now: Millis, wait: Millis) -> Millis:
-    return Millis(now + wait)
-
-
-def _due(at: Millis | None, now: Millis) -> bool:
-    return at is not None and at <= now

@@ -1,5 +1,6 @@
 """What is told of a router: what the engine has counted, and what the daemon remembers beside it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -8,6 +9,8 @@ from futago.vrrp.control import RouterStatus, Statistics
 from futago.vrrp.engine import Counters
 from futago.vrrp.packet import DropReason
 
+LOG_EVERY: Final = 60.0
+"""Seconds."""
 _LENGTH: Final = (DropReason.SHORT, DropReason.LENGTH, DropReason.NOT_IP)
 _AUTHENTICATION: Final = (
     DropReason.AUTH_TYPE,
@@ -32,12 +35,34 @@ class Record:
     transitions: int = 0
     errors: dict[str, str] = field(default_factory=dict)
     """By what was being done."""
-    logged: dict[DropReason, tuple[int, float]] = field(default_factory=dict)
-    """How many drops of this kind had been written to the log, and when the last ones were."""
+    logged: dict[str, tuple[int, float]] = field(default_factory=dict)
+    """How many packets that are odd in this way had been written to the log, and when the last ones were."""
 
     @property
     def error(self) -> str | None:
         return "; ".join(self.errors.values()) or None
+
+
+def oddities(record: Record, counters: Counters, now: float) -> list[tuple[str, int]]:
+    """What is to be logged of packets that were dropped, or used though they tell of a slip in somebody's settings.
+
+    Each kind is told once in `LOG_EVERY` seconds, with the number since (RFC 9568, 7.1: rate-limited).
+    """
+    told: list[tuple[str, int]] = []
+    for what, number in _odd(counters):
+        seen, at = record.logged.get(what, (0, -LOG_EVERY))
+        if number > seen and now >= at + LOG_EVERY:
+            record.logged[what] = number, now
+            told.append((what, number - seen))
+    return told
+
+
+def _odd(counters: Counters) -> Iterator[tuple[str, int]]:
+    yield from ((reason.value, number) for reason, number in counters.dropped.items())
+    if counters.other_addresses:
+        yield "lists other addresses than ours", counters.other_addresses
+    if counters.other_owners:
+        yield "somebody else is active for addresses that we own", counters.other_owners
 
 
 def status_of(name: str, record: Record, counters: Counters) -> RouterStatus:

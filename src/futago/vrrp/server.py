@@ -77,7 +77,7 @@ class ControlServer:
                     return Done()
                 return Refused(message=f"router {name!r} is not active here")
             case Status() | Watch():
-                return Statuses(routers=self._daemon.statuses())
+                return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(status: RouterStatus) -> None:
@@ -86,7 +86,7 @@ class ControlServer:
             elif not writer.is_closing():
                 writer.write(to_line(Changed(router=status)))
 
-        writer.write(to_line(Statuses(routers=self._daemon.statuses())))
+        writer.write(to_line(Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())))
         self._daemon.watch(tell)
         try:
             if await reader.readline():

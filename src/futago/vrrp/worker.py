@@ -14,6 +14,7 @@ import structlog
 from futago.values import Millis
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.daemon import Daemon
+from futago.vrrp.hosts import Hosts
 from futago.vrrp.pulse import Pulse
 from futago.vrrp.server import ControlServer
 from futago.vrrp.sockets import prefer_this_process
@@ -31,6 +32,8 @@ class Settings:
     """How long addresses stay without an engine, for a new one to take them over."""
     routers: tuple[VirtualRouterConfig, ...] | None = None
     """For use without an agent: the routers of this host."""
+    ovsdb: str = ""
+    """The switch's database, whose BFD sessions tell which hosts live; "" is none."""
 
     @property
     def lock(self) -> Path:
@@ -67,7 +70,7 @@ async def _run(
 
     loop.add_signal_handler(signal.SIGTERM, stop, False)
     loop.add_reader(warden_lives, stop, True)
-    daemon = Daemon(settings.state, pulse)
+    daemon = Daemon(settings.state, pulse, Hosts(settings.ovsdb))
     daemon.restore()
     if routers is not None:
         daemon.configure(routers)

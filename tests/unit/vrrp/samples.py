@@ -16,7 +16,7 @@ from futago.values import (
 )
 from futago.vrrp import auth, packet, send
 from futago.vrrp.config import AuthMode, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
-from futago.vrrp.machine import SendAdvert
+from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, Ends
 
 INSIDE = VirtualAddress(interface="qr-1", address=IPv4Interface("192.168.80.1/24"))

@@ -12,7 +12,7 @@ from futago.vrrp import auth, packet, send
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import AuthMode, Freshness, Key, Version, VirtualRouterConfig
 from futago.vrrp.engine import Engine, refuse
-from futago.vrrp.machine import SendAdvert
+from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
 from unit.vrrp.samples import KEY, NEXT_KEY, PEER, authenticated, from_peer, router, router_v2, router_v6
 

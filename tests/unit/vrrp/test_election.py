@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from futago.values import IPv4Address, Millis, Role
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.engine import Engine, Order, Transmit
-from futago.vrrp.machine import Put, Remove
+from futago.vrrp.events import Put, Remove
 from unit.vrrp.samples import ip_packet, router, router_v2
 
 NAME = "router80"

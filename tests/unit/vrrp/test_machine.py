@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from futago.values import Millis, Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.machine import (
+from futago.vrrp.events import (
     Adopted,
     Announce,
     Cause,
@@ -17,7 +17,6 @@ from futago.vrrp.machine import (
     Event,
     Heard,
     Held,
-    Machine,
     Put,
     Remove,
     Resigned,
@@ -27,8 +26,9 @@ from futago.vrrp.machine import (
     Stopped,
     TimerFired,
     Withdrawn,
-    step,
 )
+from futago.vrrp.machine import step
+from futago.vrrp.virtual_router import Machine
 from unit.vrrp.samples import DEFAULT_ROUTE, FLOATING, INSIDE, LOWER_PEER, OUTSIDE, PEER, router, router_v2
 
 SECOND = Millis(1000)

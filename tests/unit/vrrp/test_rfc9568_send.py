@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from futago.controller import schedule
 from futago.values import IPv4Address, IPv6Address, Mac, Millis
-from futago.vrrp import engine, packet
-from futago.vrrp.auth import Sequences
+from futago.vrrp import packet, send
 from futago.vrrp.config import Checksum, VirtualRouterConfig
 from futago.vrrp.engine import refuse
-from futago.vrrp.machine import SendAdvert
+from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import Ends
 from unit.vrrp.samples import router, router_v6
 
@@ -22,7 +21,7 @@ EVERY_INTERVAL = range(1, 4096)
 
 
 def sent(config: VirtualRouterConfig, priority: int = 100, interval: int = 1000) -> bytes:
-    return engine.to_wire(config, SendAdvert(priority, Millis(interval)), Sequences(), 0.0)
+    return send.to_wire(config, SendAdvert(priority, Millis(interval)), {}, 0.0)
 
 
 def ends(config: VirtualRouterConfig) -> Ends:

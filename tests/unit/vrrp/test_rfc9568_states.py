@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from futago.values import IPv4Address, Millis, Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.machine import (
+from futago.vrrp.events import (
     Adopted,
     Announce,
     Cause,
@@ -16,7 +16,6 @@ from futago.vrrp.machine import (
     Event,
     Heard,
     Held,
-    Machine,
     Put,
     Remove,
     Resigned,
@@ -26,8 +25,9 @@ from futago.vrrp.machine import (
     Stopped,
     TimerFired,
     Withdrawn,
-    step,
 )
+from futago.vrrp.machine import step
+from futago.vrrp.virtual_router import Machine
 from unit.vrrp.samples import LOWER_PEER, PEER, router
 
 START = Millis(0)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable
 
-from futago.config import NodeRole
 from futago.contract.specs import PeerSpec, Spec
 from futago.controller.plan.views import Settings
 from futago.controller.store.rows import Node
@@ -16,7 +15,7 @@ def plan_peers(nodes: Iterable[Node], settings: Settings) -> dict[str, tuple[Spe
     dead, and to know whether not itself is cut off, it asks whether it reaches any node.
     """
     ends = {node.name: node.facts for node in nodes if node.facts is not None and node.facts.tunnel_address is not None}
-    routing = {name for name, facts in ends.items() if NodeRole.L3 in facts.roles}
+    routing = {name for name, facts in ends.items() if "l3" in facts.roles}
     plans: dict[str, tuple[Spec, ...]] = {}
     for name in sorted(ends):
         plans[name] = tuple(

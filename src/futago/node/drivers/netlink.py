@@ -28,6 +28,10 @@ _IFF_UP: Final = 1
 _ETH_P_ARP: Final = 0x0806
 _OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-")
 
+_NEIGHBOURS: Final = {"retrans_time_ms": "100", "mcast_solicit": "30", "ucast_solicit": "30"}
+"""A router that has just become active knows no neighbour, and its first question may be lost while the switches learn:
+it asks again after 0.1 s rather than 1 s, and for as long as ever (ip-sysctl: neigh)."""
+
 
 class VethDriver:
     """Pairs of interfaces between a namespace and the switch."""
@@ -70,6 +74,9 @@ class VethDriver:
     def _put_inner(self, veth: Veth) -> None:
         if not self._offload:
             tx_checksum_off(veth.name)
+        if veth.namespace.startswith(namespaces.PREFIXES):
+            for name, value in _NEIGHBOURS.items():
+                namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
         with IPRoute() as ip:
             index = _index(ip, veth.name)
             ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)

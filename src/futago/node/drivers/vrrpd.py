@@ -7,6 +7,7 @@ twice changes nothing.
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -33,6 +34,7 @@ class Elections:
         self._told: dict[Key, VirtualRouterConfig] = {}
         self._engine_knows = False
         self._statuses: dict[str, RouterStatus] = {}
+        self._heard = asyncio.Event()
         self._refused: dict[Key, str] = {}
 
     @property
@@ -97,9 +99,31 @@ class Elections:
                     self._on_role()
             await asyncio.sleep(_AGAIN_SECONDS)
 
+    async def hand_over(self, staying: Collection[Key]) -> None:
+        """Let peers be active for the routers that are to leave this node, while their wiring is still there.
+
+        Where none takes over in time, they leave all the same.
+        """
+        leaving = [config for key, config in self._told.items() if key not in staying]
+        held = {config.name: config for config in leaving if config.peers and self._active(config.name)}
+        for name in held:
+            with suppress(RequestRefused, VrrpdGone):  # it has just lost its role, or all roles are lost
+                await self._client.resign(name)
+        patience = max((2 * config.advert_interval / 1000 for config in held.values()), default=0.0)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience):
+                while any(self._active(name) for name in held):
+                    self._heard.clear()
+                    await self._heard.wait()
+
+    def _active(self, name: str) -> bool:
+        status = self._statuses.get(name)
+        return status is not None and status.role is Role.ACTIVE
+
     def _learn(self, status: RouterStatus) -> None:
         before = self._statuses.get(status.name)
         self._statuses[status.name] = status
+        self._heard.set()
         was = Role.INITIALIZE if before is None else before.role
         if was is not status.role:
             _log.info("vrrp role changed", router=status.name, was=was, now=status.role, because=status.cause)

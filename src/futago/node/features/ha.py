@@ -5,12 +5,13 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NodeSpecs, PeerSpec, RouterSpec
+from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, NodeSpecs, PeerSpec, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
-from futago.values import IPv4Address, IPv4Interface, Vlan
+from futago.values import IPv4Address, IPv4Interface, NetworkType, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 
+TUNNELLED: Final = {NetworkType.GRE, NetworkType.VXLAN}
 YIELDS_BELOW: Final = 10
 """Priorities below are left to those who yield; the controller gives none of them (`controller.schedule`)."""
 
@@ -20,10 +21,18 @@ def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualR
     watched = [s for s in specs.specs.values() if isinstance(s, PeerSpec) and s.bfd_interval is not None]
     tunnels = {spec.node: spec.tunnel_address for spec in watched}
     return {
-        spec.key: _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels)
+        spec.key: replace(
+            _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels), behind_tunnels=_behind_tunnels(spec, specs)
+        )
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
     }
+
+
+def _behind_tunnels(router: RouterSpec, specs: NodeSpecs) -> bool:
+    """Whether a network inside is reached through tunnels."""
+    networks = (specs.specs.get(f"network/{port.network_id}") for port in router.interfaces)
+    return any(isinstance(one, NetworkSpec) and one.network_type in TUNNELLED for one in networks)
 
 
 def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec:

@@ -1,0 +1,23 @@
+"""What hosts that know each other (`config.peers`) agree on beside RFC 9568."""
+
+from futago.values import IPAddress, Millis
+from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.events import Heard
+from futago.vrrp.timing import skew
+
+LEAST_PRIORITY = 1
+"""Of a router that takes part (RFC 9568, 5.2.4): the last word of one that found itself replaced."""
+RESIGNING_PRIORITY = 2
+"""What an active says once that was asked to resign."""
+
+
+def gives_way(config: VirtualRouterConfig, heard: Heard) -> bool:
+    """Whether this active wants another one, and we do not want to be rid of the router ourselves."""
+    return LEAST_PRIORITY < heard.priority < config.yields_below <= config.priority
+
+
+def turn(config: VirtualRouterConfig, lost: IPAddress, interval: Millis) -> Millis:
+    """How long to leave the place of a lost active to better peers; nothing, if we are the best that is left."""
+    ours = (config.priority, config.source)
+    best = all((peer.priority, peer.source) < ours for peer in config.peers if peer.source != lost)
+    return Millis(0) if best else skew(config, interval)

@@ -1,0 +1,40 @@
+"""The times of an election, in milliseconds (RFC 9568, 6.1)."""
+
+from typing import Final
+
+from futago.values import Millis
+from futago.vrrp.config import Version, VirtualRouterConfig
+
+ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
+"""When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
+tunnel has to learn its far end's address before it can send."""
+_SECOND: Final = Millis(1000)
+
+
+def skew(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    """Lets the better router go first (Skew_Time): a part of the interval, or, for RFC 3768, of a second."""
+    unit = _SECOND if config.version is Version.V2 else interval
+    return Millis((256 - config.priority) * unit // 256)
+
+
+def down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    """How long a backup waits for an advertisement (Active_Down_Interval)."""
+    return Millis(3 * interval + skew(config, interval))
+
+
+def judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:
+    """VRRPv3 judges the active by the interval that it announces, VRRPv2 by the one that all must share."""
+    return heard if config.version is Version.V3 else config.advert_interval
+
+
+def repeats(since: Millis) -> tuple[Millis, ...]:
+    """When what is announced at `since` is announced again."""
+    return tuple(after(since, wait) for wait in ANNOUNCE_AGAIN_AFTER)
+
+
+def after(now: Millis, wait: Millis) -> Millis:
+    return Millis(now + wait)
+
+
+def due(at: Millis | None, now: Millis) -> bool:
+    return at is not None and at <= now
