@@ -66,12 +66,24 @@ class Elections:
             running = await self._running()
             routers = dict(self._choose(wanted, wired, running, held))
             if not self._engine_knows or routers != self._told:
-                errors = await self._client.configure(list(routers.values()))
+                errors = await self._tell(routers)
                 self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
                 self._told, self._engine_knows = routers, True
         except (VrrpdGone, RequestRefused) as error:
             self._engine_knows = False
             self._refused = dict.fromkeys(wanted, str(error))
+
+    async def _tell(self, routers: Mapping[Key, VirtualRouterConfig]) -> dict[str, str]:
+        """Only what has changed, if the engine has the rest: to be told a thousand routers takes it a while."""
+        if self._engine_knows:
+            put = [config for key, config in routers.items() if self._told.get(key) != config]
+            names = {config.name for config in routers.values()}
+            gone = sorted({config.name for config in self._told.values()} - names)
+            try:
+                return await self._client.change(put, gone, len(names))
+            except RequestRefused as refused:
+                _log.info("vrrp engine is told everything anew", because=str(refused))
+        return await self._client.configure(list(routers.values()))
 
     async def watch(self) -> None:
         """Follow the engine for ever."""
