@@ -72,7 +72,8 @@ class Engine:
     side: str
     world: World
     directory: Path
-    signed: bool
+    signed: bool = True
+    """Its advertisements are authenticated."""
     warden: subprocess.Popen[bytes] | None = None
 
     @property
@@ -218,9 +219,9 @@ class Keepaliveds:
 
 
 @contextmanager
-def engines(world: World, directory: Path, *, signed: bool) -> Iterator[tuple[Engine, Engine]]:
+def engines(world: World, directory: Path) -> Iterator[tuple[Engine, Engine]]:
     """Both nodes' engines, running and empty."""
-    a, b = (Engine(side, world, directory, signed) for side in "ab")
+    a, b = (Engine(side, world, directory) for side in "ab")
     with ExitStack() as stack:
         for engine in (a, b):
             stack.callback(engine.stop)

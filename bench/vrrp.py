@@ -1,7 +1,8 @@
 """One engine with a thousand routers: CPU, memory, lateness, false elections, takeover; beside it keepalived.
 
 Two nodes on this machine, each with one `futago vrrpd`; each router has a namespace of its own on each node. Node a is
-active for all routers and only sends, node b is backup for all and only hears: a real node does half of each.
+active for all routers and only sends, node b is backup for all and only hears: a real node does half of each. Their
+advertisements are authenticated, but for one phase.
 
 Late is an advertisement by as much as it comes more than its interval after the one before. The lateness of all of
 them is taken on the wire, by the kernel's clock. A router answers when its first gratuitous ARP reaches the wire, from
@@ -73,7 +74,6 @@ def main() -> None:
     options.add_argument("--minutes", type=float, default=10, help="how long to look for false elections")
     options.add_argument("--window", type=float, default=30, help="seconds in which CPU and lateness are taken")
     options.add_argument("--keepalived", type=int, default=100, help="routers that have a keepalived each; 0: none")
-    options.add_argument("--no-auth", action="store_true", help="advertisements without their HMAC trailer")
     chosen = options.parse_args()
     if chosen.keepalived and not Path("/usr/sbin/keepalived").exists():
         raise SystemExit("keepalived is missing (apt-get install keepalived); without it: --keepalived 0")
@@ -104,7 +104,7 @@ class Ours:
 
 
 def measure_engines(made: World, directory: Path, chosen: argparse.Namespace) -> Ours:
-    with engines(made, directory, signed=not chosen.no_auth) as (a, b):
+    with engines(made, directory) as (a, b):
         time.sleep(1)  # whatever an engine does at its start is over
         empty = usage(a.pids)
         began = time.monotonic()
@@ -112,12 +112,11 @@ def measure_engines(made: World, directory: Path, chosen: argparse.Namespace) ->
         configured = time.monotonic() - began
         phases = list(look_at_phases(made, a, b, chosen))
         full = usage(a.pids)
-        for engine in (a, b):
-            engine.release()
-        elect(a, b, SLOW)
+        phases.append(look_at_plain(made, a, b, chosen.window))
+        elect_anew(a, b, signed=True)
         takeover = take_over(made, a)
     ours = Ours(empty, full, configured, phases, takeover)
-    show(ours, made.size, signed=not chosen.no_auth)
+    show(ours, made.size)
     return ours
 
 
@@ -139,6 +138,20 @@ def look_at_phases(made: World, a: Engine, b: Engine, chosen: argparse.Namespace
             engine.configure(FAST)
         time.sleep(2)  # the first advertisement at the new pace
         yield look("300 ms", a, b, taps, FAST, chosen.window)
+
+
+def look_at_plain(made: World, a: Engine, b: Engine, window: float) -> Phase:
+    """The same with advertisements that nothing proves."""
+    elect_anew(a, b, signed=False)
+    with adverts(made, "b") as taps:
+        return look("1 s, plain", a, b, taps, SLOW, window)
+
+
+def elect_anew(a: Engine, b: Engine, *, signed: bool) -> None:
+    for engine in (a, b):
+        engine.release()
+        engine.signed = signed
+    elect(a, b, SLOW)
 
 
 def look(
@@ -221,9 +234,8 @@ def measure_keepalived(made: World, directory: Path, window: float) -> Competito
         return Competitor(used, phase, take_over(made, a))
 
 
-def show(ours: Ours, routers: int, *, signed: bool) -> None:
-    how = "authenticated" if signed else "plain"
-    table = Table(title=f"futago vrrpd, {routers} routers on each of two nodes, {how} advertisements")
+def show(ours: Ours, routers: int) -> None:
+    table = Table(title=f"futago vrrpd, {routers} routers on each of two nodes, authenticated advertisements")
     for column in ("adverts every", "CPU active", "CPU backup", "late: median", "p99", "max", "false elections"):
         table.add_column(column)
     for phase in ours.phases:

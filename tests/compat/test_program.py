@@ -112,7 +112,7 @@ def test_a_state_directory_that_is_a_file_is_one_line(tmp_path: Path) -> None:
         (("--config", "/nonexistent.toml"), "/nonexistent.toml does not exist"),
         (("--listen", "nowhere"), "--listen nowhere: expected ADDR:PORT"),
         (("--listen", "127.0.0.1:99999"), "expected ADDR:PORT"),
-        (("--profile", "fastest"), "--profile fastest: expected default or seed"),
+        (("--profile", "fastest"), "--profile fastest: expected default or fast or seed"),
     ],
 )
 def test_bad_use_is_one_line_with_the_cure(options: tuple[str, ...], says: str) -> None:

@@ -8,7 +8,7 @@ from futago.contract.codec import BadMessage
 from futago.values import IPv4Address, Millis, Role
 from futago.vrrp import control, engine, packet
 from futago.vrrp.config import Checksum, VirtualRouterConfig
-from futago.vrrp.control import Configure, Resign, Status
+from futago.vrrp.control import Change, Configure, Resign, Status
 from futago.vrrp.engine import Engine
 from futago.vrrp.packet import BadPacket, Datagram
 from unit.vrrp.samples import authenticated, from_peer, ip_packet, router, router_v2, router_v6
@@ -70,10 +70,11 @@ def requests(data: bytes) -> None:
     except BadMessage:
         return
     assert control.read_request(control.to_line(request)) == request
-    if isinstance(request, Configure):
-        refused = engine.refuse(request.routers)
+    if isinstance(request, Configure | Change):
+        routers = request.routers if isinstance(request, Configure) else request.put
+        refused = engine.refuse(routers)
         running = Engine()
-        for wanted in request.routers:
+        for wanted in routers:
             if wanted.name not in refused:
                 running.start(wanted, Millis(0), adopt=True)
         _goes_on(running)

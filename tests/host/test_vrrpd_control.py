@@ -17,11 +17,11 @@ import pytest
 
 from futago.cli.vrrp import EXAMPLE, _read_routers
 from futago.values import Millis, Role
-from futago.vrrp.config import Version, VirtualAddress
+from futago.vrrp.config import Version, VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
 from futago.vrrp.engine import refuse
 from host.vrrpd_kit import VIRTUAL, Host, Pair, make_pair, run, wait_for
-from unit.vrrp.samples import INSIDE, OUTSIDE
+from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE
 
 
 @pytest.fixture
@@ -323,3 +323,43 @@ def test_a_refused_request_raises_in_the_client(host: Host) -> None:
 
     with pytest.raises(RequestRefused, match="nobody"):
         asyncio.run(resign())
+
+
+def changed(host: Host, put: tuple[VirtualRouterConfig, ...], remove: tuple[str, ...], total: int) -> dict[str, str]:
+    async def ask() -> dict[str, str]:
+        async with VrrpdClient(host.socket) as client:
+            return await client.change(put, remove, total)
+
+    return asyncio.run(ask())
+
+
+def test_a_change_touches_what_it_names_and_nothing_else(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    other = msgspec.structs.replace(host.config, name="other", vrid=2, addresses=(FLOATING,), routes=())
+    bad = msgspec.structs.replace(host.config, name="bad")
+    assert list(changed(host, (other, bad), (), 3)) == ["bad"]
+    wait_for("the other is active", lambda: host.active("other"))
+    assert host.addresses() == {*VIRTUAL, str(FLOATING.address)}
+    assert changed(host, (), ("other", "bad"), 1) == {}
+    assert [status.name for status in host.statuses()] == ["router80"]
+    assert host.addresses() == VIRTUAL
+    assert host.status().transitions == 2
+
+
+def test_a_change_of_what_the_engine_has_not_got_is_refused_and_does_nothing(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    with pytest.raises(RequestRefused, match="not got"):
+        changed(host, (), ("router80",), 5)
+    assert host.active()
+
+
+def test_what_was_changed_is_there_after_a_kill(host: Host) -> None:
+    host.configure()
+    other = msgspec.structs.replace(host.config, name="other", vrid=2, addresses=(FLOATING,), routes=())
+    changed(host, (other,), (), 2)
+    former = host.worker()
+    os.kill(former, signal.SIGKILL)
+    wait_for("another engine answers", lambda: host.working(former))
+    assert [status.name for status in host.statuses()] == ["other", "router80"]

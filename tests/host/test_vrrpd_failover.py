@@ -4,12 +4,14 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
 from futago.values import Role
+from futago.vrrp.tables import Tables
 from futago.vrrp.timing import ANNOUNCE_AGAIN_AFTER
 from host.vrrpd_kit import (
     LONG_HOLD,
@@ -23,7 +25,7 @@ from host.vrrpd_kit import (
     run,
     wait_for,
 )
-from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router_v2
+from unit.vrrp.samples import FLOATING, INSIDE, INSIDE_IPV6, OUTSIDE, router_v2
 
 FRAME_TYPE_ARP = b"\x08\x06"
 
@@ -200,6 +202,20 @@ def test_an_address_added_to_an_active_router_appears_without_touching_the_other
         assert active.addresses() == VIRTUAL
     assert lost == [str(FLOATING.address)]
     assert active.active()
+
+
+def test_addresses_that_somebody_else_has_put_before_a_takeover_are_ours_after_it(pair: Pair) -> None:
+    """An address without our mark would outlive us: nobody would know it for a former engine's."""
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    run("ip", "-n", standby.namespace, "address", "add", str(INSIDE.address), "dev", "qr-1")
+    run("ip", "-n", standby.namespace, "address", "add", str(INSIDE_IPV6.address), "dev", "qr-1", "nodad")
+    standby.configure(msgspec.structs.replace(standby.config, addresses=(INSIDE, OUTSIDE, INSIDE_IPV6)))
+    active.kill_everything()
+    wait_for("the standby is active", standby.active)
+    with closing(Tables(standby.namespace)) as tables:
+        marked = {str(found.address): found.ours for found in tables.addresses()}
+    assert [marked[str(one.address)] for one in (INSIDE, OUTSIDE, INSIDE_IPV6)] == [True, True, True]
 
 
 def test_addresses_that_somebody_takes_from_the_active_router_come_back(pair: Pair) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from host.vrrpd_kit import VIRTUAL, Pair, make_pair, wait_for
+from host.vrrpd_kit import VIRTUAL, Pair, make_pair, run, wait_for
 
 
 @pytest.fixture
@@ -30,6 +30,18 @@ def test_a_frozen_engine_loses_its_addresses_and_wakes_as_a_backup(pair: Pair) -
     assert pair.settled()
     assert (survivor.addresses(), frozen.addresses()) == (VIRTUAL, set())
     assert survivor.status().transitions == heard
+
+
+@pytest.mark.parametrize("trouble", ["link set ha-1 down", "link del ha-1", "address flush dev ha-1"])
+def test_a_frozen_engine_loses_its_addresses_though_its_peers_cannot_be_told(pair: Pair, trouble: str) -> None:
+    """What happened to the interface for advertisements is no reason to keep the addresses."""
+    frozen, survivor = pair.active(), pair.standby()
+    worker = frozen.worker()
+    frozen.freeze(worker)
+    run("ip", "-n", frozen.namespace, *trouble.split())
+    wait_for("its addresses are gone", lambda: frozen.addresses() == set())
+    wait_for("the other is active", survivor.active)
+    frozen.thaw(worker)
 
 
 def test_a_host_that_was_frozen_as_a_whole_wakes_as_a_backup(pair: Pair) -> None:

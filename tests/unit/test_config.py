@@ -21,7 +21,7 @@ def test_a_file_is_read_and_overrides_stand_on_top(tmp_path: Path) -> None:
         ("listen_prot = 1", "no key `listen_prot`; do you mean `listen_port`?.*Known keys: .*listen_port"),
         ("zzz = 1", r"no key `zzz`\. Known keys: "),
         ('listen_port = "x"', r"Expected `int`, got `str` - at `\$\.listen_port`$"),
-        ('profile = "fast"', "Invalid enum value 'fast'.*profile.*; allowed: default, seed$"),
+        ('profile = "quick"', "Invalid enum value 'quick'.*profile.*; allowed: default, fast, seed$"),
         ('l3_ha_net_cidr = "169.254.192.1/18"', "host bits"),
         ("region = 1\nlisten_port = \ntype_drivers = []", "Invalid value .*line 2"),
     ],

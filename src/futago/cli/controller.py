@@ -63,7 +63,7 @@ def run(
         ),
     ] = "",
     profile: Annotated[
-        str, typer.Option(metavar="default|seed", help="How routers elect: fast VRRPv3, or as Neutron's keepalived.")
+        str, typer.Option(metavar="default|fast|seed", help="How routers elect: fast VRRPv3, or as Neutron's keepalived.")
     ] = "",
 ) -> None:
     """Serve the Networking API, identity and the nodes."""

@@ -5,7 +5,7 @@ answered by one line in order; after `watch` it carries nothing but statuses, on
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -86,6 +86,19 @@ class Configure(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", 
     routers: tuple[VirtualRouterConfig, ...]
 
 
+class Change(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="change"):
+    """These routers are put, or changed, and those removed; all others stay as they are. Answered as `Configure` is."""
+
+    put: tuple[VirtualRouterConfig, ...] = ()
+    remove: tuple[str, ...] = ()
+    """Names; unknown ones are fine."""
+    total: int
+    """How many routers the host has afterwards.
+
+    An engine that comes to another number has lost what it was told before: it does nothing and answers `Refused`.
+    """
+
+
 class Status(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="status"):
     """Answered by `Statuses`."""
 
@@ -104,7 +117,7 @@ class Release(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", ta
     """Withdraw every address, tell the peers, forget all routers. Answered by `Done`."""
 
 
-Request = Configure | Status | Watch | Resign | Release
+Request = Configure | Change | Status | Watch | Resign | Release
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="done"):
@@ -207,6 +220,16 @@ class VrrpdClient:
 
         """
         return (await self._ask(Configure(routers=tuple(routers)), Done)).errors
+
+    async def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str], total: int) -> dict[str, str]:
+        """Put or change some routers and remove others, which makes `total`; the answer is that of `configure`.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+            RequestRefused: the engine has not got what this is a change of; it must be told the whole.
+
+        """
+        return (await self._ask(Change(put=tuple(put), remove=tuple(remove), total=total), Done)).errors
 
     async def status(self) -> tuple[RouterStatus, ...]:
         """All routers, sorted by name.

@@ -144,6 +144,10 @@ class Daemon:
         for name in tuple(self._attached):
             self._close(name)
 
+    def names(self) -> set[str]:
+        """Of all routers that were configured, those that cannot run included."""
+        return set(self._records)
+
     def statuses(self) -> tuple[RouterStatus, ...]:
         """All routers, sorted by name."""
         return tuple(self._status(name) for name in sorted(self._records))

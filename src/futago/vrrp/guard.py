@@ -7,19 +7,22 @@ the lock by then, it withdraws what the state file says was active here and tell
 import fcntl
 import os
 import time
+from contextlib import closing
 from pathlib import Path
 
 import structlog
 
+from futago import netns
 from futago.contract.codec import BadMessage
 from futago.values import Role
 from futago.vrrp import send, state
+from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.events import SendAdvert
 from futago.vrrp.marks import MarksFile
-from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import Saved
+from futago.vrrp.tables import Tables
 from futago.vrrp.worker import Settings
 
 log = structlog.get_logger()
@@ -69,19 +72,51 @@ def stand_guard(settings: Settings, signature: bytes) -> None:
 
 
 def withdraw(path: Path) -> None:
-    """Remove the addresses and routes of every router that was active here, and let the peers take over at once."""
+    """Remove the addresses and routes of every router that was active here, and let the peers take over at once.
+
+    All addresses go before the first goodbye is said: the peers elect without it too, only later; but an address that
+    is still here when they do is on two hosts.
+    """
     try:
         saved = state.load(path)
     except (BadMessage, OSError) as error:
         log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
         return
-    marks = _marks(path)
-    for router in saved.routers:
-        try:
-            _withdraw_one(router, marks.of(router.name) if marks else {}, active=saved.active(router.name))
-        except OSError as error:
-            log.warning("not withdrawn", router=router.name, error=error.strerror)
+    withdrawn = [router for router in saved.routers if _take_off(router, active=saved.active(router.name))]
     state.save(path, Saved(routers=saved.routers))
+    marks = _marks(path)
+    for router in withdrawn:
+        try:
+            _say_goodbye(router, marks.of(router.name) if marks else {})
+        except OSError as error:
+            log.warning("peers not told", router=router.name, error=error.strerror or str(error))
+
+
+def _take_off(router: VirtualRouterConfig, *, active: bool) -> bool:
+    """Whether it was active here. Its interface for advertisements may be down or gone: that is no reason to stay."""
+    try:
+        with closing(Tables(router.namespace)) as tables:
+            outcome = tables.remove(router.addresses, router.routes, router.addresses)
+    except OSError as error:
+        log.warning("not withdrawn", router=router.name, error=error.strerror or str(error))
+        return active
+    for problem in outcome.problems:
+        log.warning("not withdrawn", router=router.name, error=problem)
+    if active or outcome.changed:
+        log.info("vrrp role changed", router=router.name, was=Role.ACTIVE, now=Role.INITIALIZE, because="withdrawn")
+    return active or outcome.changed > 0
+
+
+def _say_goodbye(router: VirtualRouterConfig, marks: Marks) -> None:
+    """The stopping engine has stretched the interval by which the others judge us, and their skew with it (`Held`).
+
+    So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
+    """
+    sender = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
+    with closing(sender):
+        for priority in (router.priority, 0):
+            effect = SendAdvert(priority, router.advert_interval)
+            sender.send(send.to_wire(router, effect, marks, time.time()))
 
 
 def _marks(path: Path) -> MarksFile | None:
@@ -90,21 +125,3 @@ def _marks(path: Path) -> MarksFile | None:
         return MarksFile(state.marks_path(path), adds=False)
     except OSError:
         return None
-
-
-def _withdraw_one(router: VirtualRouterConfig, marks: Marks, *, active: bool) -> None:
-    attachment = Attachment(router)
-    try:
-        if not active and not attachment.found_any(router.addresses):
-            return
-        outcome = attachment.remove(router.addresses, router.routes)
-        # The stopping engine has stretched the interval by which the others judge us, and their skew with it (`Held`).
-        # So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
-        for priority in (router.priority, 0):
-            effect = SendAdvert(priority, router.advert_interval)
-            attachment.send(send.to_wire(router, effect, marks, time.time()))
-        log.info("vrrp role changed", router=router.name, was=Role.ACTIVE, now=Role.INITIALIZE, because="withdrawn")
-        for problem in outcome.problems:
-            log.warning("not withdrawn", router=router.name, error=problem)
-    finally:
-        attachment.close()

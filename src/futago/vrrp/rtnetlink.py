@@ -72,6 +72,11 @@ def put_address(address: VirtualAddress, index: int) -> Change:
     )
 
 
+def mark_address(address: VirtualAddress, index: int) -> Change:
+    """Give one that is there already our mark."""
+    return replace(put_address(address, index), flags=_REPLACE, text=f"mark {address.address} on {address.interface}")
+
+
 def remove_address(address: VirtualAddress, index: int) -> Change:
     return Change(
         kind=_DELADDR,

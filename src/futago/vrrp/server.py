@@ -7,6 +7,7 @@ from typing import Final
 from futago.contract.codec import BadMessage
 from futago.vrrp.control import (
     MAX_LINE,
+    Change,
     Changed,
     Configure,
     Done,
@@ -70,6 +71,8 @@ class ControlServer:
         match request:
             case Configure(routers=routers):
                 return Done(errors=self._daemon.configure(routers))
+            case Change():
+                return self._change(request)
             case Release():
                 return Done(errors=self._daemon.configure(()))
             case Resign(name=name):
@@ -78,6 +81,13 @@ class ControlServer:
                 return Refused(message=f"router {name!r} is not active here")
             case Status() | Watch():
                 return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
+
+    def _change(self, request: Change) -> Reply:
+        removed = set(request.remove)
+        known = self._daemon.names()
+        if len((known - removed).union(router.name for router in request.put)) != request.total:
+            return Refused(message="the engine has not got the routers that this is a change of")
+        return Done(errors=self._daemon.change(request.put, removed))
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(status: RouterStatus) -> None:

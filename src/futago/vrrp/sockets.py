@@ -1,52 +1,25 @@
-"""Everything that touches the kernel: the sockets of one router, opened inside its namespace and used from outside.
+"""One router's sockets, opened inside its namespace and used from outside.
 
 Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
 announcements (`frames`), lives only while it is used: the kernel takes about 12 ms to close one, and would take that
 for each router, one after the other, before it tells the warden that an engine has died.
-All calls return at once: the kernel does netlink's work within the `send`.
 """
 
 import ctypes
 import errno
-import fcntl
 import os
-import socket
-import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from typing import Final, NamedTuple
 
 from futago import netns
 from futago.values import IPv4Address, Mac
-from futago.vrrp import frames, packet, rtnetlink, silence
+from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.packet import Datagram
-from futago.vrrp.rtnetlink import Change, FoundAddress
+from futago.vrrp.tables import Outcome, Tables
 
-_SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
-_SIOCGIFNAME, _SIOCGIFFLAGS, _SIOCGIFHWADDR, _SIOCGIFINDEX = 0x8910, 0x8913, 0x8927, 0x8933
-_IFF_UP, _IFF_RUNNING = 0x1, 0x40
-_BATCH: Final = 100
-"""Changes in one send: their acknowledgements must fit into the socket's buffer."""
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """What became of a batch of changes."""
-
-    changed: int
-    """How many of them were needed."""
-    problems: tuple[str, ...]
-
-
-class Prepared(NamedTuple):
-    """Changes, in their order, and why there are no others."""
-
-    changes: tuple[Change, ...]
-    problems: tuple[str, ...]
 
 
 class Attachment:
@@ -60,17 +33,17 @@ class Attachment:
 
         """
         self._router = router
-        self._sequence = 0
-        self._open: list[socket.socket | AdvertSocket] = []
-        self._last_wanted: tuple[object, ...] = ()
-        """What was prepared last (`_prepare`): an active looks again and again whether the same is there."""
-        self._last_changes: tuple[Change, ...] = ()
-        self.found: list[FoundAddress] = []
-        """All addresses that were in the namespace when the sockets were opened."""
+        self._adverts = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
         try:
-            netns.run_inside(router.namespace, self._open_all)
-            self._place = self._where()
+            self._tables = Tables(router.namespace)
+        except BaseException:
+            self._adverts.close()
+            raise
+        try:
+            self._place = self._tables.place(router.interface)
             self.check()
+            self.found = self._tables.addresses()
+            """All addresses that were in the namespace when the sockets were opened."""
             self._require_source()
         except BaseException:
             self.close()
@@ -81,8 +54,8 @@ class Attachment:
         return self._adverts.fileno()
 
     def close(self) -> None:
-        for opened in self._open:
-            opened.close()
+        self._adverts.close()
+        self._tables.close()
 
     def check(self) -> None:
         """See that the interface is still the one for which the sockets were opened, and usable.
@@ -91,10 +64,9 @@ class Attachment:
             OSError: it is gone, was made anew, is down, has no carrier.
 
         """
-        if self._where() != self._place:
+        if self._tables.place(self._router.interface) != self._place:
             raise OSError(errno.ENODEV, f"{self._router.interface} has been made anew")
-        flags: int = struct.unpack_from("=16sH", self._ioctl(_SIOCGIFFLAGS, self._router.interface))[1]
-        if not flags & _IFF_UP or not flags & _IFF_RUNNING:
+        if not self._tables.usable(self._router.interface):
             raise OSError(errno.ENETDOWN, f"{self._router.interface} is down")
 
     def send(self, data: bytes) -> None:
@@ -116,21 +88,16 @@ class Attachment:
         return self._adverts.receive(everything=everything)
 
     def put(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
-        """Make these be there; routes last, since their next hops are reached through the addresses."""
-        if interfaces := silence.speaking(addresses):
-            silence.set_ipv6(self._router.namespace, interfaces, disabled=False)
-        return self._apply(self._prepare(addresses, routes, rtnetlink.put_address, rtnetlink.put_route))
+        """Make these be there, with our mark."""
+        return self._tables.put(addresses, routes)
 
     def restore(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
         """Put back what somebody took away; nothing happens, and nobody is notified, if all is there."""
-        return self._apply(self._prepare(addresses, routes, rtnetlink.put_address, rtnetlink.restore_route))
+        return self._tables.restore(addresses, routes)
 
     def remove(self, addresses: Sequence[VirtualAddress], routes: Sequence[VirtualRoute]) -> Outcome:
-        """Make these be gone, in the reverse order. An interface that is gone has taken its own along."""
-        if silence.speaking(addresses):
-            self._silence(addresses)
-        prepared = self._prepare(addresses, routes, rtnetlink.remove_address, rtnetlink.remove_route)
-        return self._apply(Prepared(prepared.changes[::-1], ()))
+        """Make these be gone."""
+        return self._tables.remove(addresses, routes, self._router.addresses)
 
     def announce(self, addresses: Iterable[VirtualAddress]) -> None:
         """Send gratuitous ARP, in both forms, or a neighbour advertisement, from the interface's own MAC.
@@ -143,7 +110,7 @@ class Attachment:
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    for frame in _frames(self._mac(address.interface), address):
+                    for frame in _frames(self._tables.mac(address.interface), address):
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error
@@ -159,110 +126,10 @@ class Attachment:
         wanted = {(a.interface, a.address) for a in addresses}
         return any((f.interface, f.address) in wanted for f in self.found)
 
-    def _silence(self, removed: Sequence[VirtualAddress]) -> None:
-        interfaces = silence.silenced(removed, self._router.addresses, self._addresses())
-        if interfaces:
-            silence.set_ipv6(self._router.namespace, interfaces, disabled=True)
-
-    def _addresses(self) -> list[FoundAddress]:
-        self._sequence += 1
-        self._netlink.send(rtnetlink.dump_addresses(self._sequence))
-        found: list[FoundAddress] = []
-        last = False
-        while not last:
-            part, last = rtnetlink.read_addresses(self._netlink.recv(1 << 16))
-            found.extend(part)
-        return [replace(one, interface=self._name(one.index)) for one in found]
-
-    def _open_all(self) -> None:
-        self._adverts = AdvertSocket(self._router)
-        self._open.append(self._adverts)
-        self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
-        self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
-        self._netlink.settimeout(2)
-
-    def _opened(self, family: int, kind: int, protocol: int) -> socket.socket:
-        opened = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)
-        self._open.append(opened)
-        return opened
-
     def _require_source(self) -> None:
         source, interface = self._router.source, self._router.interface
-        self.found = self._addresses()
         if not any(f.address.ip == source and f.interface == interface for f in self.found):
             raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source}")
-
-    def _where(self) -> tuple[int, int]:
-        """The identity of the namespace and of the interface: a name may be given again, these are not."""
-        name = self._router.namespace
-        inode = os.stat(f"{netns.DIRECTORY}/{name}").st_ino if name else 0  # noqa: PTH116 - hundreds of times a second
-        return inode, self._index(self._router.interface)
-
-    def _index(self, interface: str) -> int:
-        index: int = struct.unpack_from("=16si", self._ioctl(_SIOCGIFINDEX, interface))[1]
-        return index
-
-    def _name(self, index: int) -> str:
-        """The interface's name; an address's label may be another."""
-        try:
-            answer = fcntl.ioctl(self._adverts.fileno(), _SIOCGIFNAME, struct.pack("=16xi20x", index))
-        except OSError:
-            return ""  # it has just gone
-        return answer[:16].rstrip(b"\0").decode(errors="replace")
-
-    def _mac(self, interface: str) -> Mac:
-        return Mac(self._ioctl(_SIOCGIFHWADDR, interface)[18:24].hex(":"))
-
-    def _ioctl(self, request: int, interface: str) -> bytes:
-        """Ask about an interface of the socket's namespace, which is not ours (netdevice(7))."""
-        try:
-            return fcntl.ioctl(self._adverts.fileno(), request, struct.pack("=16s24x", interface.encode()[:15]))
-        except OSError as error:
-            raise OSError(error.errno, f"no interface {interface}: {error.strerror}") from error
-
-    def _prepare(
-        self,
-        addresses: Sequence[VirtualAddress],
-        routes: Sequence[VirtualRoute],
-        address_change: Callable[[VirtualAddress, int], Change],
-        route_change: Callable[[VirtualRoute, int], Change],
-    ) -> Prepared:
-        """The changes for what is wanted, routes last, and a complaint for each interface that is not there."""
-        indexes: dict[str, int] = {}
-        problems: list[str] = []
-        for interface in dict.fromkeys([*(a.interface for a in addresses), *(r.interface for r in routes)]):
-            try:
-                indexes[interface] = self._index(interface)
-            except OSError as error:
-                problems.append(str(error.strerror))
-        wanted = addresses, routes, address_change, route_change, indexes
-        if wanted != self._last_wanted:
-            put = [address_change(one, indexes[one.interface]) for one in addresses if one.interface in indexes]
-            put += [route_change(one, indexes[one.interface]) for one in routes if one.interface in indexes]
-            self._last_wanted, self._last_changes = wanted, tuple(put)
-        return Prepared(self._last_changes, tuple(problems))
-
-    def _apply(self, prepared: Prepared) -> Outcome:
-        changed = 0
-        problems = list(prepared.problems)
-        for at in range(0, len(prepared.changes), _BATCH):
-            batch = prepared.changes[at : at + _BATCH]
-            for change, code in zip(batch, self._exchange(batch), strict=True):
-                changed += code == 0
-                if code and code not in change.harmless:
-                    problems.append(f"cannot {change.text}: {os.strerror(code)}")
-        return Outcome(changed=changed, problems=tuple(problems))
-
-    def _exchange(self, batch: Sequence[Change]) -> list[int]:
-        """Send the batch in one message; the kernel's answer to each, 0 or an error number."""
-        first = self._sequence + 1
-        self._sequence += len(batch)
-        self._netlink.send(b"".join(rtnetlink.to_bytes(c, first + i) for i, c in enumerate(batch)))
-        codes: dict[int, int] = {}
-        while len(codes) < len(batch):
-            answers = rtnetlink.read_acknowledgements(self._netlink.recv(1 << 16))
-            codes.update({s: code for s, code in answers.items() if s >= first})
-        return [codes[first + i] for i in range(len(batch))]
 
 
 def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:

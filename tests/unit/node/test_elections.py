@@ -1,7 +1,7 @@
 """When the engine is told, and what of it: with an engine that keeps what it is told, as the real one does."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import elections
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
 from host.node_specs import router
 from unit.node.kit import VLANS, specs_of
 
@@ -27,6 +27,18 @@ class FakeEngine(VrrpdClient):
         self.routers: dict[str, VirtualRouterConfig] = {}
         self.gone = False
         self.told = 0
+        self.changes: list[tuple[list[str], list[str]]] = []
+        """The names that were put, and removed, by themselves."""
+
+    async def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str], total: int) -> dict[str, str]:
+        self._check()
+        kept = {name: config for name, config in self.routers.items() if name not in remove}
+        kept |= {config.name: config for config in put}
+        if len(kept) != total:
+            raise RequestRefused("lost")
+        self.routers = kept
+        self.changes.append(([config.name for config in put], list(remove)))
+        return {}
 
     async def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
         self._check()
@@ -81,6 +93,34 @@ def test_a_wired_router_is_elected_for_and_told_once(engine: FakeEngine) -> None
     asyncio.run(scenario())
     assert list(engine.routers.values()) == [CONFIG]
     assert engine.told == 1
+
+
+def test_an_engine_that_knows_the_rest_is_told_only_what_has_changed(engine: FakeEngine) -> None:
+    more = {"other": replace(CONFIG, name="other", vrid=2), "third": replace(CONFIG, name="third", vrid=3)}
+
+    async def scenario() -> None:
+        it = elect(engine)
+        await it.configure({**WANTED, **more}, always)
+        await it.configure({**CHANGED, "other": more["other"]}, always)
+
+    asyncio.run(scenario())
+    assert engine.told == 1
+    assert engine.changes == [([CONFIG.name], ["third"])]
+    assert engine.routers == {CONFIG.name: CHANGED[KEY], "other": more["other"]}
+
+
+def test_an_engine_that_has_forgotten_is_told_everything(engine: FakeEngine) -> None:
+    other = replace(CONFIG, name="other", vrid=2)
+
+    async def scenario() -> None:
+        it = elect(engine)
+        await it.configure({**WANTED, "other": other}, always)
+        engine.routers = {}
+        await it.configure({**CHANGED, "other": other}, always)
+
+    asyncio.run(scenario())
+    assert engine.told == 2
+    assert engine.routers == {CONFIG.name: CHANGED[KEY], "other": other}
 
 
 def test_a_router_keeps_its_election_while_a_new_leg_is_not_wired_yet(engine: FakeEngine) -> None:

@@ -214,3 +214,16 @@ def test_two_routers_cannot_share_a_name_or_a_virtual_router_id_on_one_interface
         "router80": "two routers have this name",
         "other": "router router80 has the same virtual router id on the same interface",
     }
+
+
+def test_a_router_cannot_take_the_place_of_one_that_runs_beside_it() -> None:
+    refused = refuse([router(name="new"), router(name="fine", vrid=2)], beside=[router()])
+    assert refused == {"new": "router router80 has the same virtual router id on the same interface"}
+
+
+def test_timers_are_served_a_few_at_a_time() -> None:
+    engine = engine_with(*(router(name=str(n), vrid=n) for n in range(1, 6)), adopt=True)
+    late = Millis(1200)
+    served = [{order.router.name for order in engine.timers(late, at_most=2)} for _ in range(4)]
+    assert [len(names) for names in served] == [2, 2, 1, 0]
+    assert engine.deadline() == 2200

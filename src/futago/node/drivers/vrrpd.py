@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from futago.contract.report import RouterRole
 from futago.contract.specs import Key
@@ -68,12 +69,24 @@ class Elections:
             running = await self._running()
             routers = dict(self._choose(wanted, wired, running, held))
             if not self._engine_knows or routers != self._told:
-                errors = await self._client.configure(list(routers.values()))
+                errors = await self._tell(routers)
                 self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
                 self._told, self._engine_knows = routers, True
         except (VrrpdGone, RequestRefused) as error:
             self._engine_knows = False
             self._refused = dict.fromkeys(wanted, str(error))
+
+    async def _tell(self, routers: Mapping[Key, VirtualRouterConfig]) -> dict[str, str]:
+        """Only what has changed, if the engine has the rest: to be told a thousand routers takes it a while."""
+        if self._engine_knows:
+            put = [config for key, config in routers.items() if self._told.get(key) != config]
+            names = {config.name for config in routers.values()}
+            gone = sorted({config.name for config in self._told.values()} - names)
+            try:
+                return await self._client.change(put, gone, len(names))
+            except RequestRefused as refused:
+                _log.info("vrrp engine is told everything anew", because=str(refused))
+        return await self._client.configure(list(routers.values()))
 
     async def watch(self) -> None:
         """Follow the engine for ever."""
@@ -153,7 +166,12 @@ class Elections:
             if wired(key) and (elected or key not in held):
                 chosen.append((key, config))
             elif key in self._told:
-                chosen.append((key, self._told[key]))
+                chosen.append((key, _with_the_keys_of(config, self._told[key])))
             elif config.name in running:
                 chosen.append((key, config))
         return chosen
+
+
+def _with_the_keys_of(wanted: VirtualRouterConfig, told: VirtualRouterConfig) -> VirtualRouterConfig:
+    """Keys need no wiring, and who keeps old ones for too long hears nobody."""
+    return replace(told, auth_mode=wanted.auth_mode, keys=wanted.keys, send_key=wanted.send_key)
