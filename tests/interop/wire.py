@@ -17,6 +17,7 @@ from pathlib import Path
 
 from futago.values import IPAddress, IPv4Address, IPv6Address
 from futago.vrrp import packet
+from futago.vrrp.config import Checksum
 from futago.vrrp.packet import Advert, Datagram
 from host.vrrpd_kit import run, wait_for
 
@@ -62,6 +63,10 @@ class Wire:
         """The advertisements, of one source or of all."""
         heard = [_read(at, frame) for at, frame in self.frames() if at >= since and _is_vrrp(frame)]
         return [h for h in heard if source in {None, h.source}]
+
+    def checksums(self, source: IPAddress) -> set[Checksum]:
+        """The forms that this source uses over IPv4."""
+        return {_checksum(heard.datagram.payload) for heard in self.adverts(source)}
 
     def announced(self, address: IPAddress, since: float) -> bool:
         """Whether a gratuitous ARP or an unsolicited neighbour advertisement for this address was sent."""
@@ -158,6 +163,11 @@ def _read(at: float, frame: bytes) -> Heard:
     datagram = packet.take_apart(frame[14 : 14 + length])
     advert = packet.decode(datagram.payload, datagram.ends)
     return Heard(at=at, source=datagram.source, datagram=datagram, advert=advert)
+
+
+def _checksum(message: bytes) -> Checksum:
+    """Whether the message adds up by itself."""
+    return Checksum.PSEUDO_HEADER if packet.internet_checksum(message) else Checksum.MESSAGE
 
 
 def _announces(frame: bytes, address: IPAddress) -> bool:
