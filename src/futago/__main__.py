@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, lab, node, vrrp
+from futago.cli import controller, lab, node, vrrp, vrrpd
 
 app = typer.Typer(
     name="futago",
@@ -16,6 +16,7 @@ app = typer.Typer(
 )
 controller.register(app)
 node.register(app)
+vrrpd.register(app)
 vrrp.register(app)
 lab.register(app)
 

@@ -21,7 +21,7 @@ from futago.contract.codec import BadMessage
 from futago.values import Millis, Role
 from futago.vrrp import accept, rounds, state
 from futago.vrrp.alarm import Alarm
-from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
+from futago.vrrp.config import VirtualAddress, VirtualRouterConfig, without_secrets
 from futago.vrrp.control import RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
 from futago.vrrp.machine import OWNER_PRIORITY, Announce, Put, Remove, RoleChanged
@@ -127,6 +127,11 @@ class Daemon:
     def statuses(self) -> tuple[RouterStatus, ...]:
         """All routers, sorted by name."""
         return tuple(self._status(name) for name in sorted(self._records))
+
+    def described(self, name: str) -> VirtualRouterConfig | None:
+        """What a router was configured to be, its secrets left out."""
+        config = self._wanted.get(name)
+        return without_secrets(config) if config else None
 
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` at every change from now on."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from futago.contract.codec import BadMessage
@@ -9,9 +10,12 @@ from futago.vrrp.control import (
     MAX_LINE,
     Changed,
     Configure,
+    Describe,
+    Described,
     Done,
     Refused,
     Release,
+    Reload,
     Reply,
     Request,
     Resign,
@@ -23,6 +27,7 @@ from futago.vrrp.control import (
     to_line,
 )
 from futago.vrrp.daemon import Daemon
+from futago.vrrp.file import BadFile
 
 MAX_UNREAD: Final = 16 * 1024 * 1024
 """Bytes that a watcher may leave unread before it is hung up on; it connects again and gets the present."""
@@ -33,8 +38,10 @@ BACKLOG: Final = 1024
 class ControlServer:
     """Answers requests on a socket that somebody else has bound."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, reload: Callable[[], dict[str, str]]) -> None:
+        """`reload` reads the file of routers again; it raises BadFile, and returns what `Daemon.configure` does."""
         self._daemon = daemon
+        self._reload = reload
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -73,11 +80,29 @@ class ControlServer:
             case Release():
                 return Done(errors=self._daemon.configure(()))
             case Resign(name=name):
-                if self._daemon.resign(name):
-                    return Done()
-                return Refused(message=f"router {name!r} is not active here")
+                return Done() if self._daemon.resign(name) else Refused(message=self._no_active(name))
+            case Describe(name=name):
+                config = self._daemon.described(name)
+                return Described(config=config) if config else Refused(message=self._no_router(name))
+            case Reload():
+                return self._reloaded()
             case Status() | Watch():
                 return Statuses(routers=self._daemon.statuses())
+
+    def _reloaded(self) -> Reply:
+        try:
+            return Done(errors=self._reload())
+        except BadFile as error:
+            return Refused(message=str(error))
+
+    def _no_active(self, name: str) -> str:
+        if any(status.name == name for status in self._daemon.statuses()):
+            return f"router {name!r} is not active here"
+        return self._no_router(name)
+
+    def _no_router(self, name: str) -> str:
+        there = [status.name for status in self._daemon.statuses()]
+        return f"there is no router {name!r}; there are: {', '.join(there) or 'none'}"
 
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(status: RouterStatus) -> None:

@@ -174,7 +174,12 @@ class Attachment:
         return [replace(one, interface=self._name(one.index)) for one in found]
 
     def _open_all(self) -> None:
-        self._adverts = AdvertSocket(self._router)
+        try:
+            self._adverts = AdvertSocket(self._router)
+        except OSError as error:
+            if error.errno == errno.ENODEV:
+                raise OSError(error.errno, f"there is no interface {self._router.interface}") from error
+            raise
         self._open.append(self._adverts)
         self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
@@ -189,7 +194,8 @@ class Attachment:
         source, interface = self._router.source, self._router.interface
         self.found = self._addresses()
         if not any(f.address.ip == source and f.interface == interface for f in self.found):
-            raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source}")
+            there = ", ".join(str(f.address.ip) for f in self.found if f.interface == interface) or "none"
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source} (it has {there})")
 
     def _where(self) -> tuple[int, int]:
         """The identity of the namespace and of the interface: a name may be given again, these are not."""
