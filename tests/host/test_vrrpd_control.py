@@ -193,6 +193,19 @@ def test_a_router_whose_ha_interface_goes_down_lets_go_of_its_addresses(host: Ho
     assert host.status().error == "ha-1 is down"
 
 
+def test_a_router_whose_source_address_is_taken_away_leaves_to_its_peer_until_it_is_back(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    run("ip", "-n", active.namespace, "address", "flush", "dev", "ha-1")
+    wait_for("the peer is active", standby.active)
+    wait_for("it has left", lambda: active.status().role is Role.INITIALIZE)
+    assert active.addresses() == set()
+    assert active.status().error == f"ha-1 does not have the address {active.config.source} (it has none)"
+    run("ip", "-n", active.namespace, "address", "add", f"{active.config.source}/18", "dev", "ha-1")
+    wait_for("it takes part again", lambda: active.status().role is Role.BACKUP)
+    assert active.status().error is None
+
+
 def test_an_address_on_a_missing_interface_is_reported_and_the_others_are_put(host: Host) -> None:
     absent = VirtualAddress(interface="qr-9", address=OUTSIDE.address)
     host.configure(msgspec.structs.replace(host.config, addresses=(absent, *host.config.addresses)))

@@ -141,6 +141,15 @@ def test_who_was_active_sends_nothing_when_it_is_a_backup(pair: Pair) -> None:
     assert [one for one in spoken if leaves_a_group(one.frame)] == []
 
 
+def test_a_router_whose_link_local_source_is_taken_away_leaves_to_its_peer(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    run("ip", "-n", active.namespace, "address", "flush", "dev", "ha-1")
+    wait_for("the peer is active", standby.active)
+    wait_for("it has left", lambda: active.status().role is Role.INITIALIZE)
+    assert active.addresses() == set()
+
+
 def test_tcpdump_finds_no_fault_in_an_ipv6_advertisement(pair: Pair) -> None:
     pair.a.start()
     pair.a.configure()

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from futago.vrrp.config import VirtualRouterConfig
     from futago.vrrp.control import RouterStatus
 
-Socket = Annotated[Path, typer.Option("--socket", help="The engine's control socket.")]
+Socket = Annotated[Path, typer.Option("--socket", readable=False, help="The engine's control socket.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line (docs/vrrpd.md).")]
 Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these: names, or beginnings of them.")]
 OfRole = Annotated[Role | None, typer.Option("--role", help="Only routers that have this role.")]

@@ -56,6 +56,8 @@ class Attachment:
         """
         self._router = router
         self._sequence = 0
+        self._sent = True
+        """Whether the last advertisement could be sent."""
         self._open: list[socket.socket | AdvertSocket] = []
         self.found: list[FoundAddress] = []
         """All addresses that were in the namespace when the sockets were opened."""
@@ -80,7 +82,7 @@ class Attachment:
         """See that the interface is still the one for which the sockets were opened, and usable.
 
         Raises:
-            OSError: it is gone, was made anew, is down, has no carrier.
+            OSError: it is gone, was made anew, is down, has no carrier; or has lost the source address.
 
         """
         if self._where() != self._place:
@@ -88,6 +90,8 @@ class Attachment:
         flags: int = struct.unpack_from("=16sH", self._ioctl(_SIOCGIFFLAGS, self._router.interface))[1]
         if not flags & _IFF_UP or not flags & _IFF_RUNNING:
             raise OSError(errno.ENETDOWN, f"{self._router.interface} is down")
+        if not self._sent:  # who cannot be heard, and knows why, must not stay active
+            self._require_source()
 
     def send(self, data: bytes) -> None:
         """Send an advertisement to the group.
@@ -96,7 +100,9 @@ class Attachment:
             OSError: the interface is down or gone.
 
         """
+        self._sent = False
         self._adverts.send(data)
+        self._sent = True
 
     def receive(self) -> list[bytes | Datagram]:
         """What has come in: over IPv4 with headers, over IPv6 taken apart.
@@ -177,13 +183,21 @@ class Attachment:
         try:
             self._adverts = AdvertSocket(self._router)
         except OSError as error:
-            if error.errno == errno.ENODEV:
-                raise OSError(error.errno, f"there is no interface {self._router.interface}") from error
-            raise
+            raise OSError(error.errno, self._explained(error)) from error
         self._open.append(self._adverts)
         self._netlink = self._opened(socket.AF_NETLINK, socket.SOCK_RAW, 0)
         self._netlink.setsockopt(_SOL_NETLINK, _NETLINK_CAP_ACK, 1)
         self._netlink.settimeout(2)
+
+    def _explained(self, error: OSError) -> str:
+        """What an operator can do about it."""
+        match error.errno:
+            case errno.ENODEV:
+                return f"there is no interface {self._router.interface}"
+            case errno.EPERM:
+                return "no raw sockets for us: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN"
+            case _:
+                return error.strerror or str(error)
 
     def _opened(self, family: int, kind: int, protocol: int) -> socket.socket:
         opened = socket.socket(family, kind | socket.SOCK_CLOEXEC, protocol)

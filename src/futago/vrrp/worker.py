@@ -91,7 +91,7 @@ def _try_to_reload(daemon: Daemon, file: Path | None) -> None:
     try:
         _reload(daemon, file)
     except BadFile as error:
-        log.error("file refused, going on as before", faults=error.faults)  # noqa: TRY400 - not our fault
+        log.error("file refused, going on as before", faults="; ".join(error.faults))  # noqa: TRY400 - not our fault
 
 
 def _reload(daemon: Daemon, file: Path | None) -> dict[str, str]:
