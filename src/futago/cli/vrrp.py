@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine, Sequence
 
     from futago.vrrp.config import VirtualRouterConfig
-    from futago.vrrp.control import RouterStatus
+    from futago.vrrp.control import RouterStatus, VrrpdClient
 
 Socket = Annotated[Path, typer.Option("--socket", readable=False, help="The engine's control socket.")]
 Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line (docs/vrrpd.md).")]
@@ -67,16 +67,15 @@ def status(
         async with VrrpdClient(socket) as client:
             routers = await client.status()
             wanted = set(_resolve(names, routers))
-            shown = [
-                r for r in routers if r.name in wanted and role in {None, r.role} and (not faulty or _is_faulty(r))
-            ]
-            detailed = bool(names) and len(shown) == 1 and not json
-            return shown, await _description(client, shown[0].name) if detailed else None
+            named = [r for r in routers if r.name in wanted]
+            shown = [r for r in named if role in {None, r.role} and (not faulty or _is_faulty(r))]
+            return shown, await _description(client, shown[0].name) if one and shown and not json else None
 
+    one = names is not None and len(names) == 1
     routers, config = _run(ask(), json=json)
     if json:
         print(to_line(Statuses(routers=tuple(routers))).decode(), end="")
-    elif names and len(routers) == 1:
+    elif one and routers:
         print(vrrp_view.detail(routers[0], config), end="")
     else:
         vrrp_view.print_table(routers)
@@ -192,15 +191,14 @@ def _is_faulty(router: RouterStatus) -> bool:
     return bool(router.error or router.dropped)
 
 
-async def _description(client: Any, name: str) -> VirtualRouterConfig | None:
+async def _description(client: VrrpdClient, name: str) -> VirtualRouterConfig | None:
     """None for a router that was refused: it was never configured."""
     from futago.vrrp.control import RequestRefused
 
     try:
-        described: VirtualRouterConfig = await client.describe(name)
+        return await client.describe(name)
     except RequestRefused:
         return None
-    return described
 
 
 def _run(call: Coroutine[Any, Any, Any], *, json: bool) -> Any:
