@@ -78,10 +78,10 @@ class Wire:
         return len(lately) > 1 and all(h.source == source and h.advert.priority for h in lately)
 
     def wait_for_active(self, source: IPAddress, interval: float) -> None:
-        wait_for(f"{source} alone is active", lambda: self.active(source, interval), 10 + 8 * interval)
+        wait_for(f"{source} alone is active", lambda: self.active(source, interval), 60)
 
     def wait_for_adverts(self, number: int, source: IPAddress, since: float) -> None:
-        wait_for(f"{source} advertises", lambda: len(self.adverts(source, since)) >= number)
+        wait_for(f"{source} advertises", lambda: len(self.adverts(source, since)) >= number, 60)
 
     def complaints(self, source: IPAddress) -> list[str]:
         """What tcpdump finds wrong with the advertisements of this source."""
