@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, keys, lab, moves, node, vrrp
+from futago.cli import controller, keys, lab, moves, node, vrrp, vrrpd
 
 app = typer.Typer(
     name="futago",
@@ -18,6 +18,7 @@ controller.register(app)
 keys.register(app)
 node.register(app)
 moves.register(app, node.node)
+vrrpd.register(app)
 vrrp.register(app)
 lab.register(app)
 

@@ -44,7 +44,7 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
 
     def enter_and_call() -> None:
         try:
-            fd = os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
+            fd = _open(name)
             try:
                 if _libc.setns(fd, _CLONE_NEWNET) != 0:
                     code = ctypes.get_errno()
@@ -61,3 +61,10 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
     if failure:
         raise failure[0]
     return box[0]
+
+
+def _open(name: str) -> int:
+    try:
+        return os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(error.errno, f"there is no network namespace {name}", str(DIRECTORY / name)) from error

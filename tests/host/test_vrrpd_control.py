@@ -15,13 +15,11 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from futago.cli.vrrp import EXAMPLE, _read_routers
 from futago.values import Millis, Role
 from futago.vrrp.config import Version, VirtualAddress, VirtualRouterConfig
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
-from futago.vrrp.engine import refuse
 from host.vrrpd_kit import VIRTUAL, Host, Pair, make_pair, run, wait_for
-from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE
+from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, authenticated
 
 
 @pytest.fixture
@@ -133,7 +131,18 @@ def test_a_backup_cannot_resign(pair: Pair) -> None:
     pair.start()
     refused = futago("vrrp", "resign", "router80", "--socket", str(pair.standby().socket))
     assert refused.returncode == 1
-    assert "not active here" in refused.stderr
+    assert (
+        f"not active here, but a backup; the active one advertises from {pair.active().config.source}" in refused.stderr
+    )
+
+
+def test_a_name_may_be_cut_short_and_one_that_is_wrong_is_told_which_there_are(host: Host) -> None:
+    host.configure()
+    wait_for("it is active", host.active)
+    refused = futago("vrrp", "resign", "router81", "--socket", str(host.socket))
+    assert refused.stderr == "futago: there is no router 'router81' here; there are: router80\n"
+    assert futago("vrrp", "resign", "rout", "--socket", str(host.socket)).returncode == 0
+    assert host.status().cause == "resigned"
 
 
 def test_release_withdraws_everything_and_forgets_it(host: Host) -> None:
@@ -184,6 +193,19 @@ def test_a_router_whose_ha_interface_goes_down_lets_go_of_its_addresses(host: Ho
     assert host.status().error == "ha-1 is down"
 
 
+def test_a_router_whose_source_address_is_taken_away_leaves_to_its_peer_until_it_is_back(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    run("ip", "-n", active.namespace, "address", "flush", "dev", "ha-1")
+    wait_for("the peer is active", standby.active)
+    wait_for("it has left", lambda: active.status().role is Role.INITIALIZE)
+    assert active.addresses() == set()
+    assert active.status().error == f"ha-1 does not have the address {active.config.source} (it has none)"
+    run("ip", "-n", active.namespace, "address", "add", f"{active.config.source}/18", "dev", "ha-1")
+    wait_for("it takes part again", lambda: active.status().role is Role.BACKUP)
+    assert active.status().error is None
+
+
 def test_an_address_on_a_missing_interface_is_reported_and_the_others_are_put(host: Host) -> None:
     absent = VirtualAddress(interface="qr-9", address=OUTSIDE.address)
     host.configure(msgspec.structs.replace(host.config, addresses=(absent, *host.config.addresses)))
@@ -196,7 +218,7 @@ def test_a_bad_change_is_refused_and_the_router_goes_on_as_it_was(host: Host) ->
     host.configure()
     wait_for("it is active", host.active)
     errors = host.configure(msgspec.structs.replace(host.config, vrid=300))
-    assert errors == {"router80": "virtual router id 300 is not in 1..255"}
+    assert errors == {"router80": "vrid 300 is not in 1..255"}
     assert host.active()
     assert host.addresses() == VIRTUAL
 
@@ -222,25 +244,25 @@ def test_the_status_command_shows_what_the_engine_knows(host: Host) -> None:
     assert [(r["name"], r["role"], r["cause"]) for r in shown["routers"]] == [
         ("router80", "active", "active fell silent")
     ]
-    assert "router80" in futago("vrrp", "status", "--socket", str(host.socket)).stdout
+    table = futago("vrrp", "status", "--socket", str(host.socket)).stdout
+    assert [line.split()[:2] for line in table.splitlines()] == [["router", "role"], ["router80", "active"]]
+    detail = futago("vrrp", "status", "router80", "--socket", str(host.socket)).stdout
+    assert all(counter in detail for counter in shown["routers"][0]["statistics"])
+    assert f"source             {host.config.source}" in detail
+    assert futago("vrrp", "status", "--role", "backup", "--json", "--socket", str(host.socket)).stdout == (
+        '{"reply":"statuses","routers":[]}\n'
+    )
 
 
-def test_an_engine_can_run_without_an_agent_from_a_file(pair: Pair) -> None:
-    file = pair.a.directory / "routers.json"
-    file.write_bytes(b"[" + msgspec.json.encode(pair.a.config, enc_hook=str) + b"]")
-    pair.a.extra = ("--config", str(file))
-    pair.a.start()
-    wait_for("it is active", pair.a.active)
-    assert pair.a.addresses() == VIRTUAL
+def test_the_engine_describes_a_router_without_its_secrets(host: Host) -> None:
+    async def ask() -> VirtualRouterConfig:
+        async with VrrpdClient(host.socket) as client:
+            return await client.describe("router80")
 
-
-def test_the_example_of_the_help_text_can_be_used(tmp_path: Path) -> None:
-    file = tmp_path / "example.json"
-    file.write_text(EXAMPLE)
-    (example,) = _read_routers(file)
-    assert refuse([example]) == {}
-    shown = futago("vrrpd", "--help").stdout
-    assert all(line.strip() in shown for line in EXAMPLE.splitlines())
+    host.configure(authenticated(host.config))
+    described = asyncio.run(ask())
+    assert [(key.key_id, key.secret) for key in described.keys] == [(1, b"")]
+    assert described.vrid == host.config.vrid
 
 
 def test_every_verb_speaks_json(pair: Pair) -> None:
@@ -321,7 +343,7 @@ def test_a_refused_request_raises_in_the_client(host: Host) -> None:
         async with VrrpdClient(host.socket) as client:
             await client.resign("nobody")
 
-    with pytest.raises(RequestRefused, match="nobody"):
+    with pytest.raises(RequestRefused, match="there is no router 'nobody'; there are: none"):
         asyncio.run(resign())
 
 

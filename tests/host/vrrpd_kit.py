@@ -13,6 +13,7 @@ import json
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import time
@@ -36,6 +37,7 @@ SOURCES = (IPv4Address("169.254.192.1"), IPv4Address("169.254.192.2"))
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
 LONG_HOLD, SHORT_HOLD = 5.0, 1.0
 """Seconds: more than a start takes on a busy machine; what a test can wait for."""
+_SO_TIMESTAMPNS = 35
 _serial = count()
 
 
@@ -234,28 +236,53 @@ def addresses_lost(host: Host) -> Iterator[list[str]]:
         monitor.close()
 
 
+@dataclass(frozen=True)
+class Sent:
+    """A frame that a host has sent."""
+
+    at: float
+    leg: str
+    frame: bytes
+
+
 @contextmanager
 def frames_sent(host: Host, *legs: str) -> Iterator[list[bytes]]:
-    """Every frame that leaves the host through these interfaces meanwhile (packet(7): PACKET_OUTGOING is 4)."""
-    taps = [netns.run_inside(host.namespace, lambda leg=leg: _tap(leg)) for leg in legs]
-    sent: list[bytes] = []
+    """Every frame that leaves the host through these interfaces meanwhile."""
+    frames: list[bytes] = []
+    with capture(host, *legs) as sent:
+        yield frames
+    frames.extend(one.frame for one in sent)
+
+
+@contextmanager
+def capture(host: Host, *legs: str) -> Iterator[list[Sent]]:
+    """The same, in the order in which it was sent."""
+    taps = {leg: netns.run_inside(host.namespace, lambda leg=leg: _tap(leg)) for leg in legs}
+    sent: list[Sent] = []
     try:
         yield sent
     finally:
-        for tap in taps:
+        for leg, tap in taps.items():
             with suppress(BlockingIOError):
                 while True:
-                    frame, place = tap.recvfrom(2048)
-                    if place[2] == 4:
-                        sent.append(frame)
+                    sent.extend(_take(tap, leg))
             tap.close()
+        sent.sort(key=lambda one: one.at)
 
 
 def _tap(leg: str) -> socket.socket:
     tap = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+    tap.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
     tap.bind((leg, 3))
     tap.setblocking(False)
     return tap
+
+
+def _take(tap: socket.socket, leg: str) -> list[Sent]:
+    """One frame, if it went out (packet(7): PACKET_OUTGOING is 4)."""
+    frame, beside, _, place = tap.recvmsg(2048, 64)
+    seconds, nanoseconds = next(struct.unpack("=qq", v) for _, kind, v in beside if kind == _SO_TIMESTAMPNS)
+    return [Sent(seconds + nanoseconds / 1e9, leg, frame)] if place[2] == 4 else []
 
 
 def _make_wire(wire: str) -> None:

@@ -27,6 +27,8 @@ class Dialect:
     password: str = ""
     source: IPAddress | None = None
     """Where their advertisements come from, if not from their own address."""
+    checksum: Checksum = Checksum.PSEUDO_HEADER
+    """What we send over IPv4 in VRRPv3."""
 
     @property
     def ours(self) -> IPAddress:
@@ -62,6 +64,9 @@ class Speaker(Protocol):
 
     def die(self) -> None:
         """Be gone from one moment to the next."""
+
+    def told(self) -> str:
+        """Its log."""
 
     def clean_up(self) -> None:
         """Leave nothing behind."""
@@ -116,7 +121,7 @@ class Ours:
             advert_interval=Millis(int(self.dialect.interval * 1000)),
             version=self.dialect.version,
             preempt=True,
-            checksum=Checksum.PSEUDO_HEADER if self.dialect.version is Version.V3 else Checksum.MESSAGE,
+            checksum=self.dialect.checksum,
             password=self.dialect.password,
             advertised=(self.dialect.virtual,),
             addresses=(VirtualAddress(interface="eth0", address=make(self._interface())),),
@@ -138,6 +143,9 @@ class Program:
         self.process = subprocess.Popen(
             inside, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
+
+    def told(self) -> str:
+        return (self.directory / "log").read_text()
 
     def die(self) -> None:
         assert self.process
@@ -163,7 +171,7 @@ class Keepalived(Program):
         self.run("keepalived", "--dont-fork", "--log-console", "--vrrp", "-f", str(config), *pids)
 
     def listens(self) -> bool:
-        return "Entering BACKUP STATE" in (self.directory / "log").read_text()
+        return "Entering BACKUP STATE" in self.told()
 
     def leave(self) -> None:
         assert self.process
@@ -215,14 +223,19 @@ class Frr(Program):
         os.kill(int((self.directory / "vrrpd.pid").read_text()), signal.SIGTERM)
 
     def _add_virtual_interface(self) -> None:
-        """FRR wants a macvlan with the virtual router's MAC address and its addresses (RFC 9568, 7.3)."""
+        """FRR wants a macvlan with the virtual router's MAC address and its addresses (RFC 9568, 7.3).
+
+        Without duplicate detection: the address of an active peer is a duplicate to the kernel, which then never lets
+        FRR bind to it.
+        """
         prefix = 24 if self.dialect.family == 4 else 64
+        no_detection = ("nodad",) if self.dialect.family == 6 else ()
         mac = f"00:00:5e:00:0{1 if self.dialect.family == 4 else 2}:01"
         ip = ("ip", "-n", self.wire.theirs)
         commands: tuple[tuple[str, ...], ...] = (
             ("link", "add", "vrrp-1", "link", "eth0", "address", mac, "type", "macvlan", "mode", "bridge"),
             ("link", "set", "vrrp-1", "addrgenmode", "none"),
-            ("address", "add", f"{self.dialect.virtual}/{prefix}", "dev", "vrrp-1"),
+            ("address", "add", f"{self.dialect.virtual}/{prefix}", "dev", "vrrp-1", *no_detection),
             ("link", "set", "vrrp-1", "up"),
         )
         if subprocess.run([*ip, "link", "show", "vrrp-1"], capture_output=True, check=False).returncode:
@@ -234,6 +247,7 @@ class Frr(Program):
         kind = "ip" if d.family == 4 else "ipv6"
         lines = (
             "log stdout",
+            "debug vrrp",
             "interface eth0",
             f" vrrp 1 version {d.version.value}",
             f" vrrp 1 priority {priority}",

@@ -46,6 +46,6 @@ class Talk:
         self.ours.start(BETTER)
         self.we_are_active()
         self.theirs.start(WORSE)
-        wait_for("they listen", self.theirs.listens)
+        wait_for("they listen", self.theirs.listens, 60)
         self.wire.wait_for_adverts(2, self.dialect.ours, since=time.time())
         assert self.wire.adverts(self.dialect.theirs) == []

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from futago.values import IPAddress, IPv4Address, IPv6Address
 from futago.vrrp import packet
+from futago.vrrp.config import Checksum
 from futago.vrrp.packet import Advert, Datagram
 from host.vrrpd_kit import run, wait_for
 
@@ -63,6 +64,10 @@ class Wire:
         heard = [_read(at, frame) for at, frame in self.frames() if at >= since and _is_vrrp(frame)]
         return [h for h in heard if source in {None, h.source}]
 
+    def checksums(self, source: IPAddress) -> set[Checksum]:
+        """The forms that this source uses over IPv4."""
+        return {_checksum(heard.datagram.payload) for heard in self.adverts(source)}
+
     def announced(self, address: IPAddress, since: float) -> bool:
         """Whether a gratuitous ARP or an unsolicited neighbour advertisement for this address was sent."""
         return any(_announces(frame, address) for at, frame in self.frames() if at >= since)
@@ -73,10 +78,10 @@ class Wire:
         return len(lately) > 1 and all(h.source == source and h.advert.priority for h in lately)
 
     def wait_for_active(self, source: IPAddress, interval: float) -> None:
-        wait_for(f"{source} alone is active", lambda: self.active(source, interval), 10 + 8 * interval)
+        wait_for(f"{source} alone is active", lambda: self.active(source, interval), 60)
 
     def wait_for_adverts(self, number: int, source: IPAddress, since: float) -> None:
-        wait_for(f"{source} advertises", lambda: len(self.adverts(source, since)) >= number)
+        wait_for(f"{source} advertises", lambda: len(self.adverts(source, since)) >= number, 60)
 
     def complaints(self, source: IPAddress) -> list[str]:
         """What tcpdump finds wrong with the advertisements of this source."""
@@ -158,6 +163,11 @@ def _read(at: float, frame: bytes) -> Heard:
     datagram = packet.take_apart(frame[14 : 14 + length])
     advert = packet.decode(datagram.payload, datagram.ends)
     return Heard(at=at, source=datagram.source, datagram=datagram, advert=advert)
+
+
+def _checksum(message: bytes) -> Checksum:
+    """Whether the message adds up by itself."""
+    return Checksum.PSEUDO_HEADER if packet.internet_checksum(message) else Checksum.MESSAGE
 
 
 def _announces(frame: bytes, address: IPAddress) -> bool:

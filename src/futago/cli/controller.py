@@ -63,7 +63,8 @@ def run(
         ),
     ] = "",
     profile: Annotated[
-        str, typer.Option(metavar="default|fast|seed", help="How routers elect: fast VRRPv3, or as Neutron's keepalived.")
+        str,
+        typer.Option(metavar="default|fast|seed", help="How routers elect: VRRPv3 with BFD, or as Neutron does."),
     ] = "",
 ) -> None:
     """Serve the Networking API, identity and the nodes."""

@@ -1,102 +1,125 @@
-"""`futago vrrpd`, the VRRP engine of a host, and `futago vrrp …`, the operator's view of it."""
+"""`futago vrrp …`: the operator's view of the VRRP engine of this host."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
-from futago import logs
-from futago.config import OVSDB, VRRPD_SOCKET, VRRPD_STATE
+from futago.config import VRRPD_SOCKET
+from futago.values import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from rich.table import Table
+    from collections.abc import Coroutine, Sequence
 
     from futago.vrrp.config import VirtualRouterConfig
-    from futago.vrrp.control import RouterStatus
+    from futago.vrrp.control import HostStatus, RouterStatus, VrrpdClient
 
-Socket = Annotated[Path, typer.Option("--socket", help="The engine's control socket.")]
-Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line.")]
+Socket = Annotated[Path, typer.Option("--socket", readable=False, help="The engine's control socket.")]
+Json = Annotated[bool, typer.Option("--json", help="For programs: one JSON object a line (docs/vrrpd.md).")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these: names, or beginnings of them.")]
+OfRole = Annotated[Role | None, typer.Option("--role", help="Only routers that have this role.")]
+Faulty = Annotated[bool, typer.Option("--faulty", help="Only routers with an error, or with dropped packets.")]
 
-EXAMPLE = """\
-[{"name": "api", "namespace": "", "interface": "eth0",
-  "source": "192.0.2.11", "vrid": 7, "priority": 100,
-  "advert_interval": 1000, "advertised": ["192.0.2.10"],
-  "addresses": [{"interface": "eth0",
-                 "address": "192.0.2.10/24"}]}]
-"""
-"""For `--help`; a test reads it."""
+MOST_NAMES: Final = 10
+"""How many routers a message names."""
 
-_verbs = typer.Typer(name="vrrp", help="Look at the VRRP engine of this host.", no_args_is_help=True)
+_verbs = typer.Typer(
+    name="vrrp", help="Look at the VRRP engine of this host.", no_args_is_help=True, rich_markup_mode="rich"
+)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands of this file."""
-    about = (
-        "Without an agent it is a plain VRRP daemon, for any address. On each of two hosts (its own source), a file:"
-    )
-    app.command(name="vrrpd", epilog=f"{about}\n\n\b\n{EXAMPLE}")(vrrpd)
+    """Add the group `vrrp`."""
     app.add_typer(_verbs)
 
 
-def vrrpd(
+def _examples(*lines: str) -> str:
+    return "\n".join(("[b]Examples[/b]\n", *(f"  {line}" for line in lines)))
+
+
+class _NotOne(LookupError):
+    """A name that stands for no router, or for several."""
+
+
+@_verbs.command(
+    epilog=_examples(
+        "futago vrrp status                   # all, one line each",
+        "futago vrrp status 4f0c              # the one whose name begins so, in detail",
+        "futago vrrp status --role active",
+        "futago vrrp status --faulty --json",
+    )
+)
+def status(
+    names: Names = None,
+    role: OfRole = None,
     socket: Socket = VRRPD_SOCKET,
-    state: Annotated[Path, typer.Option(help="Where configuration and roles are kept for a restart.")] = VRRPD_STATE,
-    hold_seconds: Annotated[
-        float, typer.Option(min=0.1, max=25, help="How long addresses wait for a restart before they are withdrawn.")
-    ] = 3.0,
-    ovsdb: Annotated[str, typer.Option(help="The switch's database, which tells which hosts live.")] = OVSDB,
-    config: Annotated[
-        Path | None,
-        typer.Option(help="Routers (JSON as below, or TOML with the same in `routers`), for use without an agent."),
-    ] = None,
+    *,
+    faulty: Faulty = False,
+    json: Json = False,
 ) -> None:
-    """Run the VRRP engine of this host: all its routers, in one process."""
-    from futago.vrrp import warden
-    from futago.vrrp.worker import Settings
-
-    logs.to_stderr()
-    routers = _read_routers(config) if config else None
-    settings = Settings(socket=socket, state=state, hold_seconds=hold_seconds, routers=routers, ovsdb=ovsdb)
-    try:
-        raise typer.Exit(warden.run(settings))
-    except (warden.AlreadyRunning, OSError) as error:
-        _fail(str(error))
-
-
-@_verbs.command()
-def status(socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
-    """Show every virtual router of this host, its role and why it has it."""
+    """Show the virtual routers of this host, their roles and why they have them; one NAME is shown in detail."""
+    from futago.cli import vrrp_view
     from futago.vrrp.control import Statuses, VrrpdClient, to_line
 
-    async def ask() -> tuple[RouterStatus, ...]:
+    async def ask() -> tuple[list[RouterStatus], VirtualRouterConfig | None]:
         async with VrrpdClient(socket) as client:
-            return await client.status()
+            routers = await client.status()
+            wanted = set(_resolve(names, routers))
+            named = [r for r in routers if r.name in wanted]
+            shown = [r for r in named if role in {None, r.role} and (not faulty or _is_faulty(r))]
+            return shown, await _description(client, shown[0].name) if one and shown and not json else None
 
-    routers = _run(ask(), json=json)
+    one = names is not None and len(names) == 1
+    routers, config = _run(ask(), json=json)
     if json:
-        print(to_line(Statuses(routers=routers)).decode(), end="")
-        return
-    from rich.console import Console
+        print(to_line(Statuses(routers=tuple(routers))).decode(), end="")
+    elif one and routers:
+        print(vrrp_view.detail(routers[0], config), end="")
+    else:
+        vrrp_view.print_table(routers)
 
-    Console().print(_table(routers))
+
+@_verbs.command(epilog=_examples("futago vrrp hosts", "futago vrrp hosts --json"))
+def hosts(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
+    """Show the other hosts that BFD sessions watch: who is up, since when, and how often that ended."""
+    from futago.cli import vrrp_view
+    from futago.vrrp.control import Statuses, VrrpdClient, to_line
+
+    async def ask() -> tuple[HostStatus, ...]:
+        async with VrrpdClient(socket) as client:
+            return await client.hosts()
+
+    found = _run(ask(), json=json)
+    if json:
+        print(to_line(Statuses(routers=(), hosts=found)).decode(), end="")
+    else:
+        vrrp_view.print_hosts(found)
 
 
-@_verbs.command()
-def watch(socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
-    """Print every virtual router, then each change as it happens, until interrupted."""
+@_verbs.command(
+    epilog=_examples(
+        "futago vrrp watch",
+        "futago vrrp watch 4f0c 77ab",
+        "futago vrrp watch --role active --json",
+    )
+)
+def watch(names: Names = None, role: OfRole = None, socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
+    """Print the virtual routers, then each change as it happens, until interrupted."""
+    from futago.cli import vrrp_view
     from futago.vrrp.control import Changed, VrrpdClient, to_line
 
     async def follow() -> None:
+        wanted: set[str] | None = None
+        if names:
+            async with VrrpdClient(socket) as client:
+                wanted = set(_resolve(names, await client.status()))
         async for router in VrrpdClient(socket).watch():
-            if json:
-                print(to_line(Changed(router=router)).decode(), end="", flush=True)
+            if (wanted is not None and router.name not in wanted) or role not in {None, router.role}:
                 continue
-            error = f"  ! {router.error}" if router.error else ""
-            print(f"{_time(router.since)}  {router.name}  {router.role}  ({router.cause}){error}", flush=True)
+            line = to_line(Changed(router=router)).decode().rstrip("\n") if json else vrrp_view.line(router)
+            print(line, flush=True)
 
     try:
         _run(follow(), json=json)
@@ -104,18 +127,95 @@ def watch(socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
         raise typer.Exit from None
 
 
-@_verbs.command()
-def resign(name: str, socket: Socket = VRRPD_SOCKET, json: Json = False) -> None:
-    """Let another host become active for the router NAME."""
-    from futago.vrrp.control import Done, VrrpdClient, to_line
+@_verbs.command(epilog=_examples("futago vrrp resign api", "futago vrrp resign 4f0c     # the beginning will do"))
+def resign(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The router's name, or the beginning of it.")],
+    socket: Socket = VRRPD_SOCKET,
+    *,
+    json: Json = False,
+) -> None:
+    """Let another host become active for the router NAME; without another, this one is active again soon."""
+    from futago.vrrp.control import Done, RequestRefused, VrrpdClient, to_line
 
     async def ask() -> None:
         async with VrrpdClient(socket) as client:
-            await client.resign(name)
+            routers = await client.status()
+            (found,) = _resolve([name], routers)
+            router = next(r for r in routers if r.name == found)
+            if router.role is not Role.ACTIVE:
+                raise RequestRefused(_why_not(router))
+            await client.resign(found)
 
     _run(ask(), json=json)
     if json:
         print(to_line(Done()).decode(), end="")
+
+
+@_verbs.command(epilog=_examples("futago vrrpd --config /etc/futago/vrrpd.toml --check && futago vrrp reload"))
+def reload(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
+    """Have an engine that runs with --config read its file again; a bad one is refused, and nothing changes."""
+    from futago.vrrp.control import Done, VrrpdClient, to_line
+
+    async def ask() -> dict[str, str]:
+        async with VrrpdClient(socket) as client:
+            return await client.reload()
+
+    problems = _run(ask(), json=json)
+    if json:
+        print(to_line(Done(errors=problems)).decode(), end="")
+    for name, problem in problems.items():
+        typer.echo(f"futago: router {name!r} does not work at present: {problem}", err=True)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _resolve(names: Sequence[str] | None, routers: Sequence[RouterStatus]) -> list[str]:
+    """The routers that these names stand for: each a name, or the beginning of exactly one.
+
+    Raises:
+        _NotOne: one stands for none, or for several.
+
+    """
+    there = [router.name for router in routers]
+    return [_resolve_one(name, there) for name in names] if names else there
+
+
+def _resolve_one(name: str, there: Sequence[str]) -> str:
+    if name in there:
+        return name
+    matches = [one for one in there if one.startswith(name)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        raise _NotOne(f"{name!r} is the beginning of several: {_listed(matches)}")
+    raise _NotOne(f"there is no router {name!r} here; there are: {_listed(there)}")
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_NAMES
+    shown = ", ".join(names[:MOST_NAMES]) or "none"
+    return f"{shown} and {more} more (futago vrrp status lists them)" if more > 0 else shown
+
+
+def _why_not(router: RouterStatus) -> str:
+    if router.role is Role.BACKUP:
+        active = f"; the active one advertises from {router.peer}" if router.peer else ""
+        return f"router {router.name!r} is not active here, but a backup{active}"
+    return f"router {router.name!r} is not active here: it takes no part ({router.error or router.cause})"
+
+
+def _is_faulty(router: RouterStatus) -> bool:
+    return bool(router.error or router.dropped)
+
+
+async def _description(client: VrrpdClient, name: str) -> VirtualRouterConfig | None:
+    """None for a router that was refused: it was never configured."""
+    from futago.vrrp.control import RequestRefused
+
+    try:
+        return await client.describe(name)
+    except RequestRefused:
+        return None
 
 
 def _run(call: Coroutine[Any, Any, Any], *, json: bool) -> Any:
@@ -125,53 +225,13 @@ def _run(call: Coroutine[Any, Any, Any], *, json: bool) -> Any:
 
     try:
         return asyncio.run(call)
-    except (VrrpdGone, RequestRefused) as error:
+    except (VrrpdGone, RequestRefused, _NotOne) as error:
         if json:
             print(to_line(Refused(message=str(error))).decode(), end="")
         _fail(str(error))
 
 
-def _fail(message: str) -> None:
-    typer.echo(f"futago: {message}", err=True)
+def _fail(message: str) -> NoReturn:
+    for line in message.splitlines():
+        typer.echo(f"futago: {line}", err=True)
     raise typer.Exit(1)
-
-
-def _read_routers(path: Path) -> tuple[VirtualRouterConfig, ...]:
-    import tomllib
-
-    import msgspec
-
-    from futago.contract.codec import decode_hook
-    from futago.vrrp.config import VirtualRouterConfig
-
-    try:
-        text = path.read_text()
-        data = tomllib.loads(text).get("routers", []) if path.suffix == ".toml" else msgspec.json.decode(text)
-        return msgspec.convert(data, tuple[VirtualRouterConfig, ...], dec_hook=decode_hook)
-    except (OSError, ValueError, msgspec.MsgspecError) as error:
-        raise typer.BadParameter(f"{path}: {error}", param_hint="--config") from error
-
-
-def _table(routers: tuple[RouterStatus, ...]) -> Table:
-    from rich.table import Table
-
-    table = Table("router", "role", "for", "cause", "peer", "sent", "heard", "dropped", "error", box=None)
-    for r in routers:
-        peer = str(r.peer) if r.peer else "-"
-        counts = (str(r.adverts_sent), str(r.adverts_received), str(sum(r.dropped.values())))
-        style = "bold" if r.role == "active" else None
-        table.add_row(r.name, r.role.value, _age(r.since), r.cause, peer, *counts, r.error or "-", style=style)
-    return table
-
-
-def _age(since: float) -> str:
-    import time
-    from datetime import timedelta
-
-    return str(timedelta(seconds=max(0, int(time.time() - since))))
-
-
-def _time(since: float) -> str:
-    from datetime import datetime
-
-    return datetime.fromtimestamp(since).astimezone().strftime("%F %T")

@@ -159,3 +159,9 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     def ipv6(self) -> bool:
         """Whether the advertisements go over IPv6."""
         return self.source.version == _IPV6
+
+
+def without_secrets(router: VirtualRouterConfig) -> VirtualRouterConfig:
+    """The same for everybody's eyes: the ids of its keys stay, and whether it has a password."""
+    keys = tuple(Key(key_id=key.key_id, secret=b"") for key in router.keys)
+    return msgspec.structs.replace(router, keys=keys, password="********" if router.password else "")

@@ -113,11 +113,21 @@ class Resign(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag
     name: str
 
 
+class Describe(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="describe"):
+    """Answered by `Described` or `Refused`."""
+
+    name: str
+
+
+class Reload(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="reload"):
+    """Read the file of `--config` again. Answered by `Done`, or by `Refused`: then nothing has changed."""
+
+
 class Release(msgspec.Struct, frozen=True, kw_only=True, tag_field="request", tag="release"):
     """Withdraw every address, tell the peers, forget all routers. Answered by `Done`."""
 
 
-Request = Configure | Change | Status | Watch | Resign | Release
+Request = Configure | Change | Status | Watch | Resign | Describe | Reload | Release
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="done"):
@@ -134,6 +144,12 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag
     """The other hosts that sessions watch, by address."""
 
 
+class Described(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="described"):
+    """What one router was configured to be, its secrets left out."""
+
+    config: VirtualRouterConfig
+
+
 class Changed(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="changed"):
     """One router's role or error has changed. A removed router comes last with role `initialize`."""
 
@@ -146,7 +162,7 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag=
     message: str
 
 
-Reply = Done | Statuses | Changed | Refused
+Reply = Done | Statuses | Described | Changed | Refused
 
 R = TypeVar("R", bound=Reply)
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
@@ -240,6 +256,15 @@ class VrrpdClient:
         """
         return (await self._ask(Status(), Statuses)).routers
 
+    async def hosts(self) -> tuple[HostStatus, ...]:
+        """The other hosts that sessions watch, by address.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+
+        """
+        return (await self._ask(Status(), Statuses)).hosts
+
     async def resign(self, name: str) -> None:
         """Let another router become active.
 
@@ -249,6 +274,26 @@ class VrrpdClient:
 
         """
         await self._ask(Resign(name=name), Done)
+
+    async def describe(self, name: str) -> VirtualRouterConfig:
+        """What a router was configured to be, its secrets left out.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+            RequestRefused: no such router, or it was never configured well.
+
+        """
+        return (await self._ask(Describe(name=name), Described)).config
+
+    async def reload(self) -> dict[str, str]:
+        """Have the engine read its file again; the answer has the routers that do not work now, with the reason.
+
+        Raises:
+            VrrpdGone: nobody listens, or the engine stopped before it answered.
+            RequestRefused: the file is bad, or there is none; nothing has changed.
+
+        """
+        return (await self._ask(Reload(), Done)).errors
 
     async def release(self) -> None:
         """Withdraw every address, tell the peers, forget all routers.
@@ -303,6 +348,8 @@ class VrrpdClient:
 async def _open(path: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     try:
         return await asyncio.open_unix_connection(path, limit=MAX_LINE)
+    except PermissionError as error:
+        raise VrrpdGone(f"only root may speak to the VRRP engine on {path}: use sudo") from error
     except OSError as error:
         raise VrrpdGone(f"no VRRP engine answers on {path} ({error.strerror}): is `futago vrrpd` running?") from error
 

@@ -20,7 +20,7 @@ import structlog
 from futago.values import IPAddress, Millis, Role
 from futago.vrrp import accept, rounds
 from futago.vrrp.alarm import LATE, Alarm
-from futago.vrrp.config import VirtualAddress, VirtualRouterConfig
+from futago.vrrp.config import VirtualRouterConfig, without_secrets
 from futago.vrrp.control import HostStatus, RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
 from futago.vrrp.events import Announce, Put, Remove, RoleChanged
@@ -156,6 +156,11 @@ class Daemon:
         """The other hosts that are watched."""
         return self._hosts.statuses(self._now(), time.time())
 
+    def described(self, name: str) -> VirtualRouterConfig | None:
+        """What a router was configured to be, its secrets left out."""
+        config = self._wanted.get(name)
+        return without_secrets(config) if config else None
+
     def watch(self, watcher: Watcher) -> None:
         """Call `watcher` at every change from now on."""
         self._watchers.add(watcher)
@@ -227,15 +232,8 @@ class Daemon:
 
     def _sweep(self, namespace: str, attachment: Attachment) -> None:
         """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
-        ours = {
-            (a.interface, a.address) for r in self._wanted.values() if r.namespace == namespace for a in r.addresses
-        }
-        strays = tuple(
-            VirtualAddress(interface=found.interface, address=found.address)
-            for found in attachment.found
-            if found.ours and (found.interface, found.address) not in ours
-        )
-        if strays:
+        ours = [a for router in self._wanted.values() if router.namespace == namespace for a in router.addresses]
+        if strays := attachment.strays(ours):
             log.info("stray addresses removed", namespace=namespace, addresses=[str(s.address) for s in strays])
             attachment.remove(strays, ())
 
@@ -273,7 +271,8 @@ class Daemon:
             return
         for data in packets:
             self._perform(self._engine.receive(name, data, now, wall=wall))
-        self._log_oddities(name)
+        for what, number in oddities(self._records[name], self._engine.counters(name), self._loop.time()):
+            log.warning("odd vrrp packets", router=name, because=what, number=number)
         self._rearm()
 
     def _tick(self) -> None:
@@ -354,10 +353,6 @@ class Daemon:
             errors[doing] = problem
             log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
         self._push(name)
-
-    def _log_oddities(self, name: str) -> None:
-        for what, number in oddities(self._records[name], self._engine.counters(name), self._loop.time()):
-            log.warning("odd vrrp packets", router=name, because=what, number=number)
 
     def _check_some(self) -> None:
         """See that the next few routers have what they need (`rounds`)."""

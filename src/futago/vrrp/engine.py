@@ -295,9 +295,9 @@ def refuse(routers: Iterable[VirtualRouterConfig], *, beside: Iterable[VirtualRo
         place = _place(router)
         reason = _flaw(router)
         if router.name in names:
-            reason = "two routers have this name"
+            reason = "name: two routers have this name"
         elif place in seen:
-            reason = f"router {seen[place]} has the same virtual router id on the same interface"
+            reason = f"vrid: router {seen[place]} has the same virtual router id on the same interface"
         names.add(router.name)
         seen.setdefault(place, router.name)
         if reason:
@@ -328,26 +328,38 @@ def _flaw(router: VirtualRouterConfig) -> str | None:
     unit = 1000 if v2 else 10
     checks = (
         (bool(router.name), "a router needs a name"),
-        (1 <= router.vrid <= 255, f"virtual router id {router.vrid} is not in 1..255"),
+        (1 <= router.vrid <= 255, f"vrid {router.vrid} is not in 1..255"),
         (1 <= router.priority <= OWNER_PRIORITY, f"priority {router.priority} is not in 1..255"),
-        (unit <= interval <= longest, f"interval {interval} ms is not in {unit}..{longest}"),
-        (interval % unit == 0, f"interval {interval} ms is not a multiple of {unit}, as VRRPv{router.version} needs"),
-        (1 <= len(router.advertised) <= 255, "1 to 255 addresses can be advertised"),
-        (v2 or not router.password, "VRRPv3 has no passwords"),
-        (router.preempt_delay >= 0, "a delay cannot be negative"),
+        (unit <= interval <= longest, f"advert_interval {interval} ms is not in {unit}..{longest} ms"),
+        (interval % unit == 0, _not_a_multiple(interval, unit, router.version)),
+        (1 <= len(router.advertised) <= 255, "advertised: 1 to 255 addresses are needed"),
+        (v2 or not router.password, "password: VRRPv3 has no passwords; say version = 2, or use keys"),
+        (router.preempt_delay >= 0, "preempt_delay: a delay cannot be negative"),
     )
     wrong = next((text for fine, text in checks if not fine), None)
     return wrong or _flaw_of_family(router) or _flaw_of_keys(router)
+
+
+def _not_a_multiple(interval: Millis, unit: int, version: Version) -> str:
+    below = interval // unit * unit
+    can = f"{below} or {below + unit}" if below else str(unit)
+    return f"advert_interval {interval} ms is not a multiple of {unit}, as VRRPv{version} needs; {can} can be said"
 
 
 def _flaw_of_family(router: VirtualRouterConfig) -> str | None:
     """RFC 9568, 5.1.2.1 and 5.2.9."""
     v3 = router.version is Version.V3
     checks = (
-        (all(a.version == router.source.version for a in router.advertised), "all advertised are of one family"),
-        (v3 or not router.ipv6, "VRRPv2 has no IPv6"),
-        (not router.ipv6 or router.source.is_link_local, f"the source {router.source} is not link-local"),
-        (not router.ipv6 or router.advertised[0].is_link_local, "the first advertised address is not link-local"),
+        (
+            all(a.version == router.source.version for a in router.advertised),
+            "advertised: all must be of the family of the source",
+        ),
+        (v3 or not router.ipv6, "version: VRRPv2 has no IPv6; say version = 3"),
+        (not router.ipv6 or router.source.is_link_local, f"source: the source {router.source} is not link-local"),
+        (
+            not router.ipv6 or router.advertised[0].is_link_local,
+            "advertised: the first advertised address is not link-local",
+        ),
     )
     return next((text for fine, text in checks if not fine), None)
 
@@ -356,10 +368,13 @@ def _flaw_of_keys(router: VirtualRouterConfig) -> str | None:
     ids = [key.key_id for key in router.keys]
     mode = router.auth_mode
     checks = (
-        (all(1 <= key_id <= 255 for key_id in ids), "key ids run from 1 to 255"),
-        (len(set(ids)) == len(ids), "two keys have the same id"),
-        (all(len(key.secret) in KEY_BYTES for key in router.keys), "a key has 32 to 64 bytes"),
-        (mode is AuthMode.OFF or bool(ids), f"authentication is {mode} without a key"),
-        (not mode.signs or router.send_key in ids, f"there is no key {router.send_key} to send with"),
+        (all(1 <= key_id <= 255 for key_id in ids), "keys: key ids run from 1 to 255"),
+        (len(set(ids)) == len(ids), "keys: two keys have the same id"),
+        (
+            all(len(key.secret) in KEY_BYTES for key in router.keys),
+            "keys: a key has 32 to 64 bytes; `openssl rand -base64 32` makes one",
+        ),
+        (mode is AuthMode.OFF or bool(ids), f"auth_mode: authentication is {mode} without a key"),
+        (not mode.signs or router.send_key in ids, f"send_key: there is no key {router.send_key} to send with"),
     )
     return next((text for fine, text in checks if not fine), None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
 from typing import Final
 
 from futago.contract.codec import BadMessage
@@ -10,9 +11,12 @@ from futago.vrrp.control import (
     Change,
     Changed,
     Configure,
+    Describe,
+    Described,
     Done,
     Refused,
     Release,
+    Reload,
     Reply,
     Request,
     Resign,
@@ -24,6 +28,7 @@ from futago.vrrp.control import (
     to_line,
 )
 from futago.vrrp.daemon import Daemon
+from futago.vrrp.file import BadFile
 
 MAX_UNREAD: Final = 16 * 1024 * 1024
 """Bytes that a watcher may leave unread before it is hung up on; it connects again and gets the present."""
@@ -34,8 +39,10 @@ BACKLOG: Final = 1024
 class ControlServer:
     """Answers requests on a socket that somebody else has bound."""
 
-    def __init__(self, daemon: Daemon) -> None:
+    def __init__(self, daemon: Daemon, reload: Callable[[], dict[str, str]]) -> None:
+        """`reload` reads the file of routers again; it raises BadFile, and returns what `Daemon.configure` does."""
         self._daemon = daemon
+        self._reload = reload
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
 
@@ -76,11 +83,17 @@ class ControlServer:
             case Release():
                 return Done(errors=self._daemon.configure(()))
             case Resign(name=name):
-                if self._daemon.resign(name):
-                    return Done()
-                return Refused(message=f"router {name!r} is not active here")
-            case Status() | Watch():
-                return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
+                return Done() if self._daemon.resign(name) else Refused(message=self._no_active(name))
+            case Reload():
+                return self._reloaded()
+            case Describe() | Status() | Watch():
+                return self._tell(request)
+
+    def _tell(self, request: Describe | Status | Watch) -> Reply:
+        if isinstance(request, Describe):
+            config = self._daemon.described(request.name)
+            return Described(config=config) if config else Refused(message=self._no_router(request.name))
+        return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
 
     def _change(self, request: Change) -> Reply:
         removed = set(request.remove)
@@ -89,6 +102,21 @@ class ControlServer:
             return Refused(message="the engine has not got the routers that this is a change of")
         return Done(errors=self._daemon.change(request.put, removed))
 
+    def _reloaded(self) -> Reply:
+        try:
+            return Done(errors=self._reload())
+        except BadFile as error:
+            return Refused(message=str(error))
+
+    def _no_active(self, name: str) -> str:
+        if any(status.name == name for status in self._daemon.statuses()):
+            return f"router {name!r} is not active here"
+        return self._no_router(name)
+
+    def _no_router(self, name: str) -> str:
+        there = [status.name for status in self._daemon.statuses()]
+        return f"there is no router {name!r}; there are: {', '.join(there) or 'none'}"
+
     async def _watch(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         def tell(status: RouterStatus) -> None:
             if writer.transport.get_write_buffer_size() > MAX_UNREAD:
@@ -96,7 +124,7 @@ class ControlServer:
             elif not writer.is_closing():
                 writer.write(to_line(Changed(router=status)))
 
-        writer.write(to_line(Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())))
+        writer.write(to_line(self._tell(Watch())))
         self._daemon.watch(tell)
         try:
             if await reader.readline():

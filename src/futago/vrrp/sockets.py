@@ -33,7 +33,12 @@ class Attachment:
 
         """
         self._router = router
-        self._adverts = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
+        self._sent = True
+        """Whether the last advertisement could be sent."""
+        try:
+            self._adverts = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
+        except OSError as error:
+            raise OSError(error.errno, _explained(error, router)) from error
         try:
             self._tables = Tables(router.namespace)
         except BaseException:
@@ -61,13 +66,16 @@ class Attachment:
         """See that the interface is still the one for which the sockets were opened, and usable.
 
         Raises:
-            OSError: it is gone, was made anew, is down, has no carrier.
+            OSError: it is gone, was made anew, is down, has no carrier; or has lost the source address.
 
         """
         if self._tables.place(self._router.interface) != self._place:
             raise OSError(errno.ENODEV, f"{self._router.interface} has been made anew")
         if not self._tables.usable(self._router.interface):
             raise OSError(errno.ENETDOWN, f"{self._router.interface} is down")
+        if not self._sent:  # who cannot be heard, and knows why, must not stay active
+            self.found = self._tables.addresses()
+            self._require_source()
 
     def send(self, data: bytes) -> None:
         """Send an advertisement to the group.
@@ -76,7 +84,9 @@ class Attachment:
             OSError: the interface is down or gone.
 
         """
+        self._sent = False
         self._adverts.send(data)
+        self._sent = True
 
     def receive(self, *, everything: bool) -> list[bytes | Datagram]:
         """What has come in, or one packet of it: over IPv4 with headers, over IPv6 taken apart.
@@ -121,6 +131,12 @@ class Attachment:
         """Another description of the same virtual router."""
         self._router = router
 
+    def strays(self, ours: Iterable[VirtualAddress]) -> tuple[VirtualAddress, ...]:
+        """The addresses with our mark that were there when the sockets were opened, but for `ours`."""
+        known = {(a.interface, a.address) for a in ours}
+        marked = [VirtualAddress(interface=f.interface, address=f.address) for f in self.found if f.ours]
+        return tuple(one for one in marked if (one.interface, one.address) not in known)
+
     def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:
         """Whether one of these addresses was there when the sockets were opened."""
         wanted = {(a.interface, a.address) for a in addresses}
@@ -129,7 +145,19 @@ class Attachment:
     def _require_source(self) -> None:
         source, interface = self._router.source, self._router.interface
         if not any(f.address.ip == source and f.interface == interface for f in self.found):
-            raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source}")
+            there = ", ".join(str(f.address.ip) for f in self.found if f.interface == interface) or "none"
+            raise OSError(errno.EADDRNOTAVAIL, f"{interface} does not have the address {source} (it has {there})")
+
+
+def _explained(error: OSError, router: VirtualRouterConfig) -> str:
+    """What an operator can do about it."""
+    match error.errno:
+        case errno.ENODEV:
+            return f"there is no interface {router.interface}"
+        case errno.EPERM:
+            return "no raw sockets for us: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN"
+        case _:
+            return error.strerror or str(error)
 
 
 def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:

@@ -37,7 +37,7 @@ QUICK_DEATH: Final = 2.0
 QUICK_DEATHS_BEFORE_WITHDRAWAL: Final = 3
 MAX_PAUSE: Final = 5.0
 
-_WATCHED: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+_WATCHED: Final = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD, signal.SIGHUP}
 
 log = structlog.get_logger()
 
@@ -92,7 +92,7 @@ class _Warden:
             os.close(self._alive_write)
             self._alive_write = -1
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches us all; the warden decides
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED - {signal.SIGHUP})  # until it can be listened to
             if work(self._settings, self._listener, self._alive_read, self._pulse, first=first):
                 self._leave()
 
@@ -112,6 +112,9 @@ class _Warden:
                     log.warning("vrrp engine died, starting another", pid=pid, status=os.waitstatus_to_exitcode(status))
                     return True
                 continue
+            if told == signal.SIGHUP:
+                os.kill(worker, signal.SIGHUP)  # it reads its file again
+                continue
             _stop(worker)
             return False
 
@@ -129,7 +132,7 @@ class _Warden:
             log.error("vrrp engine does not stay alive, withdrawing its addresses")
             withdraw(self._settings.state)
         seconds = min(MAX_PAUSE, 0.1 * 2**self._quick_deaths) if self._quick_deaths > 1 else 0.0
-        return _wait_for_signal(_WATCHED - {signal.SIGCHLD}, seconds) is not None
+        return _wait_for_signal(_WATCHED - {signal.SIGCHLD, signal.SIGHUP}, seconds) is not None
 
     def _leave(self) -> None:
         """Leave the socket to the successor, and a guard behind if there are addresses to watch over."""

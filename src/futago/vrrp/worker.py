@@ -14,6 +14,7 @@ import structlog
 from futago.values import Millis
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.daemon import Daemon
+from futago.vrrp.file import BadFile, read
 from futago.vrrp.hosts import Hosts
 from futago.vrrp.pulse import Pulse
 from futago.vrrp.server import ControlServer
@@ -34,6 +35,8 @@ class Settings:
     """For use without an agent: the routers of this host."""
     ovsdb: str = ""
     """The switch's database, whose BFD sessions tell which hosts live; "" is none."""
+    file: Path | None = None
+    """Where `routers` came from; it is read again at SIGHUP and at the request `reload`."""
 
     @property
     def lock(self) -> Path:
@@ -74,7 +77,9 @@ async def _run(
     daemon.restore()
     if routers is not None:
         daemon.configure(routers)
-    server = ControlServer(daemon)
+    server = ControlServer(daemon, lambda: _reload(daemon, settings.file))
+    loop.add_signal_handler(signal.SIGHUP, _try_to_reload, daemon, settings.file)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
     await server.start(listener)
     orphaned = await stopping
     loop.remove_reader(warden_lives)
@@ -82,6 +87,29 @@ async def _run(
     server.close()
     log.info("vrrp engine stopped", pid=os.getpid(), orphaned=orphaned)
     return orphaned
+
+
+def _try_to_reload(daemon: Daemon, file: Path | None) -> None:
+    """At SIGHUP, when nobody waits for an answer."""
+    try:
+        _reload(daemon, file)
+    except BadFile as error:
+        log.error("file refused, going on as before", faults="; ".join(error.faults))  # noqa: TRY400 - not our fault
+
+
+def _reload(daemon: Daemon, file: Path | None) -> dict[str, str]:
+    """Make the routers of the file those of this host; a bad file changes nothing.
+
+    Raises:
+        BadFile: it cannot be used, or there is none.
+
+    """
+    if file is None:
+        raise BadFile(Path("--config"), ["not given; the agent of this host says which routers there are"])
+    routers = read(file)
+    problems = daemon.configure(routers)
+    log.info("file read again", file=str(file), routers=len(routers), problems=len(problems))
+    return problems
 
 
 def _allow_many_sockets() -> None:

@@ -236,11 +236,14 @@ def test_the_sequence_grows_over_the_end_of_its_64_bits() -> None:
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"keys": ()}, "authentication is enforce without a key"),
-        ({"send_key": 9}, "there is no key 9 to send with"),
-        ({"keys": (Key(key_id=1, secret=b"short"),)}, "a key has 32 to 64 bytes"),
-        ({"keys": (Key(key_id=0, secret=bytes(32)),)}, "key ids run from 1 to 255"),
-        ({"keys": (KEY, KEY)}, "two keys have the same id"),
+        ({"keys": ()}, "auth_mode: authentication is enforce without a key"),
+        ({"send_key": 9}, "send_key: there is no key 9 to send with"),
+        (
+            {"keys": (Key(key_id=1, secret=b"short"),)},
+            "keys: a key has 32 to 64 bytes; `openssl rand -base64 32` makes one",
+        ),
+        ({"keys": (Key(key_id=0, secret=bytes(32)),)}, "keys: key ids run from 1 to 255"),
+        ({"keys": (KEY, KEY)}, "keys: two keys have the same id"),
     ],
 )
 def test_keys_that_cannot_work_are_refused(changes: dict[str, object], reason: str) -> None:

@@ -201,18 +201,18 @@ def test_descriptions_that_cannot_be_on_the_wire_are_refused_with_the_reason() -
     }
     refused = refuse([router(vrid=9), *bad.values()])
     assert refused.keys() == bad.keys()
-    assert "not a multiple of 1000" in refused["not whole"]
+    assert "not a multiple of 1000, as VRRPv2 needs; " in refused["not whole"]
 
 
 def test_an_impossible_preempt_delay_is_refused() -> None:
-    assert refuse([router(preempt_delay=Millis(-1))]) == {"router80": "a delay cannot be negative"}
+    assert refuse([router(preempt_delay=Millis(-1))]) == {"router80": "preempt_delay: a delay cannot be negative"}
 
 
 def test_two_routers_cannot_share_a_name_or_a_virtual_router_id_on_one_interface() -> None:
     refused = refuse([router(), router(vrid=2), router(name="other")])
     assert refused == {
-        "router80": "two routers have this name",
-        "other": "router router80 has the same virtual router id on the same interface",
+        "router80": "name: two routers have this name",
+        "other": "vrid: router router80 has the same virtual router id on the same interface",
     }
 
 

@@ -74,10 +74,10 @@ def test_over_ipv4_either_checksum_is_sent_as_it_is_set_and_both_are_heard(check
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
-        (router_v6(source=IPv6Address("2001:db8::1")), "the source 2001:db8::1 is not link-local"),
-        (router_v6(advertised=(INSIDE_IPV6.address.ip,)), "the first advertised address is not link-local"),
-        (router_v6(advertised=(IPv4Address("169.254.0.1"),)), "all advertised are of one family"),
-        (router_v6(version=Version.V2), "VRRPv2 has no IPv6"),
+        (router_v6(source=IPv6Address("2001:db8::1")), "source: the source 2001:db8::1 is not link-local"),
+        (router_v6(advertised=(INSIDE_IPV6.address.ip,)), "advertised: the first advertised address is not link-local"),
+        (router_v6(advertised=(IPv4Address("169.254.0.1"),)), "advertised: all must be of the family of the source"),
+        (router_v6(version=Version.V2), "version: VRRPv2 has no IPv6; say version = 3"),
     ],
 )
 def test_what_cannot_be_on_an_ipv6_wire_is_refused(config: VirtualRouterConfig, reason: str) -> None:

@@ -1,28 +1,46 @@
-"""Our engine and Debian's keepalived on one wire."""
+"""Our engine and another implementation on one wire: who takes over from whom, and when.
+
+FRR knows no passwords. Over IPv6 it advertises from the link-local address of its macvlan, which is the virtual one.
+"""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from futago.values import IPv6Address
 from futago.vrrp.config import Version
-from interop.peers import PASSWORD, Dialect, Keepalived, Ours
+from interop.peers import PASSWORD, Dialect, Frr, Keepalived, Ours
 from interop.talk import BETTER, SLACK, WORSE, Talk
-from interop.wire import make_wire
+from interop.wire import Wire, make_wire
 
-DIALECTS = {
-    "v2 with a password": Dialect(version=Version.V2, family=4, interval=1, password=PASSWORD),
-    "v3 over IPv4": Dialect(version=Version.V3, family=4, interval=0.3),
-    "v3 over IPv6": Dialect(version=Version.V3, family=6, interval=0.3),
+V2 = Dialect(version=Version.V2, family=4, interval=1)
+V3 = Dialect(version=Version.V3, family=4, interval=0.3)
+V3_IPV6 = Dialect(version=Version.V3, family=6, interval=0.3)
+
+WITH_KEEPALIVED = {
+    "keepalived, v2 with a password": (Keepalived, replace(V2, password=PASSWORD)),
+    "keepalived, v3 over IPv4": (Keepalived, V3),
+    "keepalived, v3 over IPv6": (Keepalived, V3_IPV6),
 }
+WITH_FRR = {
+    "FRR, v2": (Frr, V2),
+    "FRR, v3 over IPv4": (Frr, V3),
+    "FRR, v3 over IPv6": (Frr, replace(V3_IPV6, source=IPv6Address("fe80::1"))),
+}
+CONVERSATIONS = WITH_KEEPALIVED | WITH_FRR
 
 
-@pytest.fixture(params=DIALECTS.values(), ids=DIALECTS.keys())
-def talk(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Talk]:
-    dialect: Dialect = request.param
+@pytest.fixture(params=CONVERSATIONS.values(), ids=CONVERSATIONS.keys())
+def talk(
+    request: pytest.FixtureRequest, tmp_path: Path, make_frr: Callable[[Wire, Dialect, Path], Frr]
+) -> Iterator[Talk]:
+    kind, dialect = request.param
+    make_theirs = make_frr if kind is Frr else Keepalived
     with make_wire(tmp_path) as wire:
-        ours, theirs = Ours(wire, dialect, tmp_path / "ours"), Keepalived(wire, dialect, tmp_path / "theirs")
+        ours, theirs = Ours(wire, dialect, tmp_path / "ours"), make_theirs(wire, dialect, tmp_path / "theirs")
         try:
             yield Talk(wire, dialect, ours, theirs)
         finally:
@@ -62,7 +80,7 @@ def test_when_they_leave_we_take_over_after_the_skew(they_lead: Talk) -> None:
 
 
 def test_when_they_come_back_with_a_higher_priority_we_yield(they_lead: Talk) -> None:
-    they_lead.theirs.leave()
+    they_lead.theirs.die()
     they_lead.we_are_active()
     back = time.time()
     they_lead.theirs.start(BETTER)
@@ -98,6 +116,7 @@ def test_when_we_come_back_with_a_higher_priority_they_yield(we_lead: Talk) -> N
     assert we_lead.wire.announced(we_lead.dialect.virtual, back)
 
 
+@pytest.mark.parametrize("talk", WITH_KEEPALIVED.values(), ids=WITH_KEEPALIVED.keys(), indirect=True)
 def test_tcpdump_reads_every_packet_of_ours_without_complaint(we_lead: Talk) -> None:
     we_lead.ours.leave()
     we_lead.they_are_active()
