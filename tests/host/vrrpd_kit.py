@@ -35,7 +35,7 @@ from unit.vrrp.samples import INSIDE, OUTSIDE, router
 LEGS = ("ha-1", "qr-1", "qg-1")
 SOURCES = (IPv4Address("169.254.192.1"), IPv4Address("169.254.192.2"))
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
-LONG_HOLD, SHORT_HOLD = 5.0, 1.0
+LONG_HOLD, SHORT_HOLD = 10.0, 1.0
 """Seconds: more than a start takes on a busy machine; what a test can wait for."""
 _SO_TIMESTAMPNS = 35
 _serial = count()

@@ -5,8 +5,6 @@ after its use waits for it while other routers wait to be announced. So they are
 over, by many threads that wait for the kernel together: a thousand routers that take over use four thousand of them.
 """
 
-import ctypes
-import os
 import socket
 import threading
 import time
@@ -16,13 +14,11 @@ from contextlib import contextmanager
 from queue import SimpleQueue
 from typing import Final
 
-from futago import netns
+from futago.vrrp.inside import inside
 
 GATHER: Final = 0.5
 """Seconds for which sockets that have been used are gathered."""
 
-_CLONE_NEWNET: Final = 0x40000000
-_libc: Final = ctypes.CDLL(None, use_errno=True)
 _used: Final[SimpleQueue[socket.socket]] = SimpleQueue()
 _gathering: Final = threading.Lock()
 _closers: Final = ThreadPoolExecutor(max_workers=64, thread_name_prefix="close packet sockets")
@@ -36,7 +32,7 @@ def packet_socket(namespace: str) -> Iterator[socket.socket]:
         OSError: there is no such namespace, or the kernel refused.
 
     """
-    opened = _open_inside(namespace) if namespace else _open()
+    opened = inside(namespace, _open)
     try:
         yield opened
     finally:
@@ -46,30 +42,6 @@ def packet_socket(namespace: str) -> Iterator[socket.socket]:
 def _open() -> socket.socket:
     """Protocol 0: it sends, and receives nothing."""
     return socket.socket(socket.AF_PACKET, socket.SOCK_RAW | socket.SOCK_CLOEXEC, 0)
-
-
-def _open_inside(namespace: str) -> socket.socket:
-    """Take this thread there and back.
-
-    A thread of its own, as `netns.run_inside` has it, takes twenty times as long, and a thousand routers that take over
-    at once wait for it one after the other. Who cannot come back must not go on.
-    """
-    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        there = os.open(f"{netns.DIRECTORY}/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            if _libc.setns(there, _CLONE_NEWNET) != 0:
-                code = ctypes.get_errno()
-                raise OSError(code, os.strerror(code), namespace)
-        finally:
-            os.close(there)
-        try:
-            return _open()
-        finally:
-            if _libc.setns(home, _CLONE_NEWNET) != 0:
-                os.abort()
-    finally:
-        os.close(home)
 
 
 def _close_soon(used: socket.socket) -> None:

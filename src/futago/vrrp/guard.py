@@ -7,12 +7,12 @@ the lock by then, it withdraws what the state file says was active here and tell
 import fcntl
 import os
 import time
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
 import structlog
 
-from futago import netns
 from futago.contract.codec import BadMessage
 from futago.values import Role
 from futago.vrrp import send, state
@@ -20,7 +20,10 @@ from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.events import SendAdvert
+from futago.vrrp.inside import inside
 from futago.vrrp.marks import MarksFile
+from futago.vrrp.peers import LEAST_PRIORITY
+from futago.vrrp.sockets import urgently
 from futago.vrrp.state import Saved
 from futago.vrrp.tables import Tables
 from futago.vrrp.worker import Settings
@@ -66,30 +69,28 @@ def stand_guard(settings: Settings, signature: bytes) -> None:
     try:
         if os.pread(lock, 100, 0) == signature:
             log.info("no engine came back, withdrawing", after_seconds=settings.hold_seconds)
-            withdraw(settings.state)
+            withdraw(settings.state, held=True)
     finally:
         os.close(lock)
 
 
-def withdraw(path: Path) -> None:
+def withdraw(path: Path, *, held: bool) -> None:
     """Remove the addresses and routes of every router that was active here, and let the peers take over at once.
+
+    With `held` an engine has asked them to wait before it stopped.
 
     All addresses go before the first goodbye is said: the peers elect without it too, only later; but an address that
     is still here when they do is on two hosts.
     """
-    try:
-        saved = state.load(path)
-    except (BadMessage, OSError) as error:
-        log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
-        return
-    withdrawn = [router for router in saved.routers if _take_off(router, active=saved.active(router.name))]
-    state.save(path, Saved(routers=saved.routers))
-    marks = _marks(path)
-    for router in withdrawn:
+    with urgently():
         try:
-            _say_goodbye(router, marks.of(router.name) if marks else {})
-        except OSError as error:
-            log.warning("peers not told", router=router.name, error=error.strerror or str(error))
+            saved = state.load(path)
+        except (BadMessage, OSError) as error:
+            log.warning("state not usable, nothing withdrawn", path=str(path), error=str(error))
+            return
+        withdrawn = [router for router in saved.routers if _take_off(router, active=saved.active(router.name))]
+        state.save(path, Saved(routers=saved.routers))
+        _say_goodbyes(withdrawn, _marks(path), held=held)
 
 
 def _take_off(router: VirtualRouterConfig, *, active: bool) -> bool:
@@ -107,14 +108,23 @@ def _take_off(router: VirtualRouterConfig, *, active: bool) -> bool:
     return active or outcome.changed > 0
 
 
-def _say_goodbye(router: VirtualRouterConfig, marks: Marks) -> None:
-    """The stopping engine has stretched the interval by which the others judge us, and their skew with it (`Held`).
+def _say_goodbyes(withdrawn: Sequence[VirtualRouterConfig], marks: MarksFile | None, *, held: bool) -> None:
+    for router in withdrawn:
+        try:
+            _say_goodbye(router, marks.of(router.name) if marks else {}, held=held)
+        except OSError as error:
+            log.warning("peers not told", router=router.name, error=error.strerror or str(error))
 
-    So they first learn the ordinary one again; then priority 0 has them elect within an ordinary skew.
+
+def _say_goodbye(router: VirtualRouterConfig, marks: Marks, *, held: bool) -> None:
+    """Priority 0 has the others elect within their skew.
+
+    With `held` an engine that stopped has stretched the interval by which they judge us, and their skew with it
+    (`Held`): so they first learn the ordinary one again. The least priority does it, and has nobody yield who has
+    elected itself meanwhile.
     """
-    sender = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
-    with closing(sender):
-        for priority in (router.priority, 0):
+    with closing(inside(router.namespace, lambda: AdvertSocket(router))) as sender:
+        for priority in (LEAST_PRIORITY, 0) if held else (0,):
             effect = SendAdvert(priority, router.advert_interval)
             sender.send(send.to_wire(router, effect, marks, time.time()))
 

@@ -8,14 +8,14 @@ for each router, one after the other, before it tells the warden that an engine 
 import ctypes
 import errno
 import os
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 
-from futago import netns
 from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.inside import inside
 from futago.vrrp.packet import Datagram
 from futago.vrrp.tables import Outcome, Tables
 
@@ -36,7 +36,7 @@ class Attachment:
         self._sent = True
         """Whether the last advertisement could be sent."""
         try:
-            self._adverts = netns.run_inside(router.namespace, lambda: AdvertSocket(router))
+            self._adverts = inside(router.namespace, lambda: AdvertSocket(router))
         except OSError as error:
             raise OSError(error.errno, _explained(error, router)) from error
         try:
@@ -169,6 +169,17 @@ def be_ordinary() -> None:
     """Undo for a child what `prefer_this_process` did for its parent; locked memory is not inherited (mlockall(2))."""
     with suppress(OSError):
         os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
+@contextmanager
+def urgently() -> Iterator[None]:
+    """Be scheduled before ordinary processes meanwhile, if the kernel lets us: the peers elect already."""
+    with suppress(OSError):
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    try:
+        yield
+    finally:
+        be_ordinary()
 
 
 def prefer_this_process() -> list[str]:

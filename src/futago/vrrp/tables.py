@@ -16,6 +16,7 @@ from futago import netns
 from futago.values import Mac
 from futago.vrrp import rtnetlink, silence
 from futago.vrrp.config import VirtualAddress, VirtualRoute
+from futago.vrrp.inside import inside
 from futago.vrrp.rtnetlink import Change, FoundAddress
 
 _SOL_NETLINK, _NETLINK_CAP_ACK = 270, 10
@@ -53,7 +54,7 @@ class Tables:
         self._last_wanted: tuple[object, ...] = ()
         """What was prepared last (`_prepare`): an active looks again and again whether the same is there."""
         self._last_changes: tuple[Change, ...] = ()
-        self._netlink = netns.run_inside(namespace, _open)
+        self._netlink = inside(namespace, _open)
 
     def close(self) -> None:
         self._netlink.close()

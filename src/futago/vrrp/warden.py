@@ -123,14 +123,14 @@ class _Warden:
         if dead:
             log.error("vrrp engine does not live, withdrawing its addresses")
             self._pulse.withdraw()
-            withdraw(self._settings.state)
+            withdraw(self._settings.state, held=False)
 
     def _pause(self, lived: float) -> bool:
         """Start the next worker at once, unless workers die of something; True if we are told to stop meanwhile."""
         self._quick_deaths = self._quick_deaths + 1 if lived < QUICK_DEATH else 0
         if self._quick_deaths == QUICK_DEATHS_BEFORE_WITHDRAWAL:
             log.error("vrrp engine does not stay alive, withdrawing its addresses")
-            withdraw(self._settings.state)
+            withdraw(self._settings.state, held=False)
         seconds = min(MAX_PAUSE, 0.1 * 2**self._quick_deaths) if self._quick_deaths > 1 else 0.0
         return _wait_for_signal(_WATCHED - {signal.SIGCHLD, signal.SIGHUP}, seconds) is not None
 

@@ -218,7 +218,7 @@ def test_two_routers_cannot_share_a_name_or_a_virtual_router_id_on_one_interface
 
 def test_a_router_cannot_take_the_place_of_one_that_runs_beside_it() -> None:
     refused = refuse([router(name="new"), router(name="fine", vrid=2)], beside=[router()])
-    assert refused == {"new": "router router80 has the same virtual router id on the same interface"}
+    assert refused == {"new": "vrid: router router80 has the same virtual router id on the same interface"}
 
 
 def test_timers_are_served_a_few_at_a_time() -> None:

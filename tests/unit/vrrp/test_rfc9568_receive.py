@@ -237,7 +237,7 @@ def test_ipv6_addresses_in_an_ipv4_advert_are_discarded() -> None:
 def test_the_advertised_addresses_are_of_the_family_of_the_advert() -> None:
     assert refuse([router(), msgspec.structs.replace(router_v6(), name="over ipv6")]) == {}
     mixed = router(advertised=(IPv4Address("169.254.0.1"), IPv6Address("fe80::1")))
-    assert refuse([mixed]) == {"router80": "all advertised are of one family"}
+    assert refuse([mixed]) == {"router80": "advertised: all must be of the family of the source"}
 
 
 @FAMILIES

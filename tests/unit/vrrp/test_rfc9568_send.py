@@ -110,7 +110,7 @@ def test_over_ipv6_the_first_address_that_is_sent_is_link_local() -> None:
 @pytest.mark.parametrize("first", ["2001:db8::1", "::1", "fec0::1", "ff02::12"])
 def test_a_first_ipv6_address_that_is_not_link_local_is_refused(first: str) -> None:
     config = router_v6(advertised=(IPv6Address(first), IPv6Address("fe80::1")))
-    assert refuse([config]) == {"router80": "the first advertised address is not link-local"}
+    assert refuse([config]) == {"router80": "advertised: the first advertised address is not link-local"}
 
 
 def test_a_router_that_backs_up_has_a_priority_from_1_to_254() -> None:
