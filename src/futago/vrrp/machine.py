@@ -229,11 +229,11 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
     """
     if heard.priority == 0:
         return replace(m, election_at=after(now, m.config.advert_interval)), [m.advert]
-    if (heard.priority, heard.source) > (m.config.priority, m.config.source):
+    ours = m.config.priority if m.yields_until is None else RESIGNING_PRIORITY
+    if (heard.priority, heard.source) > (ours, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, judged_by(m.config, heard.interval), now)
-        backup = replace(backup, learned=True)
-        last_word = SendAdvert(m.config.priority, backup.active_interval)
-        return replace(backup, active=heard.source), [m.remove_all, last_word, *effects]
+        last_word = SendAdvert(ours, backup.active_interval)
+        return replace(backup, learned=True, active=heard.source), [m.remove_all, last_word, *effects]
     return _survive(m, now)
 
 

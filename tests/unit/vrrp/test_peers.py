@@ -1,0 +1,227 @@
+"""What hosts that know each other agree on beside the RFC: giving way, a lost host, a host that is cut off."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from futago.values import IPAddress, IPv4Address, Millis, Role
+from futago.vrrp.config import Peer, VirtualRouterConfig
+from futago.vrrp.engine import Engine, Transmit
+from futago.vrrp.events import (
+    Announce,
+    Cause,
+    Configured,
+    Effect,
+    Event,
+    Heard,
+    Isolated,
+    Lost,
+    Put,
+    Rejoined,
+    Remove,
+    Resigned,
+    RoleChanged,
+    SendAdvert,
+    Started,
+    TimerFired,
+)
+from futago.vrrp.machine import step
+from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY
+from futago.vrrp.virtual_router import Machine
+from unit.vrrp.samples import router
+
+US, THEM, OTHERS = (IPv4Address(f"169.254.192.{n}") for n in (1, 2, 3))
+TUNNEL = IPv4Address("172.31.0.12")
+INTERVAL = Millis(300)
+YIELDING = 4
+
+
+def config(**changes: Any) -> VirtualRouterConfig:
+    """Ours, of the middle priority."""
+    usual: dict[str, Any] = {
+        "source": US,
+        "priority": 100,
+        "advert_interval": INTERVAL,
+        "peers": (Peer(source=THEM, priority=200, tunnel=TUNNEL),),
+        "yields_below": 10,
+        "behind_tunnels": True,
+    }
+    return router(**(usual | changes))
+
+
+def heard(priority: int, source: IPAddress = THEM) -> Heard:
+    return Heard(source=source, priority=priority, interval=INTERVAL)
+
+
+def run(machine: Machine, *events: tuple[Event, int]) -> tuple[Machine, list[Effect]]:
+    """The machine after these events, and all that they had it do."""
+    effects: list[Effect] = []
+    for event, now in events:
+        machine, more = step(machine, event, Millis(now))
+        effects += more
+    return machine, effects
+
+
+def backup(**changes: Any) -> Machine:
+    """It has just heard the active, at 1000."""
+    return run(Machine(config(**changes)), (Started(), 0), (heard(200), 1000))[0]
+
+
+def active(**changes: Any) -> Machine:
+    """Since about 1000."""
+    machine, _ = run(Machine(config(**changes)), (Started(), 0), (TimerFired(), 2000))
+    assert machine.role is Role.ACTIVE
+    return replace(machine, announcements=())
+
+
+def at(machine: Machine) -> int:
+    """When the next election is."""
+    assert machine.election_at is not None
+    return machine.election_at
+
+
+def adverts(effects: Sequence[Effect]) -> list[int]:
+    return [effect.priority for effect in effects if isinstance(effect, SendAdvert)]
+
+
+def test_a_backup_takes_over_from_one_that_gives_way_and_is_there_before_that_lets_go() -> None:
+    waiting, effects = run(backup(), (heard(YIELDING), 1100))
+    assert effects == []
+    assert at(waiting) == 1100 + waiting.skew
+    again, _ = run(waiting, (heard(YIELDING), 1150))
+    assert at(again) == at(waiting), "saying it again puts nothing off"
+    now, effects = run(again, (TimerFired(), at(again)))
+    assert now.role is Role.ACTIVE
+    assert [type(effect) for effect in effects] == [Put, SendAdvert, Announce, RoleChanged]
+    assert effects[-1] == RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.GIVEN_WAY)
+
+
+def test_who_gives_way_goes_on_until_it_hears_the_next_one() -> None:
+    machine, effects = run(active(priority=200), (Configured(config(priority=YIELDING)), 2500), (TimerFired(), 2500))
+    assert machine.role is Role.ACTIVE
+    assert adverts(effects) == [YIELDING], "it is said at once"
+    gone, effects = run(machine, (heard(100), 2600))
+    assert gone.role is Role.BACKUP
+    assert [type(effect) for effect in effects] == [Remove, SendAdvert, RoleChanged]
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs"),
+    [
+        ({"yields_below": 0}, YIELDING),
+        ({"priority": 3}, YIELDING),
+        ({}, 10),
+        ({}, LEAST_PRIORITY),
+    ],
+    ids=["nobody yields here", "we yield, too", "a low priority is no wish", "a last word is no wish"],
+)
+def test_nobody_takes_over_without_the_wish(ours: dict[str, Any], theirs: int) -> None:
+    machine, _ = run(backup(**ours), (heard(theirs), 1100))
+    assert at(machine) == 1100 + machine.down_after
+
+
+def test_another_active_one_ends_the_taking_over() -> None:
+    machine, _ = run(backup(), (heard(YIELDING), 1100), (heard(50, OTHERS), 1120))
+    assert at(machine) == 1120 + machine.down_after
+    assert machine.expects is Cause.SILENCE
+
+
+def test_to_resign_among_peers_is_a_wish_and_no_goodbye() -> None:
+    machine, effects = run(active(priority=200), (Resigned(), 2500))
+    assert machine.role is Role.ACTIVE
+    assert adverts(effects) == [RESIGNING_PRIORITY]
+    gone, effects = run(machine, (heard(100), 2600))
+    assert gone.role is Role.BACKUP
+    assert adverts(effects) == [RESIGNING_PRIORITY], "its last word is not better than who took over"
+
+
+def test_who_resigns_and_finds_nobody_goes_on_as_before() -> None:
+    machine, effects = run(active(priority=200), (Resigned(), 2500), (TimerFired(), 2500 + 2 * INTERVAL))
+    assert machine.role is Role.ACTIVE
+    assert adverts(effects) == [RESIGNING_PRIORITY, 200]
+    assert run(machine, (heard(100), 3200))[0].role is Role.ACTIVE
+
+
+def test_to_resign_among_strangers_is_a_goodbye() -> None:
+    machine, effects = run(active(peers=(), yields_below=0), (Resigned(), 2500))
+    assert machine.role is Role.BACKUP
+    assert adverts(effects) == [0]
+
+
+def test_the_loss_of_the_actives_host_ends_the_wait() -> None:
+    machine, effects = run(backup(), (Lost(THEM), 1100), (TimerFired(), 1100))
+    assert machine.role is Role.ACTIVE
+    assert effects[-1] == RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.HOST_LOST)
+
+
+def test_a_better_peer_goes_first() -> None:
+    peers = (Peer(source=THEM, priority=200), Peer(source=OTHERS, priority=150))
+    machine, _ = run(backup(peers=peers), (Lost(THEM), 1100))
+    assert at(machine) == 1100 + machine.skew
+    later, _ = run(machine, (heard(150, OTHERS), 1150))
+    assert at(later) == 1150 + later.down_after
+
+
+def test_the_loss_of_any_other_host_changes_nothing() -> None:
+    before = backup()
+    assert run(before, (Lost(OTHERS), 1100)) == (before, [])
+    assert run(Machine(config()), (Lost(THEM), 0)) == (Machine(config()), [])
+
+
+def test_an_active_that_loses_sight_of_a_peer_announces_itself_again() -> None:
+    """The peer may be the one that is cut off, and have been active for as long as it took it to see that."""
+    machine, effects = run(active(), (Lost(THEM), 2500), (TimerFired(), 2550))
+    assert [effect for effect in effects if isinstance(effect, Announce)] == [Announce(machine.config.addresses)]
+
+
+def test_a_host_that_is_cut_off_elects_nobody_until_it_has_listened_again() -> None:
+    machine, effects = run(backup(), (Isolated(), 1100), (Lost(THEM), 1100), (TimerFired(), 1100), (TimerFired(), 9000))
+    assert machine.role is Role.BACKUP
+    assert effects == []
+    back, _ = run(machine, (Rejoined(), 10_000))
+    assert at(back) == 10_000 + back.down_after
+    assert run(back, (TimerFired(), at(back)))[0].role is Role.ACTIVE
+
+
+def test_an_active_that_is_cut_off_is_active_for_nobody() -> None:
+    machine, effects = run(active(), (Isolated(), 2500))
+    assert machine.role is Role.BACKUP
+    assert isinstance(effects[0], Remove)
+    assert effects[-1] == RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.ISOLATED)
+
+
+def test_the_engine_tells_the_routers_whom_it_concerns() -> None:
+    engine = Engine()
+    near, far, flat = (
+        config(name="near"),
+        config(name="far", vrid=2, peers=(Peer(source=THEM, priority=1, tunnel=IPv4Address("172.31.0.99")),)),
+        config(name="flat", vrid=3, behind_tunnels=False),
+    )
+    for one in (near, far, flat):
+        engine.start(one, Millis(0), adopt=False)
+        engine.receive(one.name, _advert(one), Millis(100))
+    engine.lost(TUNNEL, Millis(200))
+    engine.timers(Millis(200))
+    assert [engine.role(name) for name in ("near", "far", "flat")] == [Role.ACTIVE, Role.BACKUP, Role.ACTIVE]
+    engine.reach(nobody=True, now=Millis(300))
+    assert [engine.role(name) for name in ("near", "far", "flat")] == [Role.BACKUP, Role.BACKUP, Role.ACTIVE]
+
+
+def test_a_router_that_comes_to_a_host_that_is_cut_off_knows_it() -> None:
+    engine = Engine()
+    engine.reach(nobody=True, now=Millis(0))
+    engine.start(config(), Millis(0), adopt=False)
+    engine.timers(Millis(99_000))
+    assert engine.role("router80") is Role.BACKUP
+    orders = engine.start(config(name="adopted", vrid=2), Millis(99_000), adopt=True)
+    assert engine.role("adopted") is Role.BACKUP
+    assert any(isinstance(order.action, Remove) for order in orders)
+    assert not isinstance(orders[-1].action, Transmit)
+
+
+def _advert(like: VirtualRouterConfig) -> bytes:
+    from unit.vrrp.samples import advert_from
+
+    return advert_from(replace(like, source=THEM, priority=200))
