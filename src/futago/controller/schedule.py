@@ -14,7 +14,7 @@ import msgspec
 SEED_PRIORITY: Final = 50
 _FIRST_PRIORITY: Final = 200
 _LAST_PRIORITY: Final = 10
-"""Less is left to those who want to be rid of a router."""
+"""Less is left to those who want to be rid of a router (`vrrp.peers`)."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, order=True):

@@ -1,14 +1,23 @@
 """What hosts that know each other (`config.peers`) agree on beside RFC 9568."""
 
+from typing import Final
+
 from futago.values import IPAddress, Millis
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.events import Heard
 from futago.vrrp.timing import skew
 
-LEAST_PRIORITY = 1
+YIELDS_BELOW: Final = 10
+"""Between Futago's own hosts, priorities below are left to those who want to be rid of a router."""
+LEAST_PRIORITY: Final = 1
 """Of a router that takes part (RFC 9568, 5.2.4): the last word of one that found itself replaced."""
-RESIGNING_PRIORITY = 2
+RESIGNING_PRIORITY: Final = 2
 """What an active says once that was asked to resign."""
+
+
+def last_resort(priority: int) -> int:
+    """What one with this priority says while it wants to be rid of its router: 2 to 9, in the real ones' order."""
+    return RESIGNING_PRIORITY + priority * (YIELDS_BELOW - RESIGNING_PRIORITY - 1) // 255
 
 
 def gives_way(config: VirtualRouterConfig, heard: Heard) -> bool:

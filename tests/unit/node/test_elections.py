@@ -10,14 +10,16 @@ from structlog.testing import capture_logs
 from futago.node.drivers import vrrpd
 from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import elections
-from futago.values import Role
-from futago.vrrp.config import VirtualRouterConfig
+from futago.values import IPv4Address, Role
+from futago.vrrp.config import Peer, VirtualRouterConfig
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.peers import YIELDS_BELOW
 from host.node_specs import router
 from unit.node.kit import VLANS, specs_of
 
 WANTED = elections(specs_of([router(ha=True)]), VLANS)
 ((KEY, CONFIG),) = WANTED.items()
+SHARED = {KEY: replace(CONFIG, peers=(Peer(source=IPv4Address("169.254.192.2"), priority=50),))}
 CHANGED = {KEY: replace(CONFIG, priority=77)}
 
 
@@ -232,3 +234,55 @@ def test_an_engine_that_comes_back_is_told_again_and_its_roles_are_reported(engi
     it = asyncio.run(asyncio.wait_for(scenario(), 20))
     assert list(engine.routers.values()) == [CONFIG]
     assert [(role.router_id, role.role) for role in it.roles] == [(CONFIG.name, Role.BACKUP)]
+
+
+def held_by_us(engine: FakeEngine, elected: Elections) -> None:
+    """The engine is active for what it was told."""
+    for name in engine.routers:
+        elected._learn(RouterStatus(name=name, role=Role.ACTIVE, since=1.0, cause="test"))
+
+
+def test_a_router_that_leaves_is_given_to_its_peers_first() -> None:
+    async def story() -> tuple[int, VirtualRouterConfig]:
+        engine = FakeEngine()
+        elected = Elections(engine, on_role=lambda: None, on_return=lambda: None)
+        await elected.configure(SHARED, always)
+        held_by_us(engine, elected)
+        leaving = asyncio.ensure_future(elected.hand_over(()))
+        while engine.routers[CONFIG.name].priority == CONFIG.priority:  # noqa: ASYNC110 - a fake tells nobody
+            await asyncio.sleep(0)
+        wished = engine.routers[CONFIG.name]
+        elected._learn(RouterStatus(name=CONFIG.name, role=Role.BACKUP, since=2.0, cause="higher priority heard"))
+        await asyncio.wait_for(leaving, 5)
+        return len(engine.routers), wished
+
+    number, wished = asyncio.run(story())
+    assert number == 1, "it is still there: the wiring goes first"
+    assert wished.priority < YIELDS_BELOW
+
+
+def test_a_router_whose_peers_do_not_take_it_leaves_all_the_same() -> None:
+    async def story() -> None:
+        engine = FakeEngine()
+        elected = Elections(engine, on_role=lambda: None, on_return=lambda: None)
+        await elected.configure(SHARED, always)
+        held_by_us(engine, elected)
+        await asyncio.wait_for(elected.hand_over(()), 5)
+        await elected.configure({}, always)
+        assert engine.routers == {}
+
+    asyncio.run(story())
+
+
+def test_nothing_is_said_of_a_router_that_stays_or_that_has_no_peers() -> None:
+    async def story(wanted: dict[str, VirtualRouterConfig], staying: tuple[str, ...]) -> int:
+        engine = FakeEngine()
+        elected = Elections(engine, on_role=lambda: None, on_return=lambda: None)
+        await elected.configure(wanted, always)
+        held_by_us(engine, elected)
+        told = engine.told
+        await elected.hand_over(staying)
+        return engine.told - told
+
+    assert asyncio.run(story(SHARED, (KEY,))) == 0
+    assert asyncio.run(story({KEY: replace(CONFIG, peers=())}, ())) == 0

@@ -18,6 +18,7 @@ from futago.contract.specs import Key
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.peers import last_resort
 
 PATIENCE_SECONDS: Final = 5.0
 """How long the last word of an engine that is away stands: a restart takes less, and then its guard has withdrawn."""
@@ -117,15 +118,19 @@ class Elections:
 
         Where none takes over in time, they leave all the same.
         """
-        leaving = [config for key, config in self._told.items() if key not in staying]
-        held = {config.name: config for config in leaving if config.peers and self._active(config.name)}
-        for name in held:
-            with suppress(RequestRefused, VrrpdGone):  # it has just lost its role, or all roles are lost
-                await self._client.resign(name)
-        patience = max((2 * config.advert_interval / 1000 for config in held.values()), default=0.0)
+        leaving = {k: c for k, c in self._told.items() if k not in staying and c.peers and self._active(c.name)}
+        if not leaving or not self._engine_knows:
+            return
+        yielding = self._told | {k: replace(c, priority=last_resort(c.priority)) for k, c in leaving.items()}
+        with suppress(VrrpdGone, RequestRefused):  # who has no engine has no role to hand over
+            await self._tell(yielding)
+            self._told = yielding
+            await self._wait_until_idle(leaving.values())
+
+    async def _wait_until_idle(self, routers: Collection[VirtualRouterConfig]) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
-                while any(self._active(name) for name in held):
+            async with asyncio.timeout(max(map(_patience, routers))):
+                while any(self._active(router.name) for router in routers):
                     self._heard.clear()
                     await self._heard.wait()
 
@@ -175,3 +180,8 @@ class Elections:
 def _with_the_keys_of(wanted: VirtualRouterConfig, told: VirtualRouterConfig) -> VirtualRouterConfig:
     """Keys need no wiring, and who keeps old ones for too long hears nobody."""
     return replace(told, auth_mode=wanted.auth_mode, keys=wanted.keys, send_key=wanted.send_key)
+
+
+def _patience(config: VirtualRouterConfig) -> float:
+    """Seconds in which a peer has certainly taken over: the wait of one that is not the best is below an interval."""
+    return 2 * config.advert_interval / 1000

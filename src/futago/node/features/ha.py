@@ -10,10 +10,9 @@ from futago.node.features.routing import leg, namespace_of, routes_of
 from futago.values import IPv4Address, IPv4Interface, NetworkType, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.peers import YIELDS_BELOW, last_resort
 
 TUNNELLED: Final = {NetworkType.GRE, NetworkType.VXLAN}
-YIELDS_BELOW: Final = 10
-"""Priorities below are left to those who yield; the controller gives none of them (`controller.schedule`)."""
 
 
 def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
@@ -49,7 +48,7 @@ def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Ad
         interface=leg("ha-", ha.port_id),
         source=ha.address.ip,
         vrid=ha.vrid,
-        priority=_last_resort(ha.priority) if ha.yielding else ha.priority,
+        priority=last_resort(ha.priority) if ha.yielding else ha.priority,
         advert_interval=ha.advert_interval,
         version=Version(ha.version),
         preempt=ha.preempt,
@@ -61,11 +60,6 @@ def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Ad
         yields_below=YIELDS_BELOW,
     )
     return wanted if ha.auth is None else _authenticated(wanted, ha.auth)
-
-
-def _last_resort(priority: int) -> int:
-    """A priority that says "take over from me", in the order of the real ones: 2 to 9."""
-    return 2 + priority * (YIELDS_BELOW - 3) // 255
 
 
 def _peer(peer: HaPeer, tunnels: Mapping[str, IPv4Address]) -> config.Peer:
