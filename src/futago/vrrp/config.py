@@ -114,6 +114,8 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """1 to 254; 255 is the address owner's, which we never are."""
     advert_interval: Millis
     version: Version = Version.V3
+    yielding: bool = False
+    """This node cannot do the router's work well: any other that can may have it at once."""
     preempt: bool = False
     preempt_delay: Millis = Millis(0)
     """With `preempt`: how long a worse active router is still obeyed after it was first heard."""

@@ -64,6 +64,8 @@ tunnel has to learn its far end's address before it can send."""
 OWNER_PRIORITY: Final = 255
 LEAST_PRIORITY: Final = 1
 """Of a router that takes part (RFC 9568, 5.2.4)."""
+LAST_RESORT: Final = range(2, 10)
+"""The priorities of routers that yield, in the order of their own ones."""
 _UNKNOWN: Final = Millis(0)
 _SECOND: Final = Millis(1000)
 
@@ -86,6 +88,12 @@ class Machine:
     """BACKUP that may preempt: when the worse active that it hears is no longer obeyed (RFC 8347: hold-time)."""
 
     @property
+    def priority(self) -> int:
+        """The priority that is advertised now."""
+        own = self.config.priority
+        return LAST_RESORT[own * (len(LAST_RESORT) - 1) // OWNER_PRIORITY] if self.config.yielding else own
+
+    @property
     def deadline(self) -> Millis | None:
         """When `TimerFired` is due."""
         elections = () if self.election_at is None else (self.election_at,)
@@ -95,7 +103,7 @@ class Machine:
     def skew(self) -> Millis:
         """Lets the better router go first (Skew_Time): a part of the interval, or, for RFC 3768, of a second."""
         unit = _SECOND if self.config.version is Version.V2 else self.active_interval
-        return Millis((256 - self.config.priority) * unit // 256)
+        return Millis((256 - self.priority) * unit // 256)
 
     @property
     def down_after(self) -> Millis:
@@ -151,7 +159,9 @@ def _in_backup(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
             return _become_active(m, Cause.ACTIVE_LEFT if m.active_left else Cause.SILENCE, now)
         case Heard(priority=0):
             return replace(m, election_at=_after(now, m.skew), active_left=True), []
-        case Heard() if not _preempts(m.config) or event.priority >= m.config.priority:
+        case Heard(priority=priority) if priority in LAST_RESORT and m.priority >= LAST_RESORT.stop:
+            return _become_active(m, Cause.ACTIVE_LEFT, now)
+        case Heard() if not _preempts(m.config) or event.priority >= m.priority:
             return _obey(replace(m, obeys_until=None), event, now), []
         case Heard():
             return _obey_for_a_while(m, event, now), []
@@ -253,9 +263,9 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
     """
     if heard.priority == 0:
         return replace(m, election_at=_after(now, m.config.advert_interval)), [_advert(m)]
-    if (heard.priority, heard.source) > (m.config.priority, m.config.source):
+    if (heard.priority, heard.source) > (m.priority, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, _judged_by(m.config, heard.interval), now)
-        last_word = SendAdvert(m.config.priority, backup.active_interval)
+        last_word = SendAdvert(m.priority, backup.active_interval)
         return backup, [_remove_all(m), last_word, *effects]
     return _survive(m, now)
 
@@ -274,7 +284,8 @@ def _survive(m: Machine, now: Millis) -> Step:
 
 def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) -> Machine:
     """The wait starts anew only if its length has changed: configuring again and again must not put an election off."""
-    same_timing = (config.advert_interval, config.priority) == (m.config.advert_interval, m.config.priority)
+    before, after = ((c.advert_interval, c.priority, c.yielding) for c in (m.config, config))
+    same_timing = before == after
     if same_timing:
         return replace(m, config=config)
     changed = replace(m, config=config, active_interval=config.advert_interval)
@@ -287,7 +298,7 @@ def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) ->
     Another interval is said at once: a backup that still judges by a shorter one would take the pause for silence.
     """
     new = replace(m, config=config, active_interval=config.advert_interval)
-    if config.advert_interval != m.config.advert_interval:
+    if (config.advert_interval, config.yielding) != (m.config.advert_interval, m.config.yielding):
         new = replace(new, election_at=now)
     added = tuple(a for a in config.addresses if a not in m.config.addresses)
     gone = tuple(a for a in m.config.addresses if a not in config.addresses)
@@ -318,7 +329,7 @@ def _judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:
 
 
 def _advert(m: Machine) -> SendAdvert:
-    return SendAdvert(m.config.priority, m.config.advert_interval)
+    return SendAdvert(m.priority, m.config.advert_interval)
 
 
 def _goodbye(m: Machine) -> SendAdvert:
@@ -329,7 +340,7 @@ def _hold(m: Machine, duration: Millis) -> SendAdvert:
     interval = m.config.advert_interval
     if m.config.version is Version.V3:
         interval = min(Millis(max(interval, duration // 2)), MAX_INTERVAL_V3)
-    return SendAdvert(m.config.priority, interval)
+    return SendAdvert(m.priority, interval)
 
 
 def _put_all(m: Machine) -> Put:
