@@ -143,6 +143,13 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How often a report is sent though nothing has changed."""
     resync_seconds: float = 30.0
     """How often the whole host is compared with the wanted state anyway."""
+    uplink_probe: bool = True
+    """Ask the gateways of the external networks for a sign of life, by ARP. One that has never answered is left in
+    peace; false where a gateway would take the questions for a conflict about its address (RFC 5227) as it boots."""
+    uplink_interval_ms: Millis = Millis(150)
+    """How often uplinks are looked at, and gateways asked; three unanswered questions in a row are a dead uplink."""
+    uplink_hold_seconds: float = 3.0
+    """How long an uplink must be good again before it is trusted; twice as long after each further loss, up to 60 s."""
 
 
 def load(path: Path, kind: type[C], overrides: dict[str, Any] | None = None) -> C:

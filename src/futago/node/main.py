@@ -17,12 +17,14 @@ from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
 from futago.node.host import Bridge, Dnsmasq, FlowTable, Layer3, Namespace, NftTable, OvsPort, Place, Plug, Veth
 from futago.node.link import Link, LinkDown
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
+from futago.node.uplinks import Damping
 from futago.vrrp.control import VrrpdClient
 
 _log = structlog.get_logger()
@@ -58,8 +60,17 @@ class Agent:
         self._elections = Elections(
             VrrpdClient(config.vrrpd_socket), on_role=self._role_changed, on_return=self._engine_returned
         )
+        self._uplinks = UplinkWatch(
+            self._ovsdb,
+            state,
+            interval=config.uplink_interval_ms / 1000,
+            damping=Damping(hold=config.uplink_hold_seconds),
+            userspace=place.datapath_type == "netdev",
+            on_change=self._impairment_changed,
+            on_switch=self._switch_returned,
+        )
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections),
+            build_host(place, self._ovsdb, self._elections, self._uplinks),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -79,7 +90,7 @@ class Agent:
             self._link.follow(self._saved or NodeSpecs()),
         ]
         if "l3" in self._config.roles:
-            work.append(self._elections.watch())
+            work += [self._elections.watch(), self._uplinks.run(), self._loop.give_way()]
         tasks = [asyncio.ensure_future(one) for one in work]
         stopped = asyncio.ensure_future(stop.wait())
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -100,6 +111,12 @@ class Agent:
     def _role_changed(self) -> None:
         self._loop.role_changed()
 
+    def _impairment_changed(self) -> None:
+        self._loop.impairment_changed()
+
+    def _switch_returned(self) -> None:
+        self._loop.switch_changed()
+
     def _engine_returned(self) -> None:
         self._loop.wake()
 
@@ -114,6 +131,8 @@ def place_of(config: NodeConfig) -> Place:
         integration_bridge=config.integration_bridge,
         tunnel_bridge=config.tunnel_bridge,
         datapath_type=found if config.datapath_type == "auto" else config.datapath_type,
+        node=config.name,
+        probe_uplinks=config.uplink_probe,
     )
 
 
@@ -129,7 +148,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
     )
 
 
-def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
+def build_host(place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
     stages = (
@@ -145,6 +164,7 @@ def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
         place=place,
         reconciler=Reconciler(stages, time.monotonic),
         elections=elections,
+        uplinks=uplinks,
         vlans_in_use=switch.vlans,
         switch_stages=("switch", "flows"),
     )

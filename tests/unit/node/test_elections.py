@@ -192,3 +192,21 @@ def test_an_engine_that_comes_back_is_told_again_and_its_roles_are_reported(engi
     it = asyncio.run(asyncio.wait_for(scenario(), 20))
     assert list(engine.routers.values()) == [CONFIG]
     assert [(role.router_id, role.role) for role in it.roles] == [(CONFIG.name, Role.BACKUP)]
+
+
+def test_a_revision_changes_what_was_told_last_and_nothing_else(engine: FakeEngine) -> None:
+    async def scenario() -> None:
+        it = elect(engine)
+        await it.configure(WANTED, always)
+        await it.revise(lambda told: {key: replace(one, yielding=True) for key, one in told.items()})
+        await it.revise(lambda told: {key: replace(one, yielding=True) for key, one in told.items()})
+
+    asyncio.run(scenario())
+    assert list(engine.routers.values()) == [replace(CONFIG, yielding=True)]
+    assert engine.told == 2
+
+
+def test_a_revision_before_anything_was_told_ends_no_election(engine: FakeEngine) -> None:
+    engine.routers = {CONFIG.name: CONFIG}
+    asyncio.run(elect(engine).revise(dict))
+    assert list(engine.routers) == [CONFIG.name]

@@ -26,7 +26,7 @@ PROTOCOL: Final = 70
 
 _IFF_UP: Final = 1
 _ETH_P_ARP: Final = 0x0806
-_OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-")
+_OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
 
 class VethDriver:

@@ -34,6 +34,7 @@ class Elections:
         self._engine_knows = False
         self._statuses: dict[str, RouterStatus] = {}
         self._refused: dict[Key, str] = {}
+        self._one_teller = asyncio.Lock()
 
     @property
     def roles(self) -> tuple[RouterRole, ...]:
@@ -62,16 +63,33 @@ class Elections:
         For those that are `held` no election begins; one that runs goes on, with what is wanted of it.
         An engine that elects for a router since before this agent started goes on: its wiring was complete then.
         """
-        try:
-            running = await self._running()
-            routers = dict(self._choose(wanted, wired, running, held))
-            if not self._engine_knows or routers != self._told:
-                errors = await self._client.configure(list(routers.values()))
-                self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
-                self._told, self._engine_knows = routers, True
-        except (VrrpdGone, RequestRefused) as error:
-            self._engine_knows = False
-            self._refused = dict.fromkeys(wanted, str(error))
+        async with self._one_teller:
+            try:
+                running = await self._running()
+                await self._tell(dict(self._choose(wanted, wired, running, held)))
+            except (VrrpdGone, RequestRefused) as error:
+                self._engine_knows = False
+                self._refused = dict.fromkeys(wanted, str(error))
+
+    async def revise(
+        self, change: Callable[[Mapping[Key, VirtualRouterConfig]], dict[Key, VirtualRouterConfig]]
+    ) -> None:
+        """Change what the engine was told last, at once: how routers are elected for, or that they are not."""
+        async with self._one_teller:
+            if not self._told or not self._engine_knows:
+                return  # it will be told the whole
+            try:
+                await self._tell(change(self._told))
+            except (VrrpdGone, RequestRefused) as error:
+                self._engine_knows = False
+                self._refused = dict.fromkeys(self._told, str(error))
+
+    async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> None:
+        if self._engine_knows and routers == self._told:
+            return
+        errors = await self._client.configure(list(routers.values()))
+        self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
+        self._told, self._engine_knows = routers, True
 
     async def watch(self) -> None:
         """Follow the engine for ever."""

@@ -6,9 +6,13 @@ from msgspec.structs import replace
 
 from futago.contract.specs import HaAuth, HaSpec, Key, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
+from futago.node.host import Impairment
 from futago.values import IPv4Interface, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+
+PATIENCE_INTERVALS = 4
+"""No backup waits for an active router for so many advertisement intervals (RFC 9568, 6.1: Active_Down_Interval)."""
 
 
 def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
@@ -18,6 +22,27 @@ def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualR
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
     }
+
+
+def give_way(
+    elections: Mapping[Key, VirtualRouterConfig], specs: NodeSpecs, impairment: Impairment
+) -> dict[Key, VirtualRouterConfig]:
+    """The same virtual routers; those that would be of little use if they were active here yield to their peers.
+
+    A router whose peers have heard nothing for so long that one of them is active now is left out: with its addresses
+    still here, two would be active when frames leave this node again.
+    """
+    return {
+        key: replace(config, yielding=impairment.switch or _gateway_network(specs, key) in impairment.networks)
+        for key, config in elections.items()
+        if 1000 * impairment.unheard <= PATIENCE_INTERVALS * config.advert_interval
+    }
+
+
+def _gateway_network(specs: NodeSpecs, key: Key) -> str | None:
+    router = specs.specs.get(key)
+    gateway = router.gateway if isinstance(router, RouterSpec) else None
+    return None if gateway is None else gateway.port.network_id
 
 
 def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec:
