@@ -40,7 +40,7 @@ class UplinkReport(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str
     physical_network: str
     up: bool
-    since: float
+    since: Annotated[float, msgspec.Meta(ge=0, le=4e9)]
     """When it came up or went down, in seconds since the Unix epoch, by the node's clock."""
     cause: str
     """Why it is down; "" if it is up."""
