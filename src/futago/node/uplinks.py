@@ -74,6 +74,8 @@ def observe(health: Health, sample: Sample, now: float, damping: Damping) -> Hea
         return seen if cause is None else _fall(seen, cause, now, damping)
     # One missed probe ends the good time of an uplink that is down: it needs many to fall, none to rise.
     cause = _fault(seen, sample, 1)
+    if cause is None and seen.answers and sample.answered is None:
+        cause = seen.cause
     if cause is not None:
         return replace(seen, cause=cause, good_since=None)
     seen = replace(seen, cause=Cause.HELD, good_since=now if seen.good_since is None else seen.good_since)

@@ -9,7 +9,7 @@ import os
 import struct
 import time
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -126,7 +126,7 @@ class UplinkWatch:
                 self._watched[name] = self._begin(uplink)
             elif known.uplink != uplink:
                 known.close()
-                known.uplink = uplink
+                known.uplink, known.health = uplink, replace(known.health, answers=False, missed=0)
 
     async def run(self) -> None:
         """Look for ever."""
@@ -159,7 +159,8 @@ class UplinkWatch:
         health = Health(since=time.monotonic())
         if memory is not None:
             hold = 0.0 if memory.up else self._damping.hold
-            health = Health(since=health.since, up=memory.up, answers=memory.answers, hold=hold)
+            answers = memory.answers and bool(uplink.interface)
+            health = Health(since=health.since, up=memory.up, answers=answers, hold=hold)
         return _Watched(uplink=uplink, health=health, since=time.time())
 
     def _learn(self, one: _Watched, health: Health) -> bool:
