@@ -65,7 +65,7 @@ class Elections(Protocol):
 
     async def revise(
         self, change: Callable[[Mapping[Key, VirtualRouterConfig]], dict[Key, VirtualRouterConfig]]
-    ) -> None: ...
+    ) -> bool: ...
 
 
 class Uplinks(Protocol):
@@ -94,6 +94,19 @@ class Host:
     """The stages to look at again when the switch's database has changed."""
 
 
+@dataclass(slots=True)
+class Work:
+    """What the agent has done since it started; durations in seconds."""
+
+    passes: int = 0
+    pass_seconds: float = 0.0
+    """Of all passes together."""
+    tellings: int = 0
+    """How often the engine was told that something is impaired, or no more."""
+    telling_seconds: float = 0.0
+    """Of all together, from the change to the engine's answer."""
+
+
 class Loop:
     """Owns what is wanted of this host, and the passes that make it true."""
 
@@ -110,6 +123,7 @@ class Loop:
         self._unsaved: dict[str, str] = {}
         self._logged: dict[Key, str] = {}
         self._wake = asyncio.Event()
+        self.work = Work()
         self._news = asyncio.Event()
         self._impaired = asyncio.Event()
         self._forget: set[str] = set()
@@ -142,7 +156,10 @@ class Loop:
         while True:
             await self._wait_for_work()
             self._wake.clear()
+            began = time.monotonic()
             await self._pass()
+            self.work.passes += 1
+            self.work.pass_seconds += time.monotonic() - began
             self._news.set()
 
     async def give_way(self) -> None:
@@ -150,7 +167,10 @@ class Loop:
         while True:
             await self._impaired.wait()
             self._impaired.clear()
-            await self._host.elections.revise(self._as_things_are)
+            began = time.monotonic()
+            if await self._host.elections.revise(self._as_things_are):
+                self.work.tellings += 1
+                self.work.telling_seconds += time.monotonic() - began
             self._news.set()
 
     async def report_by(self, send: Callable[[Report], Awaitable[None]], failure: type[Exception]) -> None:
@@ -209,7 +229,8 @@ class Loop:
         self._log_failures()
 
     def _as_things_are(self, elections: Mapping[Key, VirtualRouterConfig]) -> dict[Key, VirtualRouterConfig]:
-        return give_way(elections, self._specs or NodeSpecs(), self._host.uplinks.impairment)
+        specs = self._specs or NodeSpecs()
+        return give_way(elections, self._wanted.elections, specs, self._host.uplinks.impairment)
 
     def _next_retry(self) -> float | None:
         again = self._host.reconciler.retry_at()

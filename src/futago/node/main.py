@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -25,8 +27,10 @@ from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
-from futago.vrrp.control import VrrpdClient
+from futago.vrrp.control import RouterStatus, VrrpdClient
 
+_ENGINE_SECONDS: Final = 2.0
+"""How long somebody who asks for metrics waits for the engine's."""
 _log = structlog.get_logger()
 
 
@@ -75,6 +79,7 @@ class Agent:
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
         )
+        self._end_metrics = self._serve_metrics()
         self._link = Link(config, facts_of(config, place), state, self._loop.take)
         self._saved = state.specs()
 
@@ -102,7 +107,27 @@ class Agent:
 
     async def close(self) -> None:
         await self._link.close()
+        await asyncio.to_thread(self._end_metrics)
         await asyncio.to_thread(self._ovsdb.close)
+
+    def _serve_metrics(self) -> Callable[[], None]:
+        if not self._config.metrics_address:
+            return lambda: None
+        from futago import metrics
+        from futago.node.metrics import NodeCollector
+
+        registry = metrics.new_registry()
+        registry.register(NodeCollector(self._statuses, self._loop.report, self._uplinks, self._loop.work))
+        return metrics.serve(self._config.metrics_address, registry)
+
+    def _statuses(self) -> tuple[RouterStatus, ...]:
+        """Called from the metrics' thread."""
+        asked = asyncio.run_coroutine_threadsafe(self._elections.statuses(), self._here)
+        try:
+            return asked.result(_ENGINE_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            return ()
 
     def _switch_changed(self) -> None:
         """Called from the database's thread."""

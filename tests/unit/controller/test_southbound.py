@@ -32,7 +32,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
-    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token"))
+    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", Feed(cloud.database, cloud.config)))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
 

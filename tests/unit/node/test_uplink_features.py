@@ -96,11 +96,19 @@ def test_only_the_routers_of_the_lost_network_yield() -> None:
     wanted = elections(specs, VLANS)
 
     def yielding(impairment: Impairment) -> set[str]:
-        return {key for key, one in give_way(wanted, specs, impairment).items() if one.yielding}
+        return {key for key, one in give_way(wanted, wanted, specs, impairment).items() if one.yielding}
 
     assert yielding(Impairment()) == set()
     assert yielding(Impairment(networks=frozenset({OUTSIDE}))) == {here.key}
     assert yielding(Impairment(switch=True)) == {here.key, elsewhere.key, inner.key}
+
+
+def test_a_router_that_is_wanted_to_yield_does_so_on_a_healthy_node_too() -> None:
+    specs = specs_of([router(ha=True)])
+    plain = elections(specs, VLANS)
+    asked = {key: replace(one, yielding=True) for key, one in plain.items()}
+    assert give_way(plain, asked, specs, Impairment()) == asked
+    assert give_way(asked, plain, specs, Impairment()) == plain
 
 
 def test_the_question_names_no_sender_and_asks_all_or_one() -> None:

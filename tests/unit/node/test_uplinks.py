@@ -78,6 +78,12 @@ def test_a_carrier_alone_does_not_bring_back_an_uplink_whose_gateway_used_to_ans
     assert not Watched().see(GOOD, CUT).see_for(60, SILENT).health.up
 
 
+def test_while_nobody_knows_whether_the_gateway_answers_an_uplink_that_is_down_stays_down() -> None:
+    uplink = Watched().see(GOOD, SILENT, SILENT, SILENT).see_for(60, replace(BLIND, carrier=True))
+    assert uplink.health.cause is Cause.SILENT
+    assert round(uplink.seconds_until_up()) == 3
+
+
 def test_each_fall_that_follows_soon_doubles_the_wait_up_to_a_limit() -> None:
     uplink, waits = Watched().see(GOOD), []
     for _ in range(5):

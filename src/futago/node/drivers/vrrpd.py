@@ -73,23 +73,35 @@ class Elections:
 
     async def revise(
         self, change: Callable[[Mapping[Key, VirtualRouterConfig]], dict[Key, VirtualRouterConfig]]
-    ) -> None:
-        """Change what the engine was told last, at once: how routers are elected for, or that they are not."""
+    ) -> bool:
+        """Change what the engine was told last, at once: how routers are elected for, or that they are not.
+
+        True if there was something to tell and the engine took it; if it is away, it will be told the whole.
+        """
         async with self._one_teller:
             if not self._told or not self._engine_knows:
-                return  # it will be told the whole
+                return False
             try:
-                await self._tell(change(self._told))
+                return await self._tell(change(self._told))
             except (VrrpdGone, RequestRefused) as error:
                 self._engine_knows = False
                 self._refused = dict.fromkeys(self._told, str(error))
+                return False
 
-    async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> None:
+    async def statuses(self) -> tuple[RouterStatus, ...]:
+        """All that the engine tells of its routers now, with its counters; nothing while it is away."""
+        try:
+            return await self._client.status()
+        except (VrrpdGone, RequestRefused):
+            return ()
+
+    async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> bool:
         if self._engine_knows and routers == self._told:
-            return
+            return False
         errors = await self._client.configure(list(routers.values()))
         self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
         self._told, self._engine_knows = routers, True
+        return True
 
     async def watch(self) -> None:
         """Follow the engine for ever."""

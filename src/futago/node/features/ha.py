@@ -25,21 +25,32 @@ def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualR
 
 
 def give_way(
-    elections: Mapping[Key, VirtualRouterConfig], specs: NodeSpecs, impairment: Impairment
+    elections: Mapping[Key, VirtualRouterConfig],
+    wanted: Mapping[Key, VirtualRouterConfig],
+    specs: NodeSpecs,
+    impairment: Impairment,
 ) -> dict[Key, VirtualRouterConfig]:
-    """The same virtual routers; those that would be of little use if they were active here yield to their peers.
+    """`elections`, whose routers yield where they would be of little use if they were active here; else as `wanted`.
 
     A router whose peers have heard nothing for so long that one of them is active now is left out: with its addresses
     still here, two would be active when frames leave this node again.
     """
     return {
-        key: replace(config, yielding=impairment.switch or _gateway_network(specs, key) in impairment.networks)
+        key: _yielding(
+            config, wanted.get(key, config), lost=impairment.switch or _network(specs, key) in impairment.networks
+        )
         for key, config in elections.items()
         if 1000 * impairment.unheard <= PATIENCE_INTERVALS * config.advert_interval
     }
 
 
-def _gateway_network(specs: NodeSpecs, key: Key) -> str | None:
+def _yielding(config: VirtualRouterConfig, wanted: VirtualRouterConfig, *, lost: bool) -> VirtualRouterConfig:
+    """One that is wanted to yield does so on a healthy node, too."""
+    return replace(config, yielding=wanted.yielding or lost)
+
+
+def _network(specs: NodeSpecs, key: Key) -> str | None:
+    """The external network of a router."""
     router = specs.specs.get(key)
     gateway = router.gateway if isinstance(router, RouterSpec) else None
     return None if gateway is None else gateway.port.network_id
