@@ -1,13 +1,16 @@
 """A node's uplinks on a real switch: carrier, the gateway's answers, and what becomes of the routers."""
 
+import sys
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import Metric
 
 from futago.contract.report import UplinkReport
 from futago.values import Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import OUTSIDE, ROUTER, gateway_node
+from metrics_kit import families, value
 
 VRRPD = f"{FUTAGO} vrrpd --socket {{state}}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &"
 PROBE = f"up-{OUTSIDE[:11]}"
@@ -137,3 +140,25 @@ def addresses(host: ThrowAwayHost) -> int:
 def asked(host: ThrowAwayHost) -> int:
     """How many questions the node has sent."""
     return int(host.run(f"ip netns exec futago-uplinks cat /sys/class/net/{PROBE}/statistics/tx_packets"))
+
+
+def test_prometheus_is_told_of_the_router_and_its_uplink(node: ThrowAwayHost) -> None:
+    told = scrape(node)
+    assert value(told, "futago_vrrp_router_role", router=ROUTER, role="active") == 1
+    assert value(told, "futago_uplink_up", network=OUTSIDE) == 1
+    assert value(told, "futago_switch_up") == 1
+    sent = value(told, "futago_vrrp_adverts_sent_total", router=ROUTER)
+    wait_until(
+        lambda: value(scrape(node), "futago_vrrp_adverts_sent_total", router=ROUTER) > sent,
+        "the engine's counters are fresh though no role changes",
+    )
+    node.run("ip -n outside link set eth0 down")
+    wait_until(lambda: value(scrape(node), "futago_uplink_up", network=OUTSIDE) == 0, "the loss is told")
+    wait_until(
+        lambda: value(scrape(node), "futago_node_give_way_duration_seconds_count") == 1, "the engine was told once"
+    )
+
+
+def scrape(host: ThrowAwayHost) -> dict[str, Metric]:
+    code = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:9698/metrics').read().decode())"
+    return families(host.run(f'{sys.executable} -c "{code}"'))
