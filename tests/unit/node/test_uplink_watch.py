@@ -1,21 +1,26 @@
 """The watch over the uplinks, on a database that is a dictionary: carriers, ovs-vswitchd, what outlives the agent."""
 
+import errno
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec.structs import replace
 
+from futago.node.drivers import uplinks
 from futago.node.drivers.ovsdb import Ovsdb
-from futago.node.drivers.uplinks import UplinkWatch, carriers, switch_runs
+from futago.node.drivers.uplinks import GRACE_SECONDS, UplinkWatch, carriers, switch_runs
 from futago.node.host import HostRefused, Uplink
 from futago.node.state import Remembered, StateDirectory
 from futago.node.uplinks import Damping
+from futago.values import IPv4Address
 
 UPLINK = Uplink(network_id="n", physical_network="external1", bridge="br-ex1")
+PROBED = replace(UPLINK, gateways=(IPv4Address("10.0.80.1"),), namespace="futago-uplinks", interface="up-n")
 HOLD = 3.0
 
 
@@ -162,6 +167,91 @@ def test_a_switch_that_was_never_seen_is_not_missed(watching: Watching) -> None:
         watching.watch.look(now)
     assert not watching.watch.impairment.switch
     assert watching.changes == 0
+
+
+class FakeGateway:
+    """Stands for the probe's socket: a gateway that answers, or not, and an interface that is there, or not."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+        self.opened = 0
+        self.answers = True
+        self.plugged = True
+
+    def __call__(self, namespace: str, interface: str) -> "FakeGateway":
+        assert (namespace, interface) == (PROBED.namespace, PROBED.interface)
+        self.opened += 1
+        self._check()
+        return self
+
+    def ask(self, addresses: Sequence[IPv4Address]) -> None:
+        self._check()
+        assert addresses == PROBED.gateways
+        self.asked += 1
+
+    def answered(self) -> set[IPv4Address]:
+        self._check()
+        return set(PROBED.gateways) if self.answers else set()
+
+    def close(self) -> None:
+        """Nothing."""
+
+    def _check(self) -> None:
+        if not self.plugged:
+            raise OSError(errno.ENODEV, "No such device")
+
+
+@pytest.fixture
+def gateway(monkeypatch: pytest.MonkeyPatch, watching: Watching) -> FakeGateway:
+    """The gateway of an uplink that is watched from the time 0 on."""
+    made = FakeGateway()
+    monkeypatch.setattr(uplinks, "ArpProbe", made)
+    watching.watch.follow([PROBED])
+    return made
+
+
+def look_for(watching: Watching, start: float, seconds: float) -> float:
+    """Look every 150 ms; returns when this ends."""
+    for step in range(round(seconds / 0.15)):
+        watching.watch.look(start + step * 0.15)
+    return start + seconds
+
+
+def test_a_gateway_that_falls_silent_is_asked_less_often_until_it_answers(
+    watching: Watching, gateway: FakeGateway
+) -> None:
+    now = look_for(watching, 0.0, 6.0)
+    assert gateway.asked == 40
+    gateway.answers = False
+    now = look_for(watching, now, 0.45)
+    assert watching.watch.impairment.networks == {"n"}
+    before = gateway.asked
+    now = look_for(watching, now, 15.0)
+    assert 10 <= gateway.asked - before <= 16
+    gateway.answers = True
+    before = gateway.asked
+    look_for(watching, now, 6.0)
+    assert gateway.asked - before == 40
+    assert watching.watch.impairment.networks == frozenset()
+
+
+def test_the_silence_of_a_port_that_is_new_means_nothing(watching: Watching, gateway: FakeGateway) -> None:
+    """The gateway used to answer; until the switch forwards from a port that was made anew nobody can know."""
+    now = look_for(watching, 0.0, 6.0)
+    gateway.plugged = False
+    now = look_for(watching, now, 3.0)
+    gateway.plugged, gateway.answers = True, False
+    now = look_for(watching, now, GRACE_SECONDS)
+    assert watching.changes == 0
+    look_for(watching, now, 3.0)
+    assert watching.watch.impairment.networks == {"n"}
+
+
+def test_an_interface_that_is_not_there_is_looked_for_now_and_then(watching: Watching, gateway: FakeGateway) -> None:
+    gateway.plugged = False
+    look_for(watching, 0.0, 6.0)
+    assert 4 <= gateway.opened <= 7
+    assert watching.watch.impairment.networks == frozenset()
 
 
 @contextmanager

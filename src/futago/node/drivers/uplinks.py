@@ -26,6 +26,8 @@ from futago.node.uplinks import Damping, Health, Sample, observe
 GRACE_SECONDS: Final = 3.0
 """For so long after the first question silence means nothing: the switch may not forward from the new port yet."""
 OPEN_AGAIN_SECONDS: Final = 1.0
+LOST_SECONDS: Final = 1.0
+"""How often a gateway is asked that is lost: by broadcast, which is flooded to each router's port."""
 SWITCH_MISSES: Final = 2
 """So many looks in a row must find no ovs-vswitchd."""
 
@@ -51,6 +53,7 @@ class _Watched:
     """When it came up or went down, in seconds since the Unix epoch."""
     probe: ArpProbe | None = None
     asked_since: float | None = None
+    asked_at: float = 0.0
     open_at: float = 0.0
     """When the socket may be opened (again)."""
     carrier: bool | None = None
@@ -256,6 +259,8 @@ def _answered(one: _Watched, now: float) -> bool | None:
 def _ask(one: _Watched, now: float) -> None:
     if not one.uplink.interface or (one.probe is None and now < one.open_at):
         return
+    if not one.health.up and one.health.missed and now < one.asked_at + LOST_SECONDS:
+        return
     try:
         if one.probe is None:
             one.open_at = now + OPEN_AGAIN_SECONDS
@@ -264,4 +269,5 @@ def _ask(one: _Watched, now: float) -> None:
     except OSError:
         one.close()
     else:
+        one.asked_at = now
         one.asked_since = now if one.asked_since is None else one.asked_since
