@@ -109,6 +109,8 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     dhcp_lease_duration: int = 86400
     """Seconds."""
     dns_domain: str = "openstacklocal"
+    metrics_address: str = "127.0.0.1:9699"
+    """Where Prometheus finds the controller's metrics, as ADDR:PORT; "" serves none."""
     agent_down_time: int = 10
     """Seconds without a report after which a node counts as dead."""
 
@@ -151,6 +153,15 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How often a report is sent though nothing has changed."""
     resync_seconds: float = 30.0
     """How often the whole host is compared with the wanted state anyway."""
+    metrics_address: str = "127.0.0.1:9698"
+    """Where Prometheus finds the node's metrics, as ADDR:PORT; "" serves none."""
+    uplink_probe: bool = True
+    """Ask the gateways of the external networks for a sign of life, by ARP. One that has never answered is left in
+    peace; false where a gateway would take the questions for a conflict about its address (RFC 5227) as it boots."""
+    uplink_interval_ms: Millis = Millis(150)
+    """How often uplinks are looked at, and gateways asked; three unanswered questions in a row are a dead uplink."""
+    uplink_hold_seconds: float = 3.0
+    """How long an uplink must be good again before it is trusted; twice as long after each further loss, up to 60 s."""
 
 
 def load(path: Path, kind: type[C], overrides: dict[str, Any] | None = None) -> C:

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from api_kit import Client
+from futago.contract.report import UplinkReport
 from futago.controller.store.database import Database
 from futago.controller.store.rows import Node, Replica
 from futago.values import Role
@@ -47,6 +48,32 @@ def test_a_network_node_shows_as_four_agents(admin: Client, two_network_nodes: t
     assert all(agent["alive"] and agent["admin_state_up"] for agent in agents)
     assert _agent(admin, "L3 agent")["availability_zone"] == "nova"
     assert _agent(admin, "Open vSwitch agent")["configurations"]["tunneling_ip"] == "172.31.0.1"
+
+
+def test_an_agent_tells_of_its_nodes_uplinks(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    lost = UplinkReport(
+        network_id="n", physical_network="external1", up=False, since=0.0, cause="no carrier", probed=True, falls=1
+    )
+    with database.note() as txn:
+        node = txn.get(Node, name="net1")
+        assert node is not None
+        txn.replace(node, replace(node, uplinks=(lost,)))
+    shown = {host: _agent(admin, "L3 agent", host)["configurations"]["uplinks"] for host in ("net1", "net2")}
+    assert shown == {
+        "net1": [
+            {
+                "physical_network": "external1",
+                "network_id": "n",
+                "state": "down",
+                "since": "1970-01-01 00:00:00",
+                "cause": "no carrier",
+                "probed": True,
+            }
+        ],
+        "net2": [],
+    }
 
 
 def test_one_replica_is_active_and_a_dead_node_is_unknown(

@@ -249,9 +249,8 @@ def test_the_status_command_shows_what_the_engine_knows(host: Host) -> None:
     detail = futago("vrrp", "status", "router80", "--socket", str(host.socket)).stdout
     assert all(counter in detail for counter in shown["routers"][0]["statistics"])
     assert f"source             {host.config.source}" in detail
-    assert futago("vrrp", "status", "--role", "backup", "--json", "--socket", str(host.socket)).stdout == (
-        '{"reply":"statuses","routers":[]}\n'
-    )
+    backups = futago("vrrp", "status", "--role", "backup", "--json", "--socket", str(host.socket)).stdout
+    assert json.loads(backups)["routers"] == []
 
 
 def test_the_engine_describes_a_router_without_its_secrets(host: Host) -> None:

@@ -34,6 +34,22 @@ class RouterRole(msgspec.Struct, frozen=True, kw_only=True):
     """Why, in a few words: "timer", "higher priority heard", "adopted"…"""
 
 
+class UplinkReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How a node's way into an external network is."""
+
+    network_id: str
+    physical_network: str
+    up: bool
+    since: Annotated[float, msgspec.Meta(ge=0, le=4e9)]
+    """When it came up or went down, in seconds since the Unix epoch, by the node's clock."""
+    cause: str
+    """Why it is down; "" if it is up."""
+    probed: bool
+    """The gateway answers probes, so that its silence is noticed; else only the carrier is."""
+    falls: int
+    """How often it has gone down since the agent started."""
+
+
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """Something that the node could not make true; it goes on trying."""
 
@@ -51,3 +67,5 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     ports_up: tuple[str, ...]
     """The ids of all ports wired on this node: instances', routers' and DHCP's."""
     failures: tuple[Failure, ...]
+    uplinks: tuple[UplinkReport, ...] = ()
+    """By network."""

@@ -14,12 +14,16 @@ from typing import Final
 import structlog
 import uvicorn
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 
+from futago import metrics
 from futago.config import BadConfig, ControllerConfig
 from futago.controller import vrrp_keys
 from futago.controller.api.app import build_api
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
+from futago.controller.metrics import CountRequests, Measure
+from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.store.database import Database
 
@@ -59,7 +63,9 @@ def claim_state(path: Path) -> int:
 
 
 def build(config: ControllerConfig) -> Starlette:
-    """The whole controller as one application. What a first start made stands in `app.state.first_start`.
+    """The whole controller as one application.
+
+    What a first start made stands in `app.state.first_start`, what Prometheus is told in `app.state.metrics`.
 
     Raises:
         BadConfig: settings that contradict each other, or that this version cannot follow.
@@ -71,7 +77,8 @@ def build(config: ControllerConfig) -> Starlette:
     made = first_start.prepare(database, config)
     vrrp_keys.ensure(database)
     identity, identity_routes = build_identity(database, config)
-    node_routes = build_nodes(database, config, first_start.join_token(config.state_path))
+    feed = Feed(database, config)
+    node_routes = build_nodes(database, config, first_start.join_token(config.state_path), feed)
     api_routes = build_api(database, config, identity)
 
     @asynccontextmanager
@@ -79,8 +86,14 @@ def build(config: ControllerConfig) -> Starlette:
         yield
         database.close()
 
-    app = Starlette(routes=[*identity_routes, *node_routes, *api_routes], lifespan=lifespan)
+    measure = Measure(database, config, feed)
+    app = Starlette(
+        routes=[*identity_routes, *node_routes, *api_routes],
+        middleware=[Middleware(CountRequests, measure=measure)],
+        lifespan=lifespan,
+    )
     app.state.first_start = made
+    app.state.metrics = measure.registry
     return app
 
 
@@ -113,7 +126,9 @@ def serve(config: ControllerConfig, listener: socket.socket, app: Starlette) -> 
     log.info("controller listens", address=config.listen_address, port=listener.getsockname()[1])
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, _nothing)  # uvicorn raises it again once it has stopped: that is no failure
+    end_metrics = metrics.serve(config.metrics_address, app.state.metrics)
     uvicorn.Server(settings).run(sockets=[listener])
+    end_metrics()
     log.info("controller stopped")
 
 

@@ -41,6 +41,10 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     integration_bridge: str
     tunnel_bridge: str
     datapath_type: str
+    node: str = ""
+    """The node's name."""
+    probe_uplinks: bool = False
+    """Whether to ask the external networks' gateways for a sign of life."""
 
 
 class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,6 +201,30 @@ class Owned(msgspec.Struct, frozen=True):
     element: Element
 
 
+class Uplink(msgspec.Struct, frozen=True, kw_only=True):
+    """This node's way into an external network that routers here have a gateway in."""
+
+    network_id: str
+    physical_network: str
+    bridge: str
+    gateways: tuple[IPv4Address, ...] = ()
+    """Who is asked for a sign of life; one that answers is enough."""
+    namespace: str = ""
+    interface: str = ""
+    """From where they are asked; "" asks nobody."""
+
+
+class Impairment(msgspec.Struct, frozen=True, kw_only=True):
+    """What of this host is lost, so that its routers had better be active elsewhere."""
+
+    networks: frozenset[str] = frozenset()
+    """The external networks that cannot be reached from here."""
+    switch: bool = False
+    """ovs-vswitchd does not run, or has not run for long."""
+    unheard: float = 0.0
+    """For how long no frame has left this node, in seconds."""
+
+
 class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that is to be true on the host."""
 
@@ -205,6 +233,8 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """By the router's spec: configured only when the router's elements are all there."""
     problems: dict[Key, str] = {}
     """Why some specs cannot be true here as a whole; a router of these is not newly elected for."""
+    uplinks: tuple[Uplink, ...] = ()
+    """By network; what is to be watched."""
     carriers: dict[Key, tuple[str, ...]] = {}
     """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""
 

@@ -4,23 +4,38 @@
     switch events ─▶│ hand over → local VLANs → put → elect where wired → remove      │──▶ report
     clock ─────────▶└────────────────────────────────────────────────────────────────┘
     vrrpd ──roles───────────────────────────────────────────────────────────────────────▶ report
+    uplinks ──impaired──▶ vrrpd is told to yield, with what it was told last ───────────▶ report
 
-Passes come one after the other; their work on the host is done in a thread, so that reports and roles never wait.
+Passes come one after the other; their work on the host is done in a thread, so that reports, roles
+and a router that must leave this node never wait.
 """
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 import structlog
 
-from futago.contract.report import Failure, Report, RouterRole
+from futago.contract.report import Failure, Report, RouterRole, UplinkReport
 from futago.contract.specs import Key, NodeSpecs
 from futago.node.features.compose import host_state, networks_of, without_flows
+from futago.node.features.ha import give_way
 from futago.node.features.switching import allocate_vlans
-from futago.node.host import DEAD_VLAN, HOST, FlowTable, HostRefused, HostState, LocalVlans, OvsPort, Place, Plug
+from futago.node.host import (
+    DEAD_VLAN,
+    HOST,
+    FlowTable,
+    HostRefused,
+    HostState,
+    Impairment,
+    LocalVlans,
+    OvsPort,
+    Place,
+    Plug,
+    Uplink,
+)
 from futago.node.reconcile import Reconciler
 from futago.node.state import StateDirectory
 from futago.values import Vlan
@@ -50,6 +65,22 @@ class Elections(Protocol):
         self, wanted: Mapping[Key, VirtualRouterConfig], wired: Callable[[Key], bool], held: Collection[Key] = ()
     ) -> None: ...
 
+    async def revise(
+        self, change: Callable[[Mapping[Key, VirtualRouterConfig]], dict[Key, VirtualRouterConfig]]
+    ) -> bool: ...
+
+
+class Uplinks(Protocol):
+    """Whether the external networks can be reached from here (`drivers.uplinks.UplinkWatch`)."""
+
+    @property
+    def impairment(self) -> Impairment: ...
+
+    @property
+    def reports(self) -> tuple[UplinkReport, ...]: ...
+
+    def follow(self, uplinks: Sequence[Uplink]) -> None: ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
@@ -58,10 +89,24 @@ class Host:
     place: Place
     reconciler: Reconciler
     elections: Elections
+    uplinks: Uplinks
     vlans_in_use: Callable[[], Collection[tuple[str, Vlan]]]
     """The networks and local VLANs that the switch's ports tell of."""
     switch_stages: tuple[str, ...]
     """The stages to look at again when the switch's database has changed."""
+
+
+@dataclass(slots=True)
+class Work:
+    """What the agent has done since it started; durations in seconds."""
+
+    passes: int = 0
+    pass_seconds: float = 0.0
+    """Of all passes together."""
+    tellings: int = 0
+    """How often the engine was told that something is impaired, or no more."""
+    telling_seconds: float = 0.0
+    """Of all together, from the change to the engine's answer."""
 
 
 class Loop:
@@ -80,7 +125,9 @@ class Loop:
         self._unsaved: dict[str, str] = {}
         self._logged: dict[Key, str] = {}
         self._wake = asyncio.Event()
+        self.work = Work()
         self._news = asyncio.Event()
+        self._impaired = asyncio.Event()
         self._forget: set[str] = set()
         self._full_at = 0.0
         self._retry_at: float | None = None
@@ -102,12 +149,30 @@ class Loop:
     def role_changed(self) -> None:
         self._news.set()
 
+    def impairment_changed(self) -> None:
+        """An uplink or the switch was lost or is back: routers must leave this node, or may come."""
+        self._impaired.set()
+
     async def run(self) -> None:
         """Make passes for ever: at every change, when a failure is due again, and every `resync_seconds`."""
         while True:
             await self._wait_for_work()
             self._wake.clear()
+            began = time.monotonic()
             await self._pass()
+            self.work.passes += 1
+            self.work.pass_seconds += time.monotonic() - began
+            self._news.set()
+
+    async def give_way(self) -> None:
+        """Tell the engine of each change of what is impaired, for ever, whatever a pass is at."""
+        while True:
+            await self._impaired.wait()
+            self._impaired.clear()
+            began = time.monotonic()
+            if await self._host.elections.revise(self._as_things_are):
+                self.work.tellings += 1
+                self.work.telling_seconds += time.monotonic() - began
             self._news.set()
 
     async def report_by(self, send: Callable[[Report], Awaitable[None]], failure: type[Exception]) -> None:
@@ -132,6 +197,7 @@ class Loop:
             roles=self._host.elections.roles,
             ports_up=self._ports_up(),
             failures=tuple(Failure(key=key, message=text) for key, text in sorted(self._failures().items())),
+            uplinks=self._host.uplinks.reports,
         )
 
     async def _wait_for_work(self) -> None:
@@ -158,11 +224,17 @@ class Loop:
             return
         if specs is not None:
             # Without specs nobody knows what is elected for here: the engine goes on with what it has.
-            await self._host.elections.configure(self._wanted.elections, self._wired, held=self._wanted.problems.keys())
+            self._host.uplinks.follow(self._wanted.uplinks)
+            wanted = self._as_things_are(self._wanted.elections)
+            await self._host.elections.configure(wanted, self._wired, held=self._wanted.problems.keys())
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
         self._retry_at = self._next_retry()
         self._log_failures()
+
+    def _as_things_are(self, elections: Mapping[Key, VirtualRouterConfig]) -> dict[Key, VirtualRouterConfig]:
+        specs = self._specs or NodeSpecs()
+        return give_way(elections, self._wanted.elections, specs, self._host.uplinks.impairment)
 
     def _next_retry(self) -> float | None:
         again = self._host.reconciler.retry_at()

@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import time
+from collections.abc import Callable
+from typing import Final
 
 import structlog
 
@@ -17,14 +19,18 @@ from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
 from futago.node.host import Bridge, Dnsmasq, FlowTable, Layer3, Namespace, NftTable, OvsPort, Place, Plug, Veth
 from futago.node.link import Link, LinkDown
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
-from futago.vrrp.control import VrrpdClient
+from futago.node.uplinks import Damping
+from futago.vrrp.control import RouterStatus, VrrpdClient
 
+_ENGINE_SECONDS: Final = 2.0
+"""How long somebody who asks for metrics waits for the engine's."""
 _log = structlog.get_logger()
 
 
@@ -58,12 +64,22 @@ class Agent:
         self._elections = Elections(
             VrrpdClient(config.vrrpd_socket), on_role=self._role_changed, on_return=self._engine_returned
         )
+        self._uplinks = UplinkWatch(
+            self._ovsdb,
+            state,
+            interval=config.uplink_interval_ms / 1000,
+            damping=Damping(hold=config.uplink_hold_seconds),
+            userspace=place.datapath_type == "netdev",
+            on_change=self._impairment_changed,
+            on_switch=self._switch_returned,
+        )
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections),
+            build_host(place, self._ovsdb, self._elections, self._uplinks),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
         )
+        self._end_metrics = self._serve_metrics()
         self._link = Link(config, facts_of(config, place), state, self._loop.take)
         self._saved = state.specs()
 
@@ -79,7 +95,7 @@ class Agent:
             self._link.follow(self._saved or NodeSpecs()),
         ]
         if "l3" in self._config.roles:
-            work.append(self._elections.watch())
+            work += [self._elections.watch(), self._uplinks.run(), self._loop.give_way()]
         tasks = [asyncio.ensure_future(one) for one in work]
         stopped = asyncio.ensure_future(stop.wait())
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)
@@ -91,7 +107,27 @@ class Agent:
 
     async def close(self) -> None:
         await self._link.close()
+        await asyncio.to_thread(self._end_metrics)
         await asyncio.to_thread(self._ovsdb.close)
+
+    def _serve_metrics(self) -> Callable[[], None]:
+        if not self._config.metrics_address:
+            return lambda: None
+        from futago import metrics
+        from futago.node.metrics import NodeCollector
+
+        registry = metrics.new_registry()
+        registry.register(NodeCollector(self._statuses, self._loop.report, self._uplinks, self._loop.work))
+        return metrics.serve(self._config.metrics_address, registry)
+
+    def _statuses(self) -> tuple[RouterStatus, ...]:
+        """Called from the metrics' thread."""
+        asked = asyncio.run_coroutine_threadsafe(self._elections.statuses(), self._here)
+        try:
+            return asked.result(_ENGINE_SECONDS)
+        except TimeoutError:
+            asked.cancel()
+            return ()
 
     def _switch_changed(self) -> None:
         """Called from the database's thread."""
@@ -99,6 +135,12 @@ class Agent:
 
     def _role_changed(self) -> None:
         self._loop.role_changed()
+
+    def _impairment_changed(self) -> None:
+        self._loop.impairment_changed()
+
+    def _switch_returned(self) -> None:
+        self._loop.switch_changed()
 
     def _engine_returned(self) -> None:
         self._loop.wake()
@@ -114,6 +156,8 @@ def place_of(config: NodeConfig) -> Place:
         integration_bridge=config.integration_bridge,
         tunnel_bridge=config.tunnel_bridge,
         datapath_type=found if config.datapath_type == "auto" else config.datapath_type,
+        node=config.name,
+        probe_uplinks=config.uplink_probe,
     )
 
 
@@ -129,7 +173,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
     )
 
 
-def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
+def build_host(place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
     stages = (
@@ -145,6 +189,7 @@ def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
         place=place,
         reconciler=Reconciler(stages, time.monotonic),
         elections=elections,
+        uplinks=uplinks,
         vlans_in_use=switch.vlans,
         switch_stages=("switch", "flows"),
     )

@@ -1,6 +1,7 @@
-"""What a node keeps on disk: its last specs, its local VLANs, its credential. Each file is written whole or not at all.
+"""What a node keeps on disk: its last specs, its local VLANs, how its uplinks were, its credential.
 
-With these a node that reboots brings its networks back before it has spoken to any controller.
+Each file is written whole or not at all. With these a node that reboots brings its networks back before it has spoken
+to any controller.
 """
 
 import os
@@ -16,6 +17,18 @@ from futago.node.host import LocalVlans
 
 T = TypeVar("T", bound=msgspec.Struct)
 _log = structlog.get_logger()
+
+
+class Remembered(msgspec.Struct, frozen=True, kw_only=True):
+    """What a new agent must know of an uplink, so that its start changes nothing."""
+
+    up: bool
+    answers: bool
+    """The gateway has answered before."""
+
+
+class _Uplinks(msgspec.Struct, frozen=True, kw_only=True):
+    uplinks: dict[str, Remembered]
 
 
 class StateDirectory:
@@ -45,6 +58,14 @@ class StateDirectory:
         if vlans != self._saved_vlans:
             self._write("vlans.json", encode(vlans))
             self._saved_vlans = vlans
+
+    def uplinks(self) -> dict[str, Remembered]:
+        """How the uplinks were, by network; what is not known was fine."""
+        saved = self._read("uplinks.json", _Uplinks)
+        return {} if saved is None else saved.uplinks
+
+    def save_uplinks(self, uplinks: dict[str, Remembered]) -> None:
+        self._write("uplinks.json", encode(_Uplinks(uplinks=uplinks)))
 
     def credential(self) -> str:
         """What the controller knows this node by; "" before it has joined."""

@@ -156,6 +156,11 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Whom it serves is reached through tunnels: on a host whose tunnels are all dead it is active for nobody."""
 
     @property
+    def yielding(self) -> bool:
+        """Whether it wants another to be active."""
+        return self.priority < self.yields_below
+
+    @property
     def ipv6(self) -> bool:
         """Whether the advertisements go over IPv6."""
         return self.source.version == _IPV6

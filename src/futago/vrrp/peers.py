@@ -22,7 +22,7 @@ def last_resort(priority: int) -> int:
 
 def gives_way(config: VirtualRouterConfig, heard: Heard) -> bool:
     """Whether this active wants another one, and we do not want to be rid of the router ourselves."""
-    return LEAST_PRIORITY < heard.priority < config.yields_below <= config.priority
+    return not config.yielding and LEAST_PRIORITY < heard.priority < config.yields_below
 
 
 def turn(config: VirtualRouterConfig, lost: IPAddress, interval: Millis) -> Millis:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from starlette.applications import Starlette
 
 from futago.contract.codec import decode, encode
-from futago.contract.report import Failure, NodeFacts, Report, RouterRole
+from futago.contract.report import Failure, NodeFacts, Report, RouterRole, UplinkReport
 from futago.contract.specs import SpecChanges
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.southbound import build_nodes
@@ -32,7 +32,7 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
-    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token"))
+    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", Feed(cloud.database, cloud.config)))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
 
@@ -76,6 +76,11 @@ def test_a_long_poll_ends_as_soon_as_something_is_written(cloud: Cloud) -> None:
     assert seconds < 20
 
 
+UPLINK = UplinkReport(
+    network_id="n", physical_network="external1", up=False, since=1.0, cause="no carrier", probed=True, falls=1
+)
+
+
 def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> None:
     credential = cloud.node("net1", "l3")
     cloud.node("net2", "l3")
@@ -87,6 +92,7 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
         roles=(RouterRole(router_id="router80", role=Role.ACTIVE, since=1.0, cause="timer"),),
         ports_up=(leg.id,),
         failures=(Failure(key="port/x", message="no such bridge"),),
+        uplinks=(UPLINK,),
     )
 
     async def talk() -> int:
@@ -105,6 +111,7 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
     assert node is not None
     assert (replica.role, port.up, node.revision) == (Role.ACTIVE, True, 4)
     assert node.failures == ({"key": "port/x", "message": "no such bridge"},)
+    assert node.uplinks == (UPLINK,)
 
 
 @pytest.mark.parametrize(
@@ -118,6 +125,10 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
         b"[" * 100_000,
         b'{"revision": 10000000000000000000, "roles": [], "ports_up": [], "failures": []}',
         b'{"revision": -1, "roles": [], "ports_up": [], "failures": []}',
+        (
+            b'{"revision": 1, "roles": [], "ports_up": [], "failures": [], "uplinks": [{"network_id": "n",'
+            b'"physical_network": "p", "up": true, "since": 1e300, "cause": "", "probed": true, "falls": 0}]}'
+        ),
     ],
 )
 def test_garbage_is_refused_with_a_reason(cloud: Cloud, body: bytes) -> None:

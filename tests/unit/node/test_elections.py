@@ -286,3 +286,21 @@ def test_nothing_is_said_of_a_router_that_stays_or_that_has_no_peers() -> None:
 
     assert asyncio.run(story(SHARED, (KEY,))) == 0
     assert asyncio.run(story({KEY: replace(CONFIG, peers=())}, ())) == 0
+
+
+def test_a_revision_changes_what_was_told_last_and_nothing_else(engine: FakeEngine) -> None:
+    async def scenario() -> None:
+        it = elect(engine)
+        await it.configure(WANTED, always)
+        await it.revise(lambda told: {key: replace(one, priority=7) for key, one in told.items()})
+        await it.revise(lambda told: {key: replace(one, priority=7) for key, one in told.items()})
+
+    asyncio.run(scenario())
+    assert list(engine.routers.values()) == [replace(CONFIG, priority=7)]
+    assert engine.changes == [([CONFIG.name], [])]
+
+
+def test_a_revision_before_anything_was_told_ends_no_election(engine: FakeEngine) -> None:
+    engine.routers = {CONFIG.name: CONFIG}
+    asyncio.run(elect(engine).revise(dict))
+    assert list(engine.routers) == [CONFIG.name]

@@ -9,20 +9,24 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from futago.contract.report import UplinkReport
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.vrrpd import Elections
+from futago.node.features.ha import PATIENCE_INTERVALS
 from futago.node.host import (
     HOST,
     Bridge,
     Dnsmasq,
     Element,
     FlowTable,
+    Impairment,
     Layer3,
     Namespace,
     NftTable,
     OvsPort,
     Place,
     Plug,
+    Uplink,
     Veth,
 )
 from futago.node.loop import Host, Loop
@@ -34,6 +38,18 @@ from unit.node.test_elections import CONFIG, FakeEngine
 
 KINDS = (Namespace, Veth, Bridge, OvsPort, Plug, FlowTable, Layer3, NftTable, Dnsmasq)
 SPECS = specs_of(gateway_node(ha=True), revision=3)
+
+
+class FakeUplinks:
+    """Uplinks that are as a test says."""
+
+    def __init__(self) -> None:
+        self.impairment = Impairment()
+        self.reports: tuple[UplinkReport, ...] = ()
+        self.followed: tuple[Uplink, ...] = ()
+
+    def follow(self, uplinks: Sequence[Uplink]) -> None:
+        self.followed = tuple(uplinks)
 
 
 class FakeMachine:
@@ -64,12 +80,14 @@ def agent(
     *,
     place: Place = PLACE,
     state: StateDirectory | None = None,
+    uplinks: FakeUplinks | None = None,
 ) -> Loop:
     """The loop of an agent that has just started."""
     host = Host(
         place=place,
         reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
         elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
+        uplinks=uplinks or FakeUplinks(),
         vlans_in_use=set,
         switch_stages=("everything",),
     )
@@ -191,3 +209,62 @@ async def until(loop: Loop, condition: Callable[[], bool]) -> None:
             assert not running.done()
             await asyncio.sleep(0.01)
     running.cancel()
+
+
+def test_a_router_whose_uplink_is_lost_yields_without_a_pass(tmp_path: Path) -> None:
+    """The engine is told while the host is busy: what is wanted of the host has not changed."""
+    engine, machine, uplinks = FakeEngine(), FakeMachine(), FakeUplinks()
+    loop = agent(tmp_path, engine, machine, uplinks=uplinks)
+    one_pass(loop, SPECS)
+    machine.put = machine.remove = unexpected  # type: ignore[assignment]
+    assert not engine.routers[CONFIG.name].yielding
+    uplinks.impairment = Impairment(networks=frozenset({OUTSIDE}))
+    asyncio.run(told(loop, lambda: engine.routers[CONFIG.name].yielding))
+    uplinks.impairment = Impairment()
+    asyncio.run(told(loop, lambda: not engine.routers[CONFIG.name].yielding))
+
+
+def test_a_pass_does_not_forget_that_an_uplink_is_lost(tmp_path: Path) -> None:
+    engine, uplinks = FakeEngine(), FakeUplinks()
+    uplinks.impairment = Impairment(networks=frozenset({OUTSIDE}))
+    one_pass(agent(tmp_path, engine, uplinks=uplinks), SPECS)
+    assert engine.routers[CONFIG.name].yielding
+
+
+def test_the_uplinks_of_the_specs_are_watched(tmp_path: Path) -> None:
+    uplinks = FakeUplinks()
+    loop = agent(tmp_path, FakeEngine(), uplinks=uplinks)
+    one_pass(loop, SPECS)
+    assert [one.network_id for one in uplinks.followed] == [OUTSIDE]
+    one_pass(loop, NodeSpecs(revision=4))
+    assert uplinks.followed == ()
+
+
+def test_a_router_that_nobody_can_hear_any_more_lets_go(tmp_path: Path) -> None:
+    """Its peers have elected another; when the switch is back it joins them, as a backup."""
+    engine, uplinks = FakeEngine(), FakeUplinks()
+    loop = agent(tmp_path, engine, uplinks=uplinks)
+    one_pass(loop, SPECS)
+    unheard = PATIENCE_INTERVALS * CONFIG.advert_interval / 1000
+    uplinks.impairment = Impairment(switch=True, unheard=unheard - 0.1)
+    asyncio.run(told(loop, lambda: engine.routers[CONFIG.name].yielding))
+    uplinks.impairment = Impairment(switch=True, unheard=unheard + 0.1)
+    asyncio.run(told(loop, lambda: engine.routers == {}))
+    uplinks.impairment = Impairment()
+    one_pass(loop)
+    assert list(engine.routers) == [CONFIG.name]
+
+
+def unexpected(*_: object) -> None:
+    raise AssertionError("the host was touched")
+
+
+async def told(loop: Loop, condition: Callable[[], bool]) -> None:
+    """Something about the uplinks has changed; wait until the engine knows."""
+    telling = asyncio.ensure_future(loop.give_way())
+    loop.impairment_changed()
+    async with asyncio.timeout(20):
+        while not condition():
+            assert not telling.done()
+            await asyncio.sleep(0.01)
+    telling.cancel()

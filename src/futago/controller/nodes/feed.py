@@ -8,6 +8,7 @@ the objects that it touched. What it forgets (a restart) costs a node one comple
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -67,6 +68,15 @@ class Feed:
                 remove=() if complete else tuple(key for key, entry in fresh.items() if entry.spec is None),
                 origin=self._origin,
             )
+
+    def behind(self, reached: Mapping[str, int]) -> dict[str, int]:
+        """How many specs of each node are newer than the revision that it has reached."""
+        with self._lock:
+            self._refresh()
+            return {
+                node: sum(entry.revision > revision for entry in self._entries.get(node, {}).values())
+                for node, revision in reached.items()
+            }
 
     def _can_tell_since(self, since: int, origin: str | None) -> bool:
         known = self._floor is not None and self._floor <= since <= self._revision

@@ -34,7 +34,7 @@ def _changes(view: View, name: str, report: Report) -> Iterator[tuple[Row, Row]]
     node = view.get(Node, name=name)
     assert node is not None, "an authentic node is known"
     failures = tuple(msgspec.to_builtins(failure) for failure in report.failures)
-    fresh = replace(node, revision=report.revision, failures=failures)
+    fresh = replace(node, revision=report.revision, failures=failures, uplinks=report.uplinks)
     if fresh != node or time.time() - node.heartbeat_at > _HEARTBEAT_WORTH_WRITING:
         yield node, replace(fresh, heartbeat_at=time.time())
     replicas = view.find(Replica, node=name)

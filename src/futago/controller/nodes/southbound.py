@@ -34,11 +34,11 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Southbound:
     """Serves the nodes."""
 
-    def __init__(self, database: Database, config: ControllerConfig, join_token: str) -> None:
+    def __init__(self, database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> None:
         self._database = database
         self._config = config
         self._join_token = join_token
-        self._feed = Feed(database, config)
+        self._feed = feed
         self._wake = Wake()
         database.on_write(self._wake.from_any_thread)
 
@@ -93,9 +93,9 @@ class Southbound:
             return membership.authentic(view, node, credential)
 
 
-def build_nodes(database: Database, config: ControllerConfig, join_token: str) -> list[BaseRoute]:
-    """The routes below /nodes."""
-    south = Southbound(database, config, join_token)
+def build_nodes(database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> list[BaseRoute]:
+    """The routes below /nodes; `feed` is what nodes are answered from."""
+    south = Southbound(database, config, join_token, feed)
     routes = [
         Route("/{node}/join", _speaking_our_version(south.join), methods=["POST"]),
         Route("/{node}", _speaking_our_version(south.for_members(south.introduce)), methods=["PUT"]),

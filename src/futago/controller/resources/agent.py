@@ -124,10 +124,25 @@ def _configurations(agent: Agent, routers: Mapping[str, int], networks: Mapping[
         return _switching(facts)
     carried: Rendered = {}
     if agent.agent_type == L3:
-        carried = {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0)}
+        carried = {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0), "uplinks": _uplinks(agent.node)}
     elif agent.agent_type == DHCP:
         carried = {"networks": networks.get(agent.node.name, 0)}
     return {**carried, "version": facts.version}
+
+
+def _uplinks(node: Node) -> list[Rendered]:
+    """Ours alone: Neutron's agents do not look at their uplinks."""
+    return [
+        {
+            "physical_network": one.physical_network,
+            "network_id": one.network_id,
+            "state": "up" if one.up else "down",
+            "since": datetime.fromtimestamp(one.since, UTC).strftime("%Y-%m-%d %H:%M:%S"),
+            "cause": one.cause,
+            "probed": one.probed,
+        }
+        for one in node.uplinks
+    ]
 
 
 def _switching(facts: NodeFacts) -> Rendered:

@@ -6,6 +6,7 @@ but takes no revision. Rows go in and come out as the structs of `rows`.
 """
 
 import threading
+import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -187,6 +188,7 @@ class Database:
         self._engine = _engine(url)
         self._one_writer = threading.Lock()
         self._listeners: list[Callable[[Revision], None]] = []
+        self._timers: list[Callable[[str, float], None]] = []
 
     def migrate(self) -> None:
         """Bring the tables to this version's form; needed once at start, and the only user of 9 MiB of Alembic."""
@@ -204,6 +206,10 @@ class Database:
         """Call `listener` with the revision after each write of this process, in the writer's thread."""
         self._listeners.append(listener)
 
+    def on_commit(self, timer: Callable[[str, float], None]) -> None:
+        """Call `timer` with "write" or "note" and the seconds that it took, the wait for its turn included."""
+        self._timers.append(timer)
+
     @contextmanager
     def read(self) -> Iterator[View]:
         """A transaction that only looks."""
@@ -213,7 +219,7 @@ class Database:
     @contextmanager
     def write(self) -> Iterator[Transaction]:
         """One transaction, one revision; an exception undoes both."""
-        with self._writing() as connection:
+        with self._writing("write") as connection:
             transaction = Transaction(connection)
             yield transaction
             revision = transaction.take_revision()
@@ -223,7 +229,7 @@ class Database:
     @contextmanager
     def note(self) -> Iterator[Transaction]:
         """A transaction for what no plan depends on: it takes no revision and wakes nobody."""
-        with self._writing() as connection:
+        with self._writing("note") as connection:
             yield Transaction(connection)
 
     def close(self) -> None:
@@ -231,11 +237,14 @@ class Database:
         self._engine.dispose()
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
+    def _writing(self, kind: str) -> Iterator[Connection]:
+        began = time.monotonic()
         with self._one_writer, self._engine.connect() as connection:
             writing = connection.execution_options(futago_write=True)
             with writing.begin():
                 yield writing
+        for timer in self._timers:
+            timer(kind, time.monotonic() - began)
 
 
 def _engine(url: str) -> Engine:

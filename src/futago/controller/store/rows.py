@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from futago.contract.report import NodeFacts
+from futago.contract.report import NodeFacts, UplinkReport
 from futago.values import IPv4Address, IPv4Network, Mac, NetworkType, Role
 
 
@@ -225,6 +225,7 @@ class Node(Row, frozen=True, kw_only=True):
     revision: int = 0
     """What it has reached."""
     failures: tuple[dict[str, str], ...] = ()
+    uplinks: tuple[UplinkReport, ...] = ()
 
 
 class VrrpKey(Row, frozen=True, kw_only=True):

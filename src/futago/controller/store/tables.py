@@ -230,6 +230,7 @@ nodes = Table(
     Column("heartbeat_at", Float, nullable=False),
     Column("revision", Integer, nullable=False),
     Column("failures", JSON, nullable=False),
+    Column("uplinks", JSON, nullable=False),
 )
 
 vrrp_keys = Table(

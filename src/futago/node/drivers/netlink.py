@@ -26,7 +26,7 @@ PROTOCOL: Final = 70
 
 _IFF_UP: Final = 1
 _ETH_P_ARP: Final = 0x0806
-_OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-")
+_OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
 _NEIGHBOURS: Final = {"retrans_time_ms": "100", "mcast_solicit": "30", "ucast_solicit": "30"}
 """A router that has just become active knows no neighbour, and its first question may be lost while the switches learn:

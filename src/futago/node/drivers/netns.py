@@ -19,7 +19,7 @@ from futago import netns
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Namespace
 
-PREFIXES: Final = ("qrouter-", "qdhcp-")
+PREFIXES: Final = ("qrouter-", "qdhcp-", "futago-")
 MARK: Final = "futago"
 
 _CLONE_NEWNET: Final = 0x40000000

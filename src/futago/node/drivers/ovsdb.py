@@ -55,9 +55,13 @@ _WATCHED: Final[dict[str, dict[str, Any]]] = {
         "external_ids": _MAP,
         "ofport": _OPTIONAL_INTEGER,
         "error": _OPTIONAL_STRING,
+        "link_state": _OPTIONAL_STRING,
+        "admin_state": _OPTIONAL_STRING,
     },
 }
 """The part of ovs-vswitchd.conf.db(5) that we read; nothing else is replicated."""
+_STATUS: Final = frozenset({"link_state", "admin_state"})
+"""Columns that only tell how a port is: there is nothing to put right when they change."""
 
 _REPLY_SECONDS: Final = 10.0
 _RECONNECT_MILLIS: Final = 1000
@@ -267,14 +271,16 @@ class _Replica(Idl):  # type: ignore[misc] # the library has no types
 
 
 def _mirror_rows(replica: _Replica, mirror: dict[str, dict[str, Row]], changed: set[UUID] | None) -> set[str]:
-    """Copy the changed rows, or all; returns the names of the tables that they are in."""
+    """Copy the changed rows, or all; returns the names of the tables that have changed, but for how ports are."""
     touched = set()
     for name, table in replica.tables.items():
         for uuid in list(table.rows) if changed is None else changed:
             row = table.rows.get(uuid)
             if row is not None:
-                mirror[name][str(uuid)] = {column: _plain(getattr(row, column)) for column in table.columns}
-                touched.add(name)
+                new = {column: _plain(getattr(row, column)) for column in table.columns}
+                old, mirror[name][str(uuid)] = mirror[name].get(str(uuid)), new
+                if old is None or any(old[column] != new[column] for column in new.keys() - _STATUS):
+                    touched.add(name)
             elif mirror[name].pop(str(uuid), None) is not None:
                 touched.add(name)
     return touched

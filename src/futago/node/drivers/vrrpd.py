@@ -38,6 +38,7 @@ class Elections:
         self._statuses: dict[str, RouterStatus] = {}
         self._heard = asyncio.Event()
         self._refused: dict[Key, str] = {}
+        self._one_teller = asyncio.Lock()
 
     @property
     def roles(self) -> tuple[RouterRole, ...]:
@@ -66,18 +67,48 @@ class Elections:
         For those that are `held` no election begins; one that runs goes on, with what is wanted of it.
         An engine that elects for a router since before this agent started goes on: its wiring was complete then.
         """
-        try:
-            running = await self._running()
-            routers = dict(self._choose(wanted, wired, running, held))
-            if not self._engine_knows or routers != self._told:
-                errors = await self._tell(routers)
-                self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
-                self._told, self._engine_knows = routers, True
-        except (VrrpdGone, RequestRefused) as error:
-            self._engine_knows = False
-            self._refused = dict.fromkeys(wanted, str(error))
+        async with self._one_teller:
+            try:
+                running = await self._running()
+                await self._tell(dict(self._choose(wanted, wired, running, held)))
+            except (VrrpdGone, RequestRefused) as error:
+                self._engine_knows = False
+                self._refused = dict.fromkeys(wanted, str(error))
 
-    async def _tell(self, routers: Mapping[Key, VirtualRouterConfig]) -> dict[str, str]:
+    async def revise(
+        self, change: Callable[[Mapping[Key, VirtualRouterConfig]], dict[Key, VirtualRouterConfig]]
+    ) -> bool:
+        """Change what the engine was told last, at once: how routers are elected for, or that they are not.
+
+        True if there was something to tell and the engine took it; if it is away, it will be told the whole.
+        """
+        async with self._one_teller:
+            if not self._told or not self._engine_knows:
+                return False
+            try:
+                return await self._tell(change(self._told))
+            except (VrrpdGone, RequestRefused) as error:
+                self._engine_knows = False
+                self._refused = dict.fromkeys(self._told, str(error))
+                return False
+
+    async def statuses(self) -> tuple[RouterStatus, ...]:
+        """All that the engine tells of its routers now, with its counters; nothing while it is away."""
+        try:
+            return await self._client.status()
+        except (VrrpdGone, RequestRefused):
+            return ()
+
+    async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> bool:
+        """True if there was something to tell."""
+        if self._engine_knows and routers == self._told:
+            return False
+        errors = await self._send(routers)
+        self._refused = {key: errors[c.name] for key, c in routers.items() if c.name in errors}
+        self._told, self._engine_knows = routers, True
+        return True
+
+    async def _send(self, routers: Mapping[Key, VirtualRouterConfig]) -> dict[str, str]:
         """Only what has changed, if the engine has the rest: to be told a thousand routers takes it a while."""
         if self._engine_knows:
             put = [config for key, config in routers.items() if self._told.get(key) != config]
@@ -123,8 +154,8 @@ class Elections:
             return
         yielding = self._told | {k: replace(c, priority=last_resort(c.priority)) for k, c in leaving.items()}
         with suppress(VrrpdGone, RequestRefused):  # who has no engine has no role to hand over
-            await self._tell(yielding)
-            self._told = yielding
+            async with self._one_teller:
+                await self._tell(yielding)
             await self._wait_until_idle(leaving.values())
 
     async def _wait_until_idle(self, routers: Collection[VirtualRouterConfig]) -> None:

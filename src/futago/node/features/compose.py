@@ -8,6 +8,7 @@ from futago.node.features.ha import elections
 from futago.node.features.nat import nat
 from futago.node.features.routing import legs_of, routing
 from futago.node.features.switching import carriers, switching
+from futago.node.features.uplinks import probes, uplinks
 from futago.node.host import FlowTable, HostState, Place
 from futago.values import Vlan
 
@@ -19,16 +20,19 @@ def networks_of(specs: NodeSpecs) -> list[str]:
 
 def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> HostState:
     """What is to be true on this host."""
+    watched = uplinks(specs, place)
     owned = [
         *routing(specs, vlans, place),
         *dhcp(specs, vlans, place),
         *switching(specs, vlans, place),
         *nat(specs),
+        *probes(watched, specs, place),
     ]
     return HostState(
         elements={one.element.key: one for one in owned},
         elections=elections(specs, vlans),
         problems=_problems(specs, vlans),
+        uplinks=watched,
         carriers={router.key: carriers(_networks_of(router, specs), place) for router in _routers(specs)},
     )
 

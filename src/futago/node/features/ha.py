@@ -7,12 +7,16 @@ from msgspec.structs import replace
 
 from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, NodeSpecs, PeerSpec, RouterSpec
 from futago.node.features.routing import leg, namespace_of, routes_of
+from futago.node.host import Impairment
 from futago.values import IPv4Address, IPv4Interface, NetworkType, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.peers import YIELDS_BELOW, last_resort
 
 TUNNELLED: Final = {NetworkType.GRE, NetworkType.VXLAN}
+
+PATIENCE_INTERVALS = 4
+"""No backup waits for an active router for so many advertisement intervals (RFC 9568, 6.1: Active_Down_Interval)."""
 
 
 def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
@@ -32,6 +36,39 @@ def _behind_tunnels(router: RouterSpec, specs: NodeSpecs) -> bool:
     """Whether a network inside is reached through tunnels."""
     networks = (specs.specs.get(f"network/{port.network_id}") for port in router.interfaces)
     return any(isinstance(one, NetworkSpec) and one.network_type in TUNNELLED for one in networks)
+
+
+def give_way(
+    elections: Mapping[Key, VirtualRouterConfig],
+    wanted: Mapping[Key, VirtualRouterConfig],
+    specs: NodeSpecs,
+    impairment: Impairment,
+) -> dict[Key, VirtualRouterConfig]:
+    """`elections`, whose routers yield where they would be of little use if they were active here; else as `wanted`.
+
+    A router whose peers have heard nothing for so long that one of them is active now is left out: with its addresses
+    still here, two would be active when frames leave this node again.
+    """
+    return {
+        key: _yielding(
+            config, wanted.get(key, config), lost=impairment.switch or _network(specs, key) in impairment.networks
+        )
+        for key, config in elections.items()
+        if 1000 * impairment.unheard <= PATIENCE_INTERVALS * config.advert_interval
+    }
+
+
+def _yielding(config: VirtualRouterConfig, wanted: VirtualRouterConfig, *, lost: bool) -> VirtualRouterConfig:
+    """One that is wanted to yield does so on a healthy node, too."""
+    worse = lost and not wanted.yielding
+    return replace(config, priority=last_resort(wanted.priority) if worse else wanted.priority)
+
+
+def _network(specs: NodeSpecs, key: Key) -> str | None:
+    """The external network of a router."""
+    router = specs.specs.get(key)
+    gateway = router.gateway if isinstance(router, RouterSpec) else None
+    return None if gateway is None else gateway.port.network_id
 
 
 def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec:

@@ -1,0 +1,81 @@
+"""Uplinks: this node's ways into the external networks, and the place from where their gateways are asked.
+
+A standby transmits nothing on its qg- interfaces, so routers cannot ask: the node does, once for each external network,
+from an interface of its own on the provider bridge. It has no address (RFC 5227 asks with the sender 0.0.0.0), so it
+teaches nobody anything, and it is alone in a namespace where nothing answers what comes in.
+
+    namespace futago-uplinks: up-2222… ── hu-2222… ▶ br-ex1 ── eth1 ── gateway
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from futago.contract.specs import NetworkSpec, NodeSpecs, RouterSpec
+from futago.node.features.routing import leg
+from futago.node.host import HOST, Namespace, OvsPort, Owned, Place, Uplink, Veth
+from futago.values import IPv4Address, Mac, NetworkType, Vlan
+
+NAMESPACE = "futago-uplinks"
+_UNTAGGED = Vlan(0)
+"""On an Open vSwitch port: an access port for frames without a tag, not a trunk."""
+
+
+def uplinks(specs: NodeSpecs, place: Place) -> tuple[Uplink, ...]:
+    """What is to be watched: each flat or VLAN network that HA routers here have their gateway in."""
+    gateways: dict[str, set[IPv4Address]] = {}
+    for spec in specs.specs.values():
+        if isinstance(spec, RouterSpec) and spec.ha is not None and spec.gateway is not None:
+            hops = [] if spec.gateway.next_hop is None else [spec.gateway.next_hop]
+            gateways.setdefault(spec.gateway.port.network_id, set()).update(hops)
+    found = (_uplink(network, gateways[network.network_id], place) for network in _networks(specs, gateways))
+    return tuple(sorted((one for one in found if one is not None), key=lambda one: one.network_id))
+
+
+def probes(watched: Iterable[Uplink], specs: NodeSpecs, place: Place) -> list[Owned]:
+    """What is needed on the host to ask the gateways."""
+    networks = {network.network_id: network for network in _networks(specs, {one.network_id for one in watched})}
+    owned: list[Owned] = []
+    for uplink in watched:
+        if uplink.interface:
+            owned += _probe(uplink, networks[uplink.network_id], place)
+    return [Owned(HOST, Namespace(name=NAMESPACE, forwarding=False)), *owned] if owned else []
+
+
+def _networks(specs: NodeSpecs, ids: Iterable[str]) -> list[NetworkSpec]:
+    found = (specs.specs.get(f"network/{network_id}") for network_id in ids)
+    return [network for network in found if isinstance(network, NetworkSpec)]
+
+
+def _uplink(network: NetworkSpec, gateways: set[IPv4Address], place: Place) -> Uplink | None:
+    bridge = place.bridge_mappings.get(network.physical_network or "")
+    if bridge is None or network.physical_network is None:
+        return None
+    asked = bool(gateways) and place.probe_uplinks
+    return Uplink(
+        network_id=network.network_id,
+        physical_network=network.physical_network,
+        bridge=bridge,
+        gateways=tuple(sorted(gateways)),
+        namespace=NAMESPACE if asked else "",
+        interface=leg("up-", network.network_id) if asked else "",
+    )
+
+
+def _probe(uplink: Uplink, network: NetworkSpec, place: Place) -> list[Owned]:
+    outer = leg("hu-", uplink.network_id)
+    tag = Vlan(network.segmentation_id or 0) if network.network_type is NetworkType.VLAN else _UNTAGGED
+    veth = Veth(
+        namespace=uplink.namespace,
+        name=uplink.interface,
+        host_name=outer,
+        mac=_mac(place.node, uplink.network_id),
+        mtu=network.mtu,
+        up=True,
+    )
+    return [Owned(HOST, veth), Owned(HOST, OvsPort(name=outer, bridge=uplink.bridge, tag=tag))]
+
+
+def _mac(node: str, network_id: str) -> Mac:
+    """Locally administered, and the same after every start."""
+    digest = hashlib.sha256(f"{node}/{network_id}".encode()).digest()
+    return Mac("02:" + ":".join(f"{byte:02x}" for byte in digest[:5]))
