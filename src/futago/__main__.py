@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, keys, lab, node, vrrp
+from futago.cli import conntrack, controller, keys, lab, node, vrrp
 
 app = typer.Typer(
     name="futago",
@@ -18,6 +18,7 @@ controller.register(app)
 keys.register(app)
 node.register(app)
 vrrp.register(app)
+conntrack.register(app)
 lab.register(app)
 
 

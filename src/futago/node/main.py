@@ -10,6 +10,7 @@ from futago import __version__
 from futago.config import NodeConfig
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
+from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
 from futago.node.drivers.flows import FlowDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
@@ -59,7 +60,7 @@ class Agent:
             VrrpdClient(config.vrrpd_socket), on_role=self._role_changed, on_return=self._engine_returned
         )
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections),
+            build_host(place, self._ovsdb, self._elections, ConntrackDriver(config.conntrackd_socket)),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -108,12 +109,15 @@ def place_of(config: NodeConfig) -> Place:
     """What features must know of this node; the datapath is found out if it is not given."""
     found = "system" if datapath_in_kernel() else "netdev"
     return Place(
+        name=config.name,
         local_ip=config.local_ip,
         tunnel_types=config.tunnel_types,
         bridge_mappings=config.bridge_mappings,
         integration_bridge=config.integration_bridge,
         tunnel_bridge=config.tunnel_bridge,
         datapath_type=found if config.datapath_type == "auto" else config.datapath_type,
+        replication_port=config.replication_port,
+        replication_scope=config.replication_scope,
     )
 
 
@@ -129,7 +133,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
     )
 
 
-def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
+def build_host(place: Place, ovsdb: Ovsdb, elections: Elections, replication: ConntrackDriver) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
     stages = (
@@ -145,6 +149,7 @@ def build_host(place: Place, ovsdb: Ovsdb, elections: Elections) -> Host:
         place=place,
         reconciler=Reconciler(stages, time.monotonic),
         elections=elections,
+        replication=replication,
         vlans_in_use=switch.vlans,
         switch_stages=("switch", "flows"),
     )
