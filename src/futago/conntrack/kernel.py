@@ -204,6 +204,7 @@ def _open_events() -> socket.socket:
     opened = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, _NETFILTER)
     with suppress(OSError):
         opened.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, EVENT_BUFFER)
+    opened.bind((0, 0))  # the kernel tells nothing to a socket without an address: it has none itself
     for group in (ctnetlink.GROUP_UPDATE, ctnetlink.GROUP_DESTROY):
         opened.setsockopt(_SOL_NETLINK, _ADD_MEMBERSHIP, group)
     opened.setblocking(False)
