@@ -167,7 +167,7 @@ def _read_tuple(data: bytes, start: int, end: int) -> bytes | None:
 def _tcp_state(data: bytes, start: int, end: int) -> int:
     tcp = _spans(data, start, end).get(_INFO_TCP)
     state = None if tcp is None else _spans(data, *tcp).get(_TCP_STATE)
-    return 0 if state is None else data[state[0]]
+    return 0 if state is None or state[0] == state[1] else data[state[0]]
 
 
 def _number(data: bytes, found: Spans, kind: int) -> int:
