@@ -149,19 +149,19 @@ class Daemon:
 
     async def follow_roles(self) -> None:
         """Learn from vrrpd for ever who is active here."""
-        heard_at = time.monotonic()
+        away_since: float | None = None
         client = VrrpdClient(self._settings.vrrpd_socket)
         while True:
             try:
                 known = {status.name for status in await client.status()}
+                away_since, self._error = None, None
                 self._forget(set(self._roles) - known)
                 async for status in client.watch():
-                    heard_at = time.monotonic()
-                    self._error = None
                     self._set_role(status.name, active=status.role is Role.ACTIVE, since=status.since)
             except (VrrpdGone, RequestRefused) as error:
                 self._error = str(error)
-                if time.monotonic() - heard_at > _PATIENCE_SECONDS:
+                away_since = away_since or time.monotonic()
+                if time.monotonic() - away_since > _PATIENCE_SECONDS:
                     self._forget(set(self._roles))
             await asyncio.sleep(_AGAIN_SECONDS)
 

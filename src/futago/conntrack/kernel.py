@@ -148,6 +148,17 @@ class Kernel:
         self._replace([entry for entry in new if entry.key in clashes], written)
         return written
 
+    def renew(self, entries: Sequence[Entry]) -> Written:
+        """Change what may change of connections; one that is not there any more stays away.
+
+        Raises:
+            OSError: the kernel does not answer.
+
+        """
+        written = Written()
+        self._apply([(entry.key, ctnetlink.update(entry)) for entry in entries], written, harmless={GONE})
+        return written
+
     def _replace(self, entries: Sequence[Entry], written: Written) -> None:
         """Another connection is in the way: one that began as this one, or one that is answered as this one."""
         for way in (

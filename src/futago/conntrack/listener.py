@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
+from typing import Final
 
 import structlog
 
@@ -12,6 +13,9 @@ from futago.conntrack.wire import BadMessage, Echo, Mark, Message
 
 Receive = Callable[[str, Message], Awaitable[None]]
 """What becomes of a message of a node."""
+
+MOST_STRANGERS: Final = 64
+"""Connections that have not proven anything yet, each for a few seconds."""
 
 _log = structlog.get_logger()
 
@@ -67,6 +71,10 @@ class Listener:
             writer.write(session.seal(wire.encode(message)))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if len(self._open) - len(self._heard) >= MOST_STRANGERS:
+            self.refused += 1
+            writer.close()
+            return
         session = new_session(self._config(), dialled=False)
         self._open.add(writer)
         try:

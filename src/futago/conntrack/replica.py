@@ -3,7 +3,7 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final, Protocol
 
 import structlog
@@ -12,7 +12,7 @@ from futago.conntrack.claims import Claims
 from futago.conntrack.config import ReplicatedRouter
 from futago.conntrack.control import RouterStatus
 from futago.conntrack.entry import Entry
-from futago.conntrack.kernel import EventsLost, Kernel
+from futago.conntrack.kernel import EventsLost, Kernel, Written
 from futago.conntrack.table import STRAY_SECONDS, Mirror, Table
 from futago.conntrack.wire import Checkpoint, Claim, End, Message, Put, Remove, Resync, puts, removes
 
@@ -293,13 +293,16 @@ class Replica:
     def _shorten(self, strays: Sequence[Entry]) -> None:
         """Let the kernel forget soon what the active node does not know."""
         long = [entry._replace(timeout=STRAY_SECONDS) for entry in strays if entry.timeout > STRAY_SECONDS]
-        self._write([(entry, True) for entry in long], ())
+        self._do(lambda kernel: kernel.renew(long))
 
     def _write(self, put: Sequence[tuple[Entry, bool]], remove: Sequence[bytes]) -> None:
+        self._do(lambda kernel: kernel.write(put, remove))
+
+    def _do(self, work: Callable[[Kernel], Written]) -> None:
         if self._kernel is None:
             return
         try:
-            failed = self._kernel.write(put, remove).failed
+            failed = work(self._kernel).failed
         except OSError as error:
             self._say(f"the kernel does not answer: {error}")
             self._changed.set()
