@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, keys, lab, moves, node, vrrp, vrrpd
+from futago.cli import conntrack, controller, keys, lab, moves, node, vrrp, vrrpd
 
 app = typer.Typer(
     name="futago",
@@ -20,6 +20,7 @@ node.register(app)
 moves.register(app, node.node)
 vrrpd.register(app)
 vrrp.register(app)
+conntrack.register(app)
 lab.register(app)
 
 

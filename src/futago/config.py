@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
 
 import msgspec
 
+from futago.conntrack.config import DEFAULT_PORT, Scope
 from futago.contract.codec import decode_hook
 from futago.contract.specs import AuthMode
 from futago.values import IPv4Address, IPv4Network, Millis
@@ -29,6 +30,10 @@ VRRPD_STATE: Final = Path("/run/futago/vrrpd.json")
 
 OVSDB: Final = "unix:/run/openvswitch/db.sock"
 """The switch's database on a host."""
+CONNTRACKD_SOCKET: Final = Path("/run/futago/conntrackd.sock")
+"""Where the agent and the operator talk to the program that replicates the routers' connections."""
+CONNTRACKD_STATE: Final = Path("/run/futago/conntrackd.json")
+"""Its last configuration, with the keys; under /run, so that a reboot forgets it."""
 
 
 class BadConfig(ValueError):
@@ -149,6 +154,12 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     datapath_type: Literal["system", "netdev", "auto"] = "auto"
     """"system", "netdev", or "auto": system where the kernel has it."""
     vrrpd_socket: Path = VRRPD_SOCKET
+    conntrackd_socket: Path = CONNTRACKD_SOCKET
+    replication_port: int = DEFAULT_PORT
+    """TCP, on `local_ip`: where twins tell each other of connections. The same on all nodes."""
+    replication_scope: Scope = "translated"
+    """"translated": the connections that routers translate (SNAT, floating IPs); "all": those that they only route,
+    too, which a kernel would pick up by itself."""
     heartbeat_seconds: float = 2.0
     """How often a report is sent though nothing has changed."""
     resync_seconds: float = 30.0

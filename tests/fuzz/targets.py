@@ -4,6 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from futago.conntrack import ctnetlink, wire
+from futago.conntrack.entry import KEY_BYTES, REPLY_BYTES
+from futago.conntrack.session import Refused, Session
 from futago.contract.codec import BadMessage
 from futago.values import IPv4Address, Millis, Role
 from futago.vrrp import control, engine, packet
@@ -11,7 +14,8 @@ from futago.vrrp.config import Checksum, VirtualRouterConfig
 from futago.vrrp.control import Change, Configure, Resign, Status
 from futago.vrrp.engine import Engine
 from futago.vrrp.packet import BadPacket, Datagram
-from unit.vrrp.samples import authenticated, from_peer, ip_packet, router, router_v2, router_v6
+from unit.conntrack.samples import entry
+from unit.vrrp.samples import KEY, authenticated, from_peer, ip_packet, router, router_v2, router_v6
 
 Target = Callable[[bytes], None]
 
@@ -80,6 +84,23 @@ def requests(data: bytes) -> None:
         _goes_on(running)
 
 
+def connections(data: bytes) -> None:
+    """What a twin says of connections is read and written again as it was, or refused; a stranger is never heard."""
+    with suppress(wire.BadMessage):
+        message = wire.decode(data)
+        assert wire.decode(wire.encode(message)) == message
+    session = Session("net1", {1: KEY.secret}, 1, bytes(16), dialled=False)
+    with suppress(Refused):
+        assert session.receive(data) == []
+    assert not session.proven
+
+
+def kernels(data: bytes) -> None:
+    """Whatever the kernel says of connections, those that are found in it are whole."""
+    for event in ctnetlink.read(data).events:
+        assert (len(event.entry.key), len(event.entry.reply)) == (KEY_BYTES, REPLY_BYTES)
+
+
 def _goes_on(running: Engine) -> None:
     """Its timers lead on, and it can be stopped."""
     for _ in range(4):
@@ -99,7 +120,7 @@ def _mended(data: bytes) -> bytes:
     return data[: _CHECKSUM.start] + packet.internet_checksum(zeroed).to_bytes(2, "big") + data[_CHECKSUM.stop :]
 
 
-TARGETS: Final[dict[str, Target]] = {t.__name__: t for t in (headers, adverts, engines, requests)}
+TARGETS: Final[dict[str, Target]] = {t.__name__: t for t in (headers, adverts, engines, requests, connections, kernels)}
 
 
 def examples(target: str) -> list[bytes]:
@@ -110,4 +131,8 @@ def examples(target: str) -> list[bytes]:
         control.to_line(request) for request in (*ways, Configure(routers=CONFIGS[5:6]), Resign(name="a"), Status())
     ]
     whole = [ip_packet(payload[1:], source=IPv4Address("169.254.192.2")) for payload in payloads]
-    return {"headers": whole, "adverts": payloads, "engines": payloads, "requests": lines}[target]
+    told = [wire.encode(wire.Put("r", (entry(),))), wire.encode(wire.Remove("r", (entry().key,)))]
+    told.append(Session("net2", {1: KEY.secret}, 1, bytes(16), dialled=True).hello())
+    asked = [ctnetlink.create(entry()), ctnetlink.update(entry(protocol=17)), ctnetlink.delete(entry().key)]
+    right = {"headers": whole, "adverts": payloads, "engines": payloads, "requests": lines}
+    return (right | {"connections": told, "kernels": asked})[target]

@@ -20,7 +20,7 @@ Name = Annotated[str, typer.Option("--name", help="Which lab, where several are 
 NewName = Annotated[str, typer.Option("--name", help="What to call the lab: a-z, 0-9 and -.")]
 Host = Annotated[str, typer.Argument(help="controller, net1, net2, compute1, compute2 or ext.")]
 Network = Annotated[str, typer.Argument(help="underlay or external1.")]
-Program = Annotated[str, typer.Argument(help="controller, node or vrrpd.")]
+Program = Annotated[str, typer.Argument(help="controller, node, vrrpd or conntrackd.")]
 Timers = Annotated[Profile, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")]
 
 _INTERRUPTED: Final = 128 + signal.SIGINT

@@ -12,7 +12,7 @@ from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Process
 from futago.lab.topology import API_URL, EXTERNAL, HostPlan, Kind
 
-PROGRAMS: Final = ("controller", "node", "vrrpd")
+PROGRAMS: Final = ("controller", "conntrackd", "node", "vrrpd")
 CREDENTIALS: Final = Path("var-lib-futago/controller")
 """On the controller's disk: `join-token`, `admin-password`, `clouds.yaml`, `admin-openrc`."""
 
@@ -45,7 +45,7 @@ def start(host: HostPlan, process: Process, program: str, log: Path) -> None:
             f"{program} runs on {host.name} already; `{PROGRAM} lab restart {host.name} {program}` restarts it"
         )
     argv = [sys.executable, "-m", "futago", program]
-    if program != "vrrpd":
+    if program in {"controller", "node"}:
         argv += ["--config", f"/etc/futago/{program}.toml"]
     namespaces.start_daemon(process, program, argv, log / f"{program}.log")
 

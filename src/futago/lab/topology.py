@@ -63,7 +63,7 @@ class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
             case Kind.CONTROLLER:
                 return ("controller",)
             case Kind.NETWORK:
-                return ("vrrpd", "node")
+                return ("vrrpd", "conntrackd", "node")
             case Kind.COMPUTE:
                 return ("node",)
             case Kind.EXTERNAL:

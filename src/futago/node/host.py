@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
 from futago.contract.specs import Key
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Vlan
 from futago.vrrp.config import VirtualRouterConfig
@@ -35,6 +36,7 @@ class HostRefused(Exception):
 class Place(msgspec.Struct, frozen=True, kw_only=True):
     """What features must know of the node itself."""
 
+    name: str = ""
     local_ip: IPv4Address | None
     tunnel_types: tuple[str, ...]
     bridge_mappings: dict[str, str]
@@ -45,6 +47,8 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """The node's name."""
     probe_uplinks: bool = False
     """Whether to ask the external networks' gateways for a sign of life."""
+    replication_port: int = DEFAULT_PORT
+    replication_scope: Scope = "translated"
 
 
 class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
@@ -231,6 +235,8 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     elements: dict[str, Owned] = {}
     elections: dict[Key, VirtualRouterConfig] = {}
     """By the router's spec: configured only when the router's elements are all there."""
+    replication: Replication = Replication()
+    """What becomes of the connections of the routers here."""
     problems: dict[Key, str] = {}
     """Why some specs cannot be true here as a whole; a router of these is not newly elected for."""
     uplinks: tuple[Uplink, ...] = ()

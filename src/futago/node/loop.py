@@ -18,6 +18,7 @@ from typing import Final, Protocol
 
 import structlog
 
+from futago.conntrack.config import Replication
 from futago.contract.report import Failure, Report, RouterRole, UplinkReport
 from futago.contract.specs import Key, NodeSpecs
 from futago.node.features.compose import host_state, networks_of, without_flows
@@ -45,7 +46,7 @@ COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
 
 SAVE_AGAIN_SECONDS: Final = 2.0
-"""How long after a failed write to the disk the next one is tried."""
+"""How long after a failed write to the disk, or in vain to conntrackd, the next one is tried."""
 
 _log = structlog.get_logger()
 
@@ -82,6 +83,15 @@ class Uplinks(Protocol):
     def follow(self, uplinks: Sequence[Uplink]) -> None: ...
 
 
+class Replications(Protocol):
+    """The program that replicates connections (`drivers.conntrackd.ConntrackDriver`)."""
+
+    @property
+    def failure(self) -> str: ...
+
+    async def configure(self, wanted: Replication) -> None: ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
     """The parts of the host that the loop drives."""
@@ -90,6 +100,7 @@ class Host:
     reconciler: Reconciler
     elections: Elections
     uplinks: Uplinks
+    replication: Replications
     vlans_in_use: Callable[[], Collection[tuple[str, Vlan]]]
     """The networks and local VLANs that the switch's ports tell of."""
     switch_stages: tuple[str, ...]
@@ -227,6 +238,7 @@ class Loop:
             self._host.uplinks.follow(self._wanted.uplinks)
             wanted = self._as_things_are(self._wanted.elections)
             await self._host.elections.configure(wanted, self._wired, held=self._wanted.problems.keys())
+            await self._host.replication.configure(self._wanted.replication)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
         self._retry_at = self._next_retry()
@@ -238,8 +250,8 @@ class Loop:
 
     def _next_retry(self) -> float | None:
         again = self._host.reconciler.retry_at()
-        save_at = time.monotonic() + SAVE_AGAIN_SECONDS
-        return min(save_at, again or save_at) if self._unsaved else again
+        soon = time.monotonic() + SAVE_AGAIN_SECONDS
+        return min(soon, again or soon) if self._unsaved or self._host.replication.failure else again
 
     def _put(self, specs: NodeSpecs | None) -> bool:
         """Put all that is wanted; False if the local VLANs cannot be known yet."""
@@ -312,7 +324,7 @@ class Loop:
 
     def _failures(self) -> dict[Key, str]:
         failures = self._host.elections.failures | self._host.reconciler.failures() | self._wanted.problems
-        own = self._refused or "; ".join(self._unsaved.values())
+        own = self._refused or "; ".join(filter(None, [*self._unsaved.values(), self._host.replication.failure]))
         return failures | ({HOST: own} if own else {})
 
     def _log_failures(self) -> None:

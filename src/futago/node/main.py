@@ -12,6 +12,7 @@ from futago import __version__
 from futago.config import NodeConfig
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
+from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
 from futago.node.drivers.flows import FlowDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
@@ -74,7 +75,7 @@ class Agent:
             on_switch=self._switch_returned,
         )
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections, self._uplinks),
+            build_host(place, self._ovsdb, self._elections, self._uplinks, ConntrackDriver(config.conntrackd_socket)),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -150,6 +151,7 @@ def place_of(config: NodeConfig) -> Place:
     """What features must know of this node; the datapath is found out if it is not given."""
     found = "system" if datapath_in_kernel() else "netdev"
     return Place(
+        name=config.name,
         local_ip=config.local_ip,
         tunnel_types=config.tunnel_types,
         bridge_mappings=config.bridge_mappings,
@@ -158,6 +160,8 @@ def place_of(config: NodeConfig) -> Place:
         datapath_type=found if config.datapath_type == "auto" else config.datapath_type,
         node=config.name,
         probe_uplinks=config.uplink_probe,
+        replication_port=config.replication_port,
+        replication_scope=config.replication_scope,
     )
 
 
@@ -173,7 +177,9 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
     )
 
 
-def build_host(place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch) -> Host:
+def build_host(
+    place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch, replication: ConntrackDriver
+) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
     stages = (
@@ -190,6 +196,7 @@ def build_host(place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: Uplink
         reconciler=Reconciler(stages, time.monotonic),
         elections=elections,
         uplinks=uplinks,
+        replication=replication,
         vlans_in_use=switch.vlans,
         switch_stages=("switch", "flows"),
     )

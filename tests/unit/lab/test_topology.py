@@ -34,7 +34,7 @@ def test_both_network_nodes_and_nobody_else_of_futago_reach_the_external_network
 
 
 def test_the_election_runs_before_the_agent_on_a_network_node() -> None:
-    assert HOSTS["net1"].programs == ("vrrpd", "node")
+    assert HOSTS["net1"].programs == ("vrrpd", "conntrackd", "node")
 
 
 @pytest.fixture

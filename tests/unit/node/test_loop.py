@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from futago.conntrack.config import Replication
 from futago.contract.report import UplinkReport
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.vrrpd import Elections
@@ -73,6 +74,17 @@ class FakeMachine:
         return {}
 
 
+class FakeReplication:
+    """A conntrackd that takes what it is told, unless it is away."""
+
+    def __init__(self) -> None:
+        self.told: list[Replication] = []
+        self.failure = ""
+
+    async def configure(self, wanted: Replication) -> None:
+        self.told.append(wanted)
+
+
 def agent(
     path: Path,
     engine: FakeEngine,
@@ -81,6 +93,7 @@ def agent(
     place: Place = PLACE,
     state: StateDirectory | None = None,
     uplinks: FakeUplinks | None = None,
+    replication: FakeReplication | None = None,
 ) -> Loop:
     """The loop of an agent that has just started."""
     host = Host(
@@ -88,6 +101,7 @@ def agent(
         reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
         elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
         uplinks=uplinks or FakeUplinks(),
+        replication=replication or FakeReplication(),
         vlans_in_use=set,
         switch_stages=("everything",),
     )

@@ -7,6 +7,10 @@ What happens to a packet:
 - from a project network to a floating IP: as from outside, and its source becomes the gateway's address too, or the
   reply would go straight to the sender, who never spoke to that address;
 - between project networks: nothing.
+
+Two rules keep connections alive that are not known here, which happens in the moment of a takeover: a packet from
+their middle is dropped, never answered with a reset (its destination may be the router itself, whose stack knows of
+no such connection), and never let out untranslated. Their ends send it again, and then it is known.
 """
 
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
@@ -44,11 +48,27 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
     }
     lines: list[str] = []
     for hook, (priority, rules) in chains.items():
-        lines.append(f"chain {hook} {{")
-        lines.append(f"    type nat hook {hook} priority {priority}; policy accept;")
-        lines += [f"    {rule}" for rule in rules]
-        lines.append("}")
+        lines += _chain("nat", hook, priority, rules)
+    lines += _chain(
+        "filter", "input", "filter", ["ct state invalid,new tcp flags & (fin | syn | rst | ack) != syn drop"]
+    )
+    if untranslated := _not_out(router, gateway):
+        lines += _chain("filter", "forward", "filter", untranslated)
     return "".join(f"{line}\n" for line in lines)
+
+
+def _chain(kind: str, hook: str, priority: str, rules: list[str]) -> list[str]:
+    head = f"    type {kind} hook {hook} priority {priority}; policy accept;"
+    return [f"chain {hook} {{", head, *(f"    {rule}" for rule in rules), "}"]
+
+
+def _not_out(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
+    """What must not leave with an address from inside."""
+    leaves = f'oifname "{leg("qg-", gateway.port.port_id)}" meta l4proto tcp ct state invalid'
+    if gateway.enable_snat:
+        return [f"{leaves} drop"]
+    insides = ", ".join(str(address) for address in sorted({floating.inside for floating in router.floating_ips}))
+    return [f"ip saddr {{ {insides} }} {leaves} drop"] if insides else []
 
 
 def _sources(router: RouterSpec, gateway: GatewaySpec) -> list[str]:

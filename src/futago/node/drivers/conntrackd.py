@@ -1,0 +1,39 @@
+"""The program of this host that replicates connections: it is told what to replicate, whenever that or it is new."""
+
+import asyncio
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from futago.conntrack.config import Replication
+from futago.conntrack.control import Configure, ConntrackdGone, RequestRefused, ask
+
+_ANSWER_SECONDS: Final = 2
+"""The next pass asks again; this one must not wait for long."""
+_log = structlog.get_logger()
+
+
+class ConntrackDriver:
+    """Remembers nothing that matters: the program compares for itself, so it is told at every pass."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._away: str = ""
+
+    @property
+    def failure(self) -> str:
+        """Why connections are not replicated though they should be; "" if they are."""
+        return self._away
+
+    async def configure(self, wanted: Replication) -> None:
+        """Replicate this. A host without routers that have twins needs no such program."""
+        before = self._away
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                await ask(Configure(replication=wanted), self._path)
+            self._away = ""
+        except (ConntrackdGone, RequestRefused, TimeoutError) as error:
+            self._away = f"connections are not replicated: {error}" if wanted.routers else ""
+        if before != self._away:
+            _log.info("replication told", error=self._away)
