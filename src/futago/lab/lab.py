@@ -118,6 +118,25 @@ class Lab:
         """Plug the cables in again."""
         self._set_links(host, networks, up=True)
 
+    def cut_one_way(self, host: str, network: str, direction: fabric.Direction) -> None:
+        """Lose what a host sends to a network, or what it should hear from it, under a live carrier."""
+        self._check_cables(host, [network])
+        fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=False)
+
+    def restore_one_way(self, host: str, network: str, direction: fabric.Direction) -> None:
+        """Carry that direction again; the host may be powered off."""
+        self._check_cables(host, [network])
+        if (network, direction) in fabric.one_way_cuts(self.process(FABRIC), self.plan(host)):
+            fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=True)
+
+    def freeze(self, host: str) -> None:
+        """Stop every process of a host where it is, as a paused machine; its kernel's namespaces stay."""
+        namespaces.signal_all(self.process(host), signal.SIGSTOP)
+
+    def thaw(self, host: str) -> None:
+        """Let a frozen host go on."""
+        namespaces.signal_all(self.process(host), signal.SIGCONT)
+
     def restart(self, host: str, program: str) -> None:
         """As `systemctl restart`: SIGTERM, wait, start; one that does not run is started."""
         plan, process = self.plan(host), self.process(host)
@@ -195,13 +214,16 @@ class Lab:
         return f" {address}/" in self.exec(host, argv, netns=netns, check=False).stdout
 
     def _set_links(self, host: str, networks: Sequence[str], *, up: bool) -> None:
+        self._check_cables(host, networks)
+        self.process(host)
+        fabric.set_links(self.process(FABRIC), self.plan(host), networks, up=up)
+
+    def _check_cables(self, host: str, networks: Sequence[str]) -> None:
         plan = self.plan(host)
         for network in networks:
             if plan.nic(network) is None:
                 known = ", ".join(nic.network for nic in plan.nics)
                 raise LabError(f"{host} has no cable to {network}; it has: {known}")
-        self.process(host)
-        fabric.set_links(self.process(FABRIC), plan, networks, up=up)
 
     def _update(self, change: Callable[[dict[str, Process]], object]) -> None:
         with self._lock:

@@ -137,6 +137,12 @@ def kill(process: Process) -> None:
         os.waitpid(parent, 0)
 
 
+def signal_all(process: Process, number: signal.Signals) -> None:
+    """Signal every process of a host but its first."""
+    for _ in range(2):  # what was born while the first signals went out
+        run(process, ["sh", "-c", f"kill -{number.value} -1"], check=False)
+
+
 def inside(process: Process, argv: Sequence[str], *, netns: str = "") -> list[str]:
     """The command that runs `argv` in a host, or in a network namespace of that host."""
     enter = ["nsenter", "--target", str(process.pid), "--net", "--mount", "--pid", "--uts", "--wd=/", "--"]
