@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import controller, keys, lab, node, vrrp
+from futago.cli import controller, drill, keys, lab, node, vrrp
 
 app = typer.Typer(
     name="futago",
@@ -19,6 +19,7 @@ keys.register(app)
 node.register(app)
 vrrp.register(app)
 lab.register(app)
+drill.register(app)
 
 
 def _print_version(wanted: bool) -> None:

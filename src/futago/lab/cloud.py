@@ -63,9 +63,10 @@ class Cloud:
                     self.lab.restart(host, program)
         wait_for_agents(self.lab, [host for host, plan in self.lab.plans.items() if "node" in plan.programs])
         self.eventually("one active and one standby", self.settled)
-        self.eventually("the floating IP answers", self._answers)
+        self.eventually("the floating IP answers", self.answers)
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Whether the floating IP answers a ping from outside."""
         argv = ["ping", "-n", "-c", "1", "-W", "1", self.floating_ip]
         return self.lab.exec("ext", argv, check=False).returncode == 0
 

@@ -155,6 +155,10 @@ class Lab:
         path = self.directory(host) / "log" / f"{program}.log"
         return path.read_text(errors="replace")[-characters:] if path.exists() else "(no log)"
 
+    def stop(self, host: str, program: str) -> None:
+        """As `systemctl stop`: SIGTERM, and wait until it is gone."""
+        programs.stop(self.plan(host), self.process(host), program, signal.SIGTERM)
+
     def kill(self, host: str, program: str) -> None:
         """As a crash: SIGKILL; it stays down until it is restarted."""
         programs.stop(self.plan(host), self.process(host), program, signal.SIGKILL)

@@ -11,6 +11,9 @@ _MAPPING: Final = re.compile(
 )
 _REPLY: Final = re.compile(r"^\[(?P<time>\d+\.\d+)\] .*bytes from .*icmp_seq=(?P<seq>\d+)")
 
+SLACK: Final = 0.1
+"""Seconds before an event in which the last answer before it may have come."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -55,6 +58,42 @@ def lost(received: Sequence[Reply]) -> tuple[int, ...]:
     return tuple(
         number for number in range(min(numbers, default=0), max(numbers, default=-1) + 1) if number not in numbers
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a steady ping missed in a span of time."""
+
+    longest: Gap
+    lost: int
+    """Requests without an answer, in silences that began in the span; those of one that never ended are not counted."""
+    ended: bool
+    """Whether the longest silence was over before the span was."""
+
+
+def loss(received: Sequence[Reply], since: float, until: float) -> Loss:
+    """What was missed from `since` to `until`; a silence belongs to the moment at which it began.
+
+    Raises:
+        ValueError: no answer at all: nothing can be told of a ping that never worked.
+
+    """
+    answers = sorted(received, key=lambda reply: reply.sequence)
+    if not answers:
+        raise ValueError("no answer to measure from")
+    silences = [
+        (Gap(after.time - before.time, before.time), after.sequence - before.sequence - 1)
+        for before, after in itertools.pairwise(answers)
+        if since - SLACK <= before.time < until
+    ]
+    last = answers[-1].time
+    if last < until:
+        silences.append((Gap(until - last, last), 0))
+    if not silences:  # not one answer in the span, and what lasts through it began before
+        return Loss(Gap(until - since, since), 0, ended=False)
+    longest = max((gap for gap, _ in silences), key=lambda gap: gap.seconds)
+    answered = last >= until or longest.began < last
+    return Loss(longest, sum(missing for _, missing in silences), answered and longest.began + longest.seconds <= until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,137 @@
+"""`futago drill`: let something happen to a router's active node, and report what people who use it notice."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from futago.config import Profile
+from futago.lab.errors import PROGRAM
+
+if TYPE_CHECKING:
+    from futago.lab.drill.outcome import Outcome
+
+_INTERRUPTED = 130
+
+_EXAMPLES = f"""\
+{PROGRAM} drill --list                    what can happen
+
+{PROGRAM} drill power                     in a lab of its own, which is taken away afterwards
+
+{PROGRAM} drill move,remove --name demo   in the lab that demo --keep has left
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog=_EXAMPLES)(drill)
+
+
+def drill(
+    events: Annotated[str, typer.Argument(help="One or more events, with commas; all is every one.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Print the events and end.")] = False,
+    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "drill",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
+    profile: Annotated[
+        Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")
+    ] = None,
+    routers: Annotated[int, typer.Option(min=1, help="So many routers fail over together.")] = 1,
+    connections: Annotated[int, typer.Option(min=0, help="TCP connections each way; half of them only listen.")] = 10,
+    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    out: Annotated[Path, typer.Option(help="Where a directory for each report is made.")] = Path("drills"),
+) -> None:
+    """Let an EVENT happen to the active node of a router, and report what was lost.
+
+    Pings (100 a second) and TCP connections run both ways through the router while it happens, and while it is undone.
+    A report (Markdown, HTML, a timeline as SVG) and captures of every cable are written. Needs root. The exit status
+    is 1 if something is not as expected.
+    """
+    from futago.lab.drill import events as known
+
+    with failures():
+        if list_ or not events:
+            for event in known.EVENTS.values():
+                print(f"{event.name:15} {event.what}")
+            raise typer.Exit(0 if list_ else 2)
+        chosen = known.find(events)
+        require_root()
+        from futago.lab.drill import stage
+        from futago.lab.drill.run import Settings, run
+
+        wanted = max(routers, *(event.routers for event in chosen))
+        settings = Settings(connections=connections)
+        good = True
+        with stage.stage(
+            name, profile, keep=keep, routers=wanted, controller=not without_controller, tell=teller()
+        ) as scene:
+            for event in chosen:
+                if event.needs_controller and without_controller:
+                    print(f"{event.name}: needs a controller, left out")
+                    continue
+                outcome, capture = run(scene, event, settings, teller())
+                good &= _report(outcome, out, capture.save)
+        raise typer.Exit(0 if good else 1)
+
+
+def _report(outcome: "Outcome", out: Path, save: Callable[[Path], object]) -> bool:
+    """Print and write it; whether all was as expected."""
+    from rich.console import Console
+
+    from futago.lab.demo import checks
+    from futago.lab.drill import report
+
+    made = outcome.checks()
+    console = Console(highlight=False)
+    console.print(f"[bold]{report.title(outcome)}[/], load average {outcome.load:.1f}")
+    console.print(report.shown(outcome))
+    console.print(checks.table(made))
+    when = datetime.fromtimestamp(outcome.began).astimezone().strftime("%Y%m%d-%H%M%S")
+    directory = out / f"{outcome.event.name}-{when}"
+    written = report.write(outcome, directory)
+    save(directory)
+    console.print(f"report: {written[1]}, with the timeline and captures beside it", soft_wrap=True)
+    return all(check.holds for check in made)
+
+
+def teller() -> Callable[[str], None]:
+    """Prints each step to standard error, with the seconds since the first."""
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """What is not a bug is told in one line."""
+    from futago.lab.errors import LabError
+
+    try:
+        yield
+    except LabError as error:
+        print(f"futago: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("futago: interrupted", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def require_root() -> None:
+    """A lab is made of namespaces.
+
+    Raises:
+        LabError: the caller is not root.
+
+    """
+    from futago.lab.errors import LabError
+
+    if os.geteuid() != 0:
+        raise LabError("network namespaces need root: run it with sudo")
