@@ -28,9 +28,17 @@ _EXAMPLES = f"""\
 """
 
 
+_CHAOS_EXAMPLES = f"""\
+{PROGRAM} chaos --minutes 30 --seed 7
+
+{PROGRAM} chaos --seed 7 --first 12 --rounds 1     what happened in round 12 again
+"""
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command(epilog=_EXAMPLES)(drill)
+    app.command(epilog=_CHAOS_EXAMPLES)(chaos)
 
 
 def drill(
@@ -77,6 +85,53 @@ def drill(
                 outcome, capture = run(scene, event, settings, teller())
                 good &= _report(outcome, out, capture.save)
         raise typer.Exit(0 if good else 1)
+
+
+def chaos(
+    minutes: Annotated[float, typer.Option(min=0.1, help="For how long; a round that was begun is finished.")] = 30,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults. Default: a random one.")] = None,
+    first: Annotated[int, typer.Option(min=1, help="The number of the first round.")] = 1,
+    rounds: Annotated[int | None, typer.Option(min=1, help="So many rounds at most.")] = None,
+    served: Annotated[float, typer.Option(help="Seconds after the last fault in which a router is served.")] = 2.0,
+    both: Annotated[
+        float | None, typer.Option(help="Seconds for which two nodes that hear each other may be active.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "chaos",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="The routers' timers.")] = None,
+    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    out: Annotated[Path, typer.Option(help="Where a directory for the log is made.")] = Path("chaos"),
+) -> None:
+    """Break things in a lab at random, and judge from captures and kernels whether the routers bore it.
+
+    A round is up to four faults that may overlap, then calm: every router is served within `--served` seconds, has one
+    active and one backup node, and nothing is left over; and never are two nodes active that hear each other, for
+    longer than it takes to detect a loss. Needs root. The exit status is 1 if something was not so.
+    """
+    import random
+
+    with failures():
+        require_root()
+        from futago.lab.chaos import judge, session
+        from futago.lab.chaos.run import Limits
+        from futago.lab.drill import stage
+
+        chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
+        plan = session.Plan(
+            seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=not without_controller
+        )
+        with stage.stage(name, profile, keep=keep, controller=not without_controller, tell=teller()) as scene:
+            limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
+            directory = out / f"seed-{chosen}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+            summary = session.run(scene, plan, limits, teller(), directory)
+        again = f"{PROGRAM} chaos --seed {chosen} --rounds 1 --first"
+        print(f"seed {chosen}: {summary.faults} faults in {len(summary.rounds)} rounds; log: {directory}/log.txt")
+        for bad in summary.bad:
+            print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
+            print(f"  again: {again} {bad.number}")
+        if not summary.bad:
+            print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
+        raise typer.Exit(1 if summary.bad else 0)
 
 
 def _report(outcome: "Outcome", out: Path, save: Callable[[Path], object]) -> bool:

@@ -8,12 +8,14 @@ import os
 import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from futago.config import Profile
 from futago.lab import processes
 from futago.lab.drill.scene import FUTAGO, Scene
 from futago.lab.errors import LabError
+from futago.lab.fabric import Direction
 from futago.lab.topology import EXTERNAL, UNDERLAY
 
 
@@ -29,6 +31,17 @@ class Expectation:
     """Whether TCP connections through the floating IP must survive."""
 
 
+class Part(StrEnum):
+    """What an event takes away; two that take the same, or one that takes the host, do not go together."""
+
+    HOST = "host"
+    UNDERLAY = "underlay"
+    EXTERNAL = "external"
+    ENGINE = "engine"
+    AGENT = "agent"
+
+
+OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 UNPLANNED: Final = Expectation(gap={Profile.DEFAULT: 2.0, Profile.SEED: 8.0}, moves=True)
 PLANNED: Final = Expectation(gap={Profile.DEFAULT: 0.5, Profile.SEED: 3.0}, moves=True)
 UNNOTICED: Final = Expectation(gap={Profile.DEFAULT: 0.1, Profile.SEED: 0.1}, moves=False)
@@ -49,6 +62,12 @@ class Event:
     do: Callable[[Scene], None]
     undo: Callable[[Scene], None] = nothing
     expectation: Expectation
+    touches: Part
+    """What of the node it is about."""
+    serves: bool = True
+    """Whether the node can be active until the event is undone."""
+    deafens: bool = False
+    """Whether the network nodes cannot hear each other until it is undone."""
     needs_controller: bool = False
     routers: int = 1
     """With how many routers it makes sense at least."""
@@ -59,9 +78,30 @@ def _power_off(scene: Scene) -> None:
 
 
 def _power_on(scene: Scene) -> None:
+    if scene.active not in scene.lab.powered:
+        scene.lab.power_on(scene.active)
+
+
+def _power_on_all(scene: Scene) -> None:
     for host in scene.cloud.nodes:
         if host not in scene.lab.powered:
             scene.lab.power_on(host)
+
+
+def _freeze(scene: Scene) -> None:
+    scene.lab.freeze(scene.active)
+
+
+def _thaw(scene: Scene) -> None:
+    scene.lab.thaw(scene.active)
+
+
+def _freeze_program(what: str) -> Callable[[Scene], None]:
+    def freeze(scene: Scene) -> None:
+        for pid in processes.find(scene.lab.process(scene.active), what):
+            os.kill(pid, signal.SIGSTOP)
+
+    return freeze
 
 
 def _cut(network: str) -> Callable[[Scene], None]:
@@ -70,6 +110,14 @@ def _cut(network: str) -> Callable[[Scene], None]:
 
 def _restore(network: str) -> Callable[[Scene], None]:
     return lambda scene: scene.lab.restore(scene.active, network)
+
+
+def _lose(network: str, direction: Direction) -> Callable[[Scene], None]:
+    return lambda scene: scene.lab.cut_one_way(scene.active, network, direction)
+
+
+def _carry(network: str, direction: Direction) -> Callable[[Scene], None]:
+    return lambda scene: scene.lab.restore_one_way(scene.active, network, direction)
 
 
 def _restart(program: str) -> Callable[[Scene], None]:
@@ -143,13 +191,52 @@ def _boot_alone(scene: Scene) -> None:
 EVENTS: Final = {
     event.name: event
     for event in (
-        Event(name="power", what="its power is lost", do=_power_off, undo=_power_on, expectation=UNPLANNED),
+        Event(
+            name="power",
+            what="its power is lost",
+            do=_power_off,
+            undo=_power_on,
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
+        ),
+        Event(
+            name="frozen",
+            what="every process of it is stopped",
+            do=_freeze,
+            undo=_thaw,
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
+        ),
         Event(
             name="underlay",
             what="its underlay link is cut",
             do=_cut(UNDERLAY),
             undo=_restore(UNDERLAY),
             expectation=UNPLANNED,
+            touches=Part.UNDERLAY,
+            deafens=True,
+        ),
+        Event(
+            name="underlay-mute",
+            what="nothing that it sends into the underlay arrives",
+            expectation=UNPLANNED,
+            do=_lose(UNDERLAY, OUTBOUND),
+            undo=_carry(UNDERLAY, OUTBOUND),
+            touches=Part.UNDERLAY,
+            deafens=True,
+        ),
+        Event(
+            name="underlay-deaf",
+            what="it hears nothing from the underlay",
+            expectation=UNPLANNED,
+            do=_lose(UNDERLAY, INBOUND),
+            undo=_carry(UNDERLAY, INBOUND),
+            touches=Part.UNDERLAY,
+            deafens=True,
         ),
         Event(
             name="external",
@@ -157,12 +244,24 @@ EVENTS: Final = {
             do=_cut(EXTERNAL),
             undo=_restore(EXTERNAL),
             expectation=UNPLANNED,
+            touches=Part.EXTERNAL,
+        ),
+        Event(
+            name="switch-frozen",
+            what="Open vSwitch is stopped where it is",
+            do=_freeze_program("ovs-vswitchd"),
+            undo=_thaw,
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
         ),
         Event(
             name="worker-killed",
             what="the process that elects is killed; its parent starts another",
             do=_kill_worker,
             expectation=UNNOTICED,
+            touches=Part.ENGINE,
         ),
         Event(
             name="engine-killed",
@@ -170,26 +269,69 @@ EVENTS: Final = {
             do=_kill_engine,
             undo=_start_programs,
             expectation=Expectation(gap={Profile.DEFAULT: 6.0, Profile.SEED: 12.0}, moves=True),
+            touches=Part.ENGINE,
+            serves=False,
         ),
-        Event(name="agent-restart", what="the agent is restarted", do=_restart("node"), expectation=UNNOTICED),
-        Event(name="engine-restart", what="the engine is restarted", do=_restart("vrrpd"), expectation=UNNOTICED),
-        Event(name="shutdown", what="it is shut down in order", do=_shut_down, undo=_power_on, expectation=PLANNED),
-        Event(name="drain", what="it lets every router go", do=_drain, expectation=PLANNED),
-        Event(name="move", what="the router is moved to the other node", do=_move, expectation=PLANNED),
+        Event(
+            name="engine-frozen",
+            what="the VRRP engine, parent and child, is stopped where it is",
+            do=_freeze_program("futago vrrpd"),
+            undo=_thaw,
+            expectation=UNPLANNED,
+            touches=Part.ENGINE,
+            serves=False,
+            deafens=True,
+        ),
+        Event(
+            name="agent-restart",
+            what="the agent is restarted",
+            do=_restart("node"),
+            expectation=UNNOTICED,
+            touches=Part.AGENT,
+        ),
+        Event(
+            name="engine-restart",
+            what="the engine is restarted",
+            do=_restart("vrrpd"),
+            expectation=UNNOTICED,
+            touches=Part.ENGINE,
+        ),
+        Event(
+            name="shutdown",
+            what="it is shut down in order",
+            do=_shut_down,
+            undo=_power_on,
+            expectation=PLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
+        ),
+        Event(name="drain", what="it lets every router go", do=_drain, expectation=PLANNED, touches=Part.ENGINE),
+        Event(
+            name="move",
+            what="the router is moved to the other node",
+            do=_move,
+            expectation=PLANNED,
+            touches=Part.ENGINE,
+        ),
         Event(
             name="remove",
             what="the router is taken off it through the API",
             do=_remove_router,
             undo=_add_router,
             expectation=PLANNED,
+            touches=Part.HOST,
             needs_controller=True,
         ),
         Event(
             name="boot",
             what="after a blackout of all network nodes it boots alone",
             do=_boot_alone,
-            undo=_power_on,
+            undo=_power_on_all,
             expectation=BOOT,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
             routers=21,
         ),
     )
