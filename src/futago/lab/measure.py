@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -78,22 +78,30 @@ def loss(received: Sequence[Reply], since: float, until: float) -> Loss:
         ValueError: no answer at all: nothing can be told of a ping that never worked.
 
     """
-    answers = sorted(received, key=lambda reply: reply.sequence)
-    if not answers:
+    times = sorted(reply.time for reply in received)
+    if not times:
         raise ValueError("no answer to measure from")
-    silences = [
-        (Gap(after.time - before.time, before.time), after.sequence - before.sequence - 1)
-        for before, after in itertools.pairwise(answers)
-        if since - SLACK <= before.time < until
+    gaps = [
+        Gap(after - before, before)
+        for before, after in itertools.pairwise([*times, max(until, times[-1])])
+        if since - SLACK <= before < until
     ]
-    last = answers[-1].time
-    if last < until:
-        silences.append((Gap(until - last, last), 0))
-    if not silences:  # not one answer in the span, and what lasts through it began before
-        return Loss(Gap(until - since, since), 0, ended=False)
-    longest = max((gap for gap, _ in silences), key=lambda gap: gap.seconds)
-    answered = last >= until or longest.began < last
-    return Loss(longest, sum(missing for _, missing in silences), answered and longest.began + longest.seconds <= until)
+    # Where there is none, not one answer came in the span, and what lasts through it began before.
+    longest = max(gaps, key=lambda gap: gap.seconds, default=Gap(until - since, since))
+    ended = longest.began < times[-1] and bool(gaps) and longest.began + longest.seconds <= until
+    return Loss(longest, sum(since - SLACK <= time < until for time in _never_answered(received)), ended)
+
+
+def _never_answered(received: Sequence[Reply]) -> Iterator[float]:
+    """About when each request was sent that was not answered, but for the last ones.
+
+    An answer may be late, but none comes before its request: the earliest answer to this request or a later one says
+    when it was sent at the latest.
+    """
+    answers = sorted(received, key=lambda reply: reply.sequence)
+    earliest = list(itertools.accumulate((reply.time for reply in reversed(answers)), min))[::-1]
+    for (before, after), sent in zip(itertools.pairwise(answers), earliest, strict=False):
+        yield from [sent] * (after.sequence - before.sequence - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,12 @@ def test_the_same_seed_and_number_give_the_same_round() -> None:
     assert schedule.round_of(7, 3) != schedule.round_of(7, 4) != schedule.round_of(8, 4)
 
 
+def test_either_node_is_active_when_a_round_begins_and_the_same_one_again() -> None:
+    first = [schedule.active_in(7, number) for number in range(20)]
+    assert set(first) == set(NETWORK_NODES)
+    assert first == [schedule.active_in(7, number) for number in range(20)]
+
+
 def test_a_round_has_faults_that_begin_in_its_span_and_end() -> None:
     for faults in ROUNDS:
         assert 1 <= len(faults) <= schedule.MOST

@@ -47,6 +47,15 @@ def test_a_span_without_any_answer_of_its_own_is_silent_from_end_to_end() -> Non
     assert (found.longest, found.ended) == (Gap(3, 12), False)
 
 
+def test_an_answer_that_comes_late_ends_no_silence_of_others_and_makes_none() -> None:
+    """A host that was paused sends at last what it had kept."""
+    received = [reply for reply in replies((10, 11)) if reply.sequence != 150]
+    found = loss([*received, Reply(17.03125, 150)], 9, 15)
+    assert (found.longest, found.lost) == (Gap(1.0625, 9.9375), 16)
+    after = loss([*received, Reply(17.03125, 150)], 16, 19)
+    assert (after.longest.seconds, after.lost) == (EVERY, 0)
+
+
 def test_a_ping_that_never_worked_is_not_measured() -> None:
     with pytest.raises(ValueError, match="no answer"):
         loss([], 10, 15)

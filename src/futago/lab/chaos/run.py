@@ -16,6 +16,7 @@ from futago.lab.chaos.schedule import Fault
 from futago.lab.cloud import describe
 from futago.lab.demo import walkthrough
 from futago.lab.drill.capture import Capture
+from futago.lab.drill.events import EVENTS
 from futago.lab.drill.probes import OUTSIDE, SteadyPing
 from futago.lab.drill.scene import Scene
 from futago.lab.drill.timeline import spans
@@ -48,6 +49,8 @@ class Round:
 
     number: int
     faults: tuple[Fault, ...]
+    active: str = ""
+    """The node that was active before."""
     began: float = 0.0
     ended: float = 0.0
     """When the last fault had been undone."""
@@ -82,7 +85,8 @@ class Chaos:
     def round(self, number: int) -> Round:
         """Faults, calm, judgement. What is not as it must be is in `complaints`; nothing is raised for it."""
         faults = [fault for fault in schedule.round_of(self._seed, number) if self._possible(fault)]
-        found = Round(number, tuple(faults), began=time.time())
+        self._begin_with(schedule.active_in(self._seed, number))
+        found = Round(number, tuple(faults), active=schedule.active_in(self._seed, number), began=time.time())
         self._capture.forget(found.began)
         with self._pinging("ext", "", self._scene.cloud.floating_ip) as inward:
             _happen(self._scene, found, self._tell)
@@ -101,11 +105,27 @@ class Chaos:
     def save(self, found: Round, directory: Path) -> None:
         """Write what may explain a round: the complaints, the state and the logs of all, and every cable's capture."""
         directory.mkdir(parents=True, exist_ok=True)
-        lines = [*map(str, found.faults), "", *found.complaints, "", describe(self._scene.lab)]
+        lines = [
+            f"{found.active} was active",
+            *map(str, found.faults),
+            "",
+            *found.complaints,
+            "",
+            describe(self._scene.lab),
+        ]
         (directory / "round.txt").write_text("\n".join(lines) + "\n")
         self._capture.save(directory)
         for path in sorted(self._scene.lab.directory("net1").parent.glob("*/log/*.log")):
             (directory / f"{path.parent.parent.name}-{path.name}").write_bytes(path.read_bytes()[-500_000:])
+
+    def _begin_with(self, active: str) -> None:
+        """What moves the router is not part of the round. One that cannot be moved is a complaint already made."""
+        scene = self._scene
+        with contextlib.suppress(LabError):
+            if scene.holder() != active:
+                scene.active = scene.holder()
+                EVENTS["move"].do(scene)
+                scene.settle()
 
     def _possible(self, fault: Fault) -> bool:
         return self._controller or fault.host != "controller"

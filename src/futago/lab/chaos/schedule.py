@@ -1,7 +1,6 @@
 """Which faults a round of chaos has. Pure: the same seed and number give the same round."""
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,9 +75,9 @@ def round_of(seed: int, number: int) -> tuple[Fault, ...]:
     return tuple(sorted(chosen))
 
 
-def end_of(faults: Sequence[Fault]) -> float:
-    """Seconds after the beginning of the round at which the last fault is undone."""
-    return max(fault.ends for fault in faults)
+def active_in(seed: int, number: int) -> str:
+    """The network node that is active when the round begins: without it, a round could not be had again."""
+    return random.Random(f"{seed}/{number}/active").choice(NETWORK_NODES)
 
 
 def _any(chance: random.Random) -> Fault:

@@ -67,7 +67,8 @@ def run(scene: Scene, plan: Plan, limits: Limits, tell: Tell, directory: Path) -
 
 def _tell(found: Round, say: Tell) -> None:
     served = "never" if found.served is None else f"{found.served:.2f} s after the last fault"
-    say(f"round {found.number}: {len(found.faults)} faults; served {served}; {len(found.complaints)} complaints")
+    what = f"{found.active} was active, {len(found.faults)} faults, served {served}, {len(found.complaints)} complaints"
+    say(f"round {found.number}: {what}")
     for complaint in found.complaints:
         say(f"round {found.number}: COMPLAINT: {complaint}")
 
