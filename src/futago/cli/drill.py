@@ -1,6 +1,7 @@
 """`futago drill`: let something happen to a router's active node, and report what people who use it notice."""
 
 import os
+import shlex
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,8 @@ from futago.config import Profile
 from futago.lab.errors import PROGRAM
 
 if TYPE_CHECKING:
+    from futago.lab.drill.capture import Capture
+    from futago.lab.drill.live import Live
     from futago.lab.drill.outcome import Outcome
 
 _INTERRUPTED = 130
@@ -25,9 +28,12 @@ _EXAMPLES = f"""\
 {PROGRAM} drill power                     in a lab of its own, which is taken away afterwards
 
 {PROGRAM} drill move,remove --name demo   in the lab that demo --keep has left
+
+futago drill move --router 0b1c… --target 203.0.113.7 --node net1='ssh root@net1' --node net2='ssh root@net2' --yes
 """
 
 
+_LIVE = "A live router (what would be done is printed; with --yes it is done)"
 _CHAOS_EXAMPLES = f"""\
 {PROGRAM} chaos --minutes 30 --seed 7
 
@@ -53,8 +59,24 @@ def drill(
     connections: Annotated[int, typer.Option(min=0, help="TCP connections each way; half of them only listen.")] = 10,
     without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
     out: Annotated[Path, typer.Option(help="Where a directory for each report is made.")] = Path("drills"),
+    node: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
+    ] = None,
+    router: Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)] = "",
+    target: Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)] = "",
+    source: Annotated[
+        str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
+    ] = "",
+    interface: Annotated[
+        str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
+    ] = "",
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)
+    ] = 10,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)] = False,
 ) -> None:
-    """Let an EVENT happen to the active node of a router, and report what was lost.
+    """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
 
     Pings (100 a second) and TCP connections run both ways through the router while it happens, and while it is undone.
     A report (Markdown, HTML, a timeline as SVG) and captures of every cable are written. Needs root. The exit status
@@ -68,6 +90,10 @@ def drill(
                 print(f"{event.name:15} {event.what}")
             raise typer.Exit(0 if list_ else 2)
         chosen = known.find(events)
+        if node:
+            live = _live(node, router, target, source, profile, interface, seconds)
+            bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
+            raise typer.Exit(1 if bad else 0)
         require_root()
         from futago.lab.drill import stage
         from futago.lab.drill.run import Settings, run
@@ -83,8 +109,51 @@ def drill(
                     print(f"{event.name}: needs a controller, left out")
                     continue
                 outcome, capture = run(scene, event, settings, teller())
-                good &= _report(outcome, out, capture.save)
+                good &= _report(outcome, _directory(out, event.name, outcome.began), capture)
         raise typer.Exit(0 if good else 1)
+
+
+def _live(
+    nodes: list[str], router: str, target: str, source: str, profile: Profile | None, interface: str, seconds: float
+) -> "Live":
+    """What the options say of a live router.
+
+    Raises:
+        LabError: something is missing.
+
+    """
+    from futago.lab.drill.live import Live
+    from futago.lab.errors import LabError
+
+    reached = {name: tuple(shlex.split(text)) for name, _, text in (one.partition("=") for one in nodes)}
+    if not router or not target or not all(reached.values()):
+        raise LabError(
+            "a live router wants --router ID, --target ADDRESS, and --node NAME=COMMAND for each of its nodes"
+        )
+    return Live(
+        router=router,
+        target=target,
+        nodes=reached,
+        source=tuple(shlex.split(source)),
+        profile=profile or Profile.DEFAULT,
+        interface=interface,
+        seconds=seconds,
+    )
+
+
+def _drill_live(live: "Live", event: str, out: Path, *, yes: bool) -> bool:
+    """One event on a live router, or what it would be; whether all was as expected."""
+    from futago.lab import interrupts
+    from futago.lab.drill import live as lives
+
+    with interrupts.as_ctrl_c():
+        active = lives.active_of(live)
+        if not yes:
+            print(f"on {active}, which is active for {live.router}: {lives.command(live, event)}")
+            print("nothing was done; --yes does it")
+            return True
+        directory = _directory(out, event, time.time())
+        return _report(lives.run(live, event, active, directory, teller()), directory)
 
 
 def chaos(
@@ -134,7 +203,7 @@ def chaos(
         raise typer.Exit(1 if summary.bad else 0)
 
 
-def _report(outcome: "Outcome", out: Path, save: Callable[[Path], object]) -> bool:
+def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = None) -> bool:
     """Print and write it; whether all was as expected."""
     from rich.console import Console
 
@@ -146,12 +215,13 @@ def _report(outcome: "Outcome", out: Path, save: Callable[[Path], object]) -> bo
     console.print(f"[bold]{report.title(outcome)}[/], load average {outcome.load:.1f}")
     console.print(report.shown(outcome))
     console.print(checks.table(made))
-    when = datetime.fromtimestamp(outcome.began).astimezone().strftime("%Y%m%d-%H%M%S")
-    directory = out / f"{outcome.event.name}-{when}"
-    written = report.write(outcome, directory)
-    save(directory)
+    written = report.write(outcome, directory, capture)
     console.print(f"report: {written[1]}, with the timeline and captures beside it", soft_wrap=True)
     return all(check.holds for check in made)
+
+
+def _directory(out: Path, event: str, began: float) -> Path:
+    return out / f"{event}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
 
 
 def teller() -> Callable[[str], None]:
