@@ -93,7 +93,7 @@ def show(found: dict[str, list[Outcome]], title: str) -> None:
         "gap when\nundone, s",
         "TCP alive,\nfloating IP",
         "TCP alive,\nSNAT",
-        "resets",
+        "resets on\nthe wire",
         "last router after\nmin / median / max, s",
         "as expected",
     ):

@@ -5,13 +5,12 @@ The machine's own network namespace is never touched: links are made in the fabr
 
 import subprocess
 from collections.abc import Iterable
-from enum import StrEnum
 from typing import Final
 
 from futago.lab import namespaces
 from futago.lab.errors import CommandFailed
 from futago.lab.state import Process
-from futago.lab.topology import EXTERNAL, UNDERLAY, HostPlan, Nic, fabric_end, mac_of
+from futago.lab.topology import EXTERNAL, UNDERLAY, Direction, HostPlan, Nic, fabric_end, mac_of
 
 _RULES: Final = """
 table bridge lab {
@@ -25,13 +24,6 @@ table bridge lab {
 }
 """
 """What one-way cuts are made of: the links of which nothing is carried on, by their end in the fabric (nft(8))."""
-
-
-class Direction(StrEnum):
-    """One way of a cable, as its host sees it."""
-
-    OUTBOUND = "outbound"
-    INBOUND = "inbound"
 
 
 def build(fabric: Process) -> None:

@@ -14,7 +14,7 @@ from futago.config import Profile
 from futago.lab import api, boot, errors, fabric, instances, namespaces, programs, state, topology
 from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance, LabState, Process
-from futago.lab.topology import FABRIC, HostPlan, Kind
+from futago.lab.topology import FABRIC, Direction, HostPlan, Kind
 
 T = TypeVar("T")
 
@@ -110,6 +110,10 @@ class Lab:
         """The networks whose cable to a host is pulled."""
         return fabric.cut_cables(self.process(FABRIC), self.plan(host))
 
+    def one_way_cuts(self, host: str) -> tuple[tuple[str, Direction], ...]:
+        """The networks to which a host sends, or from which it hears, in vain."""
+        return fabric.one_way_cuts(self.process(FABRIC), self.plan(host))
+
     def cut(self, host: str, *networks: str) -> None:
         """Pull the cables between a host and these networks."""
         self._set_links(host, networks, up=False)
@@ -118,15 +122,15 @@ class Lab:
         """Plug the cables in again."""
         self._set_links(host, networks, up=True)
 
-    def cut_one_way(self, host: str, network: str, direction: fabric.Direction) -> None:
+    def cut_one_way(self, host: str, network: str, direction: Direction) -> None:
         """Lose what a host sends to a network, or what it should hear from it, under a live carrier."""
         self._check_cables(host, [network])
         fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=False)
 
-    def restore_one_way(self, host: str, network: str, direction: fabric.Direction) -> None:
+    def restore_one_way(self, host: str, network: str, direction: Direction) -> None:
         """Carry that direction again; the host may be powered off."""
         self._check_cables(host, [network])
-        if (network, direction) in fabric.one_way_cuts(self.process(FABRIC), self.plan(host)):
+        if (network, direction) in self.one_way_cuts(host):
             fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=True)
 
     def freeze(self, host: str) -> None:

@@ -26,7 +26,14 @@ def ping(name: str, seconds: float, lost: int, *, ended: bool = True) -> PingOut
 
 def tcp(*, deaths: tuple[str, ...] = (), hung: int = 0) -> TcpOutcome:
     silences = (Silence(0, BEGAN, BEGAN + 1.2), Silence(1, BEGAN + 9, BEGAN + 9.3))
-    return TcpOutcome(name=THROUGH_FLOATING_IP, connections=10, deaths=deaths, hung=hung, silences=silences)
+    return TcpOutcome(
+        name=THROUGH_FLOATING_IP,
+        connections=10,
+        deaths=deaths,
+        hung=hung,
+        silences=silences,
+        ports=frozenset({40001, 40002}),
+    )
 
 
 def drill(**changes: object) -> Outcome:
@@ -44,8 +51,10 @@ def drill(**changes: object) -> Outcome:
             Sighting(BEGAN - 0.2, "net1", What.ADVERT, "1001/1"),
             Sighting(BEGAN + 0.8, "net2", What.ADVERT, "1001/1"),
             Sighting(BEGAN + 0.81, "net2", What.ANNOUNCEMENT, "10.0.80.102"),
-            Sighting(BEGAN - 0.1, "net1", What.RESET, "before"),
-            Sighting(BEGAN + 1, "net2", What.RESET, "<10.0.80.1:1 > 10.0.80.2:2>"),
+            Sighting(BEGAN - 0.1, "net1", What.RESET, "10.0.80.102:7778 > 10.0.80.1:40002"),
+            Sighting(BEGAN + 1, "net2", What.RESET, "10.0.80.102:7778 > 10.0.80.1:40001"),
+            Sighting(BEGAN + 1, "compute1", What.RESET, "192.168.80.5:7778 > 10.0.80.1:40001"),
+            Sighting(BEGAN + 1, "net2", What.RESET, "10.0.80.102:22 > 10.0.80.1:50000"),
         ),
         changes=(
             Change(BEGAN - 1, "net1", held=True),
@@ -87,7 +96,7 @@ def test_an_event_that_nobody_should_notice_fails_when_the_router_moves() -> Non
     assert "another node is active" in failures(drill(event=events.EVENTS["agent-restart"]))
 
 
-def test_resets_and_first_signs_count_from_the_event_on() -> None:
+def test_resets_of_the_drills_own_connections_and_first_signs_count_from_the_event_on() -> None:
     assert drill().resets == 1
     assert drill().first(What.ADVERT, "net2") == pytest.approx(0.8)
     assert drill().first(What.ADVERT, "net1") is None
@@ -95,15 +104,16 @@ def test_resets_and_first_signs_count_from_the_event_on() -> None:
 
 def test_the_client_of_tcp_streams_is_read_line_by_line() -> None:
     lines = [
-        "open 0",
-        "open 1",
-        "open 2",
+        "open 0 4",
+        "open 1 5",
+        "open 2 6",
         "gap 1 1000.5 1001.75",
         "dead 2 1003.0 ConnectionResetError",
         "flowing 1 1004.0",
     ]
     found = outcome.tcp_outcome("it", 3, lines, 2000)
     assert (found.alive, found.deaths, found.hung) == (1, ("ConnectionResetError",), 1)
+    assert found.ports == {4, 5, 6}
     assert found.longest(1000) == 1.25
     assert found.longest(1001) == 0
 

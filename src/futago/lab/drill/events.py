@@ -15,8 +15,7 @@ from futago.config import Profile
 from futago.lab import processes
 from futago.lab.drill.scene import FUTAGO, Scene
 from futago.lab.errors import LabError
-from futago.lab.fabric import Direction
-from futago.lab.topology import EXTERNAL, UNDERLAY
+from futago.lab.topology import EXTERNAL, UNDERLAY, Direction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

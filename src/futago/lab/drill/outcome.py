@@ -50,6 +50,8 @@ class TcpOutcome:
     hung: int
     """Neither ended nor heard at the last."""
     silences: tuple[Silence, ...]
+    ports: frozenset[int] = frozenset()
+    """The clients' own ports: what names a connection."""
 
     @property
     def alive(self) -> int:
@@ -87,8 +89,10 @@ class Outcome:
 
     @property
     def resets(self) -> int:
-        """How many TCP resets any host sent from the event on."""
-        return sum(seen.what is What.RESET and seen.time >= self.began for seen in self.sightings)
+        """How many of the connections somebody sent a TCP reset for, from the event on."""
+        ours = {port for tcp in self.tcp for port in tcp.ports}
+        seen = (_ports(one.about) for one in self.sightings if one.what is What.RESET and one.time >= self.began)
+        return len(ours & {port for pair in seen for port in pair})
 
     def first(self, what: What, host: str) -> float | None:
         """Seconds from the event until a host was first seen to send this."""
@@ -119,6 +123,11 @@ class Outcome:
         return found
 
 
+def _ports(about: str) -> list[int]:
+    """The two ports of a reset, as a sighting names them."""
+    return [int(end.rpartition(":")[2]) for end in about.split(" > ")]
+
+
 def _gap(loss: Loss) -> float:
     return round(loss.longest.seconds, 3)
 
@@ -130,10 +139,13 @@ def _yes(ping: PingOutcome) -> str:
 def tcp_outcome(name: str, connections: int, lines: Iterable[str], until: float) -> TcpOutcome:
     """Read what the client of `streams` printed; silences that had not ended at `until` count until then."""
     silences: list[Silence] = []
+    ports: set[int] = set()
     deaths: dict[int, str] = {}
     flowing = 0
     for words in map(str.split, lines):
         match words:
+            case ["open", _, port]:
+                ports.add(int(port))
             case ["gap", number, began, ended]:
                 silences.append(Silence(int(number), float(began), min(float(ended), until)))
             case ["dead", number, _, reason]:
@@ -142,7 +154,12 @@ def tcp_outcome(name: str, connections: int, lines: Iterable[str], until: float)
                 flowing = int(count)
     hung = max(0, connections - len(deaths) - flowing)
     return TcpOutcome(
-        name=name, connections=connections, deaths=tuple(deaths.values()), hung=hung, silences=tuple(silences)
+        name=name,
+        connections=connections,
+        deaths=tuple(deaths.values()),
+        hung=hung,
+        silences=tuple(silences),
+        ports=frozenset(ports),
     )
 
 

@@ -55,7 +55,7 @@ def facts(outcome: Outcome) -> list[Row]:
         first = outcome.first(what, host) if host else None
         if first is not None:
             rows.append((f"first {what} of {host}", f"after {first:.3f} s"))
-    rows.append(("TCP resets seen on the wire", str(outcome.resets)))
+    rows.append(("TCP connections reset on the wire", str(outcome.resets)))
     if outcome.returned or outcome.missing:
         rows.append(("further routers that fell silent", str(len(outcome.returned) + outcome.missing)))
         rows.append(("the last of them answers again after", last_return(outcome)))

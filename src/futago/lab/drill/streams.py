@@ -4,9 +4,10 @@ This file is also a program of its own, for hosts and instances: `python3 -I -S 
 `python3 -I -S streams.py connect ADDRESS PORT ECHOED PUSHED`. Of the client's connections, ECHOED send and get back
 what they sent; PUSHED send nothing after their first word, and the server sends. Each line that the client prints is
 
-    open N | gap N BEGAN ENDED | dead N TIME REASON | flowing COUNT TIME
+    open N PORT | gap N BEGAN ENDED | dead N TIME REASON | flowing COUNT TIME
 
-with times in seconds since the Unix epoch; N counts the connections from 0, the echoed ones first.
+with times in seconds since the Unix epoch; N counts the connections from 0, the echoed ones first; PORT is the
+connection's own.
 """
 
 import contextlib
@@ -86,7 +87,7 @@ class Client:
             connection.setblocking(False)
             self._selector.register(connection, selectors.EVENT_READ, number)
             self._open[number] = connection
-            print(f"open {number}", flush=True)
+            print(f"open {number} {connection.getsockname()[1]}", flush=True)
 
     def run(self) -> None:
         """Speak and listen until the program is ended."""
