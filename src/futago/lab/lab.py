@@ -139,7 +139,7 @@ class Lab:
 
     def thaw(self, host: str) -> None:
         """Let a frozen host go on."""
-        namespaces.signal_all(self.process(host), signal.SIGCONT)
+        namespaces.resume(self.process(host))
 
     def restart(self, host: str, program: str) -> None:
         """As `systemctl restart`: SIGTERM, wait, start; one that does not run is started."""

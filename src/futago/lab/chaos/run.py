@@ -4,6 +4,7 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -57,6 +58,8 @@ class Round:
     over: float = 0.0
     deaf: list[Span] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    broken: bool = False
+    """A fault could not be undone: nothing can be told of what comes after it."""
     served: float | None = None
     """Seconds after `ended`, of the router that was last."""
 
@@ -89,7 +92,7 @@ class Chaos:
         found = Round(number, tuple(faults), active=schedule.active_in(self._seed, number), began=time.time())
         self._capture.forget(found.began)
         with self._pinging("ext", "", self._scene.cloud.floating_ip) as inward:
-            _happen(self._scene, found, self._tell)
+            _Happening(self._scene, found, self._tell).run()
             vm2 = self._scene.cloud.vm2
             with self._pinging(vm2.host, vm2.netns, OUTSIDE) as outward:
                 calm = self._limits.served + WATCHED
@@ -182,43 +185,53 @@ class Chaos:
                 )
 
 
-def _happen(scene: Scene, found: Round, tell: Tell) -> None:
-    """Let every fault happen and be undone at its time; returns when all are."""
-    lock = threading.Lock()
+class _Happening:
+    """The faults of a round, each in a thread of its own."""
 
-    def say(fault: Fault, what: str) -> None:
-        tell(f"round {found.number}, {time.time() - found.began:5.2f} s: {fault.host}: {fault.event} {what}")
+    def __init__(self, scene: Scene, found: Round, tell: Tell) -> None:
+        self._scene, self._found, self._tell = scene, found, tell
+        self._lock = threading.Lock()
+        self._over = {fault: threading.Event() for fault in found.faults}
 
-    def one(fault: Fault) -> None:
-        here = replace(scene, active=fault.host)
-        _wait_until(found.began + fault.at)
+    def run(self) -> None:
+        """Let every fault happen and be undone at its time; returns when all are."""
+        with ThreadPoolExecutor(max_workers=schedule.MOST) as pool:
+            for done in [pool.submit(self._one, fault) for fault in self._found.faults]:
+                done.result()
+        self._found.ended = time.time()
+
+    def _one(self, fault: Fault) -> None:
+        here = replace(self._scene, active=fault.host)
+        _wait_until(self._found.began + fault.at)
+        for other in self._found.faults:
+            if other < fault and schedule.conflict(other, fault):
+                self._over[other].wait()  # to undo it may take longer than was planned
         began = time.time()
         try:
             fault.what.do(here)
-            say(fault, "happened")
+            self._say(fault, "happened")
         except LabError as error:
-            say(fault, f"did not happen: {str(error).splitlines()[0]}")
-        _wait_until(found.began + fault.ends)
+            self._say(fault, f"did not happen: {str(error).splitlines()[0]}")
+        _wait_until(began + fault.seconds)
         try:
             fault.what.undo(here)
+            self._say(fault, "undone")
         except LabError as error:
-            with lock:
-                found.complaints.append(f"{fault.host}: {fault.event} was not undone: {error}")
-        ended = time.time()
-        say(fault, "undone")
-        if fault.what.deafens and fault.host in scene.cloud.nodes:
-            with lock:
-                found.deaf.append((began, ended))
+            self._complain(f"{fault.host}: {fault.event} was not undone: {error}")
+        finally:
+            self._over[fault].set()
+        if fault.what.deafens and fault.host in self._scene.cloud.nodes:
+            with self._lock:
+                self._found.deaf.append((began, time.time()))
 
-    threads = [threading.Thread(target=one, args=(fault,), name=str(fault)) for fault in found.faults]
-    try:
-        for thread in threads:
-            thread.start()
-    finally:
-        for thread in threads:
-            with contextlib.suppress(RuntimeError):  # one that was never started
-                thread.join()
-        found.ended = time.time()
+    def _complain(self, text: str) -> None:
+        with self._lock:
+            self._found.complaints.append(text)
+            self._found.broken = True
+
+    def _say(self, fault: Fault, what: str) -> None:
+        passed = time.time() - self._found.began
+        self._tell(f"round {self._found.number}, {passed:5.2f} s: {fault.host}: {fault.event} {what}")
 
 
 def _wait_until(moment: float) -> None:

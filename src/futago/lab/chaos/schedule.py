@@ -90,11 +90,16 @@ def _any(chance: random.Random) -> Fault:
     return Fault(at=round(chance.uniform(0, SPAN), 3), seconds=round(seconds, 3), event=event, host=host)
 
 
+def conflict(one: Fault, other: Fault) -> bool:
+    """Whether one must be over before the other begins: they touch the same."""
+    parts = {one.what.touches, other.what.touches}
+    return one.host == other.host and (len(parts) == 1 or Part.HOST in parts)
+
+
 def _go_together(one: Fault, other: Fault) -> bool:
     """Not twice the same at once, and always one network node that could serve."""
-    if one.host == other.host:
-        parts = {one.what.touches, other.what.touches}
-        return not _overlap(one, other, 1.0) or (len(parts) == 2 and Part.HOST not in parts)
+    if conflict(one, other):
+        return not _overlap(one, other, 1.0)
     if {one.host, other.host} == set(NETWORK_NODES) and not (one.what.serves or other.what.serves):
         return not _overlap(one, other, APART)
     return True

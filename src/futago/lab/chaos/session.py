@@ -62,6 +62,9 @@ def run(scene: Scene, plan: Plan, limits: Limits, tell: Tell, directory: Path) -
                 if found.complaints:
                     chaos.save(found, directory / f"round-{number}")
                 number += 1
+                if found.broken:
+                    say("the lab cannot be trusted any more")
+                    break
     return summary
 
 
