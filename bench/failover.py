@@ -12,6 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 import _keepalived
@@ -59,21 +60,26 @@ def alive(found: Sequence[Outcome], name: str) -> str:
     return f"{sum(tcp.alive for tcp in all_of_them)} of {sum(tcp.connections for tcp in all_of_them)}"
 
 
+def seconds(values: Sequence[float]) -> str:
+    """The median, then the minimum and the maximum."""
+    low, median, high = _kit.spread(values)
+    return f"{median} ({low}–{high})"
+
+
 def row(found: Sequence[Outcome]) -> tuple[str, ...]:
-    """An event's line in the table: medians and spreads over its runs."""
+    """An event's line in the table, over its runs."""
     undone = [ping.undoing.longest.seconds for one in found for ping in one.pings if ping.name in {INWARD, OUTWARD}]
-    lost = [max(ping.event.lost for ping in one.pings if ping.name == INWARD) for one in found]
     last = [max(one.returned.values()) for one in found if one.returned]
-    cells = [" / ".join(_kit.spread(values)) for values in (gaps(found, INWARD), gaps(found, OUTWARD))]
     return (
         found[0].event.name,
-        *cells,
-        f"{statistics.median(lost):.0f}",
+        seconds(gaps(found, INWARD)),
+        seconds(gaps(found, OUTWARD)),
         f"{max(undone):.2f}",
         alive(found, THROUGH_FLOATING_IP),
         alive(found, THROUGH_SNAT),
         f"{statistics.median(one.resets for one in found):.0f}",
-        " / ".join(_kit.spread(last)) if last else "-",
+        seconds(last) if last else "-",
+        f"{statistics.median(one.load for one in found):.1f}",
         "✘" if failed(found) else "✔",
     )
 
@@ -84,19 +90,20 @@ def failed(found: Sequence[Outcome]) -> dict[str, int]:
 
 
 def show(found: dict[str, list[Outcome]], title: str) -> None:
-    table = Table(title=title)
-    for column in (
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
+    columns = (
         "event",
-        "gap, floating IP\nmin / median / max, s",
-        "gap, SNAT\nmin / median / max, s",
-        "lost",
-        "gap when\nundone, s",
-        "TCP alive,\nfloating IP",
-        "TCP alive,\nSNAT",
-        "resets on\nthe wire",
-        "last router after\nmin / median / max, s",
-        "as expected",
-    ):
+        "gap in s:\nfloating IP",
+        "\nSNAT",
+        "when\nundone",
+        "TCP alive:\nfloating IP",
+        "\nSNAT",
+        "reset",
+        "last router\nafter s",
+        "load",
+        "",
+    )
+    for column in columns:
         table.add_column(column)
     for outcomes in found.values():
         table.add_row(*row(outcomes))

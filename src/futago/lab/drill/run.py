@@ -20,6 +20,8 @@ OBSERVE: Final = 6.0
 """Seconds after an event for which it is watched at least: an engine's addresses may go only after their hold time."""
 TCP_PATIENCE: Final = 5.0
 """Seconds after the pings in which TCP, which waits ever longer before it sends again, must flow or end."""
+LONG_TCP_PATIENCE: Final = 40.0
+"""The same, after an event that was over only when it was undone."""
 AFTERWARDS: Final = 3.0
 """Seconds for which the return is watched at least."""
 
@@ -34,8 +36,6 @@ class Settings:
     """TCP connections through the floating IP, and as many through SNAT; half of each only listen."""
     others: Mapping[str, str] = field(default_factory=dict)
     """More addresses that are pinged from outside, by their names."""
-    then: Callable[[Scene], object] = lambda _: None
-    """Called after the event was undone, before the scene is settled."""
 
 
 def run(scene: Scene, event: Event, settings: Settings, tell: Callable[[str], None]) -> tuple[Outcome, Capture]:
@@ -62,18 +62,22 @@ def _let_it_happen(
     scene: Scene, event: Event, probes: Probes, settings: Settings, tell: Callable[[str], None]
 ) -> tuple[float, str]:
     """The event, and its undoing; returns when it was undone, and who was active until then."""
+    flowed = False
     tell(f"{scene.active}: {event.what}")
     scene.prepared = scene.began = time.time()
     try:
         event.do(scene)
         time.sleep(OBSERVE)  # a span of observation: to be over earlier is to miss what happens late
-        _wait_for_flow(probes, settings.patience, tell)
+        flowed = _wait_for_flow(probes, settings.patience, tell)
         survivor = _survivor(scene)
     finally:
         undone = time.time()
         if event.undo is not nothing:
             tell(f"{scene.active}: that is undone")
         event.undo(scene)
+    if not flowed:  # TCP that was silent for so long sends again only after as long
+        with contextlib.suppress(LabError):
+            wait_for("TCP flows again", probes.flowing, seconds=LONG_TCP_PATIENCE)
     return undone, survivor
 
 
@@ -83,19 +87,20 @@ def _survivor(scene: Scene) -> str:
     return next((host for host in (scene.standby, scene.active) if host in holders), "")
 
 
-def _wait_for_flow(probes: Probes, patience: float, tell: Callable[[str], None]) -> None:
+def _wait_for_flow(probes: Probes, patience: float, tell: Callable[[str], None]) -> bool:
+    """Whether traffic flowed by itself in time."""
     try:
         wait_for("every ping is answered", probes.answered, seconds=patience)
     except LabError:
         tell("not every ping is answered again")
-        return
+        return False
     with contextlib.suppress(LabError):
         wait_for("TCP flows again", probes.flowing, seconds=TCP_PATIENCE)
+    return True
 
 
 def _see_it_settle(scene: Scene, probes: Probes, settings: Settings, tell: Callable[[str], None]) -> None:
     tell("waiting until every router has its second node again")
-    settings.then(scene)
     active = scene.active
     scene.settle()
     scene.active = active
