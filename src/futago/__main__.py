@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import conntrack, controller, keys, lab, moves, node, vrrp, vrrpd
+from futago.cli import conntrack, controller, drill, keys, lab, moves, node, vrrp, vrrpd
 
 app = typer.Typer(
     name="futago",
@@ -22,6 +22,7 @@ vrrpd.register(app)
 vrrp.register(app)
 conntrack.register(app)
 lab.register(app)
+drill.register(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 
 from futago.config import Profile
 from futago.lab.errors import PROGRAM
+from futago.lab.topology import Direction
 
 if TYPE_CHECKING:
     from futago.lab.lab import Lab
@@ -20,6 +21,7 @@ Name = Annotated[str, typer.Option("--name", help="Which lab, where several are 
 NewName = Annotated[str, typer.Option("--name", help="What to call the lab: a-z, 0-9 and -.")]
 Host = Annotated[str, typer.Argument(help="controller, net1, net2, compute1, compute2 or ext.")]
 Network = Annotated[str, typer.Argument(help="underlay or external1.")]
+Only = Annotated[Direction | None, typer.Option("--only", help="Lose one direction, as the host sees it.")]
 Program = Annotated[str, typer.Argument(help="controller, node, vrrpd or conntrackd.")]
 Timers = Annotated[Profile, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")]
 
@@ -141,18 +143,39 @@ def power_on(host: Host, name: Name = "") -> None:
         _lab(name).power_on(host)
 
 
-@lab_app.command(epilog=f"Example: {PROGRAM} lab cut net1 external1")
-def cut(host: Host, network: Network, name: Name = "") -> None:
-    """Pull the cable between a host and a network."""
+@lab_app.command(epilog=f"Example: {PROGRAM} lab cut net1 external1; or: … cut net1 underlay --only inbound")
+def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> None:
+    """Pull the cable between a host and a network; or lose one direction of it, under a live carrier."""
     with _failures():
-        _lab(name).cut(host, network)
+        lab = _lab(name)
+        if only:
+            lab.cut_one_way(host, network, only)
+        else:
+            lab.cut(host, network)
 
 
 @lab_app.command()
 def restore(host: Host, network: Network, name: Name = "") -> None:
-    """Plug the cable in again."""
+    """Plug the cable in again; both directions of it are carried then."""
     with _failures():
-        _lab(name).restore(host, network)
+        lab = _lab(name)
+        lab.restore(host, network)
+        for direction in Direction:
+            lab.restore_one_way(host, network, direction)
+
+
+@lab_app.command(epilog=f"Example: {PROGRAM} lab freeze net1; … thaw net1")
+def freeze(host: Host, name: Name = "") -> None:
+    """Stop every process of a host where it is, as a paused machine."""
+    with _failures():
+        _lab(name).freeze(host)
+
+
+@lab_app.command()
+def thaw(host: Host, name: Name = "") -> None:
+    """Let a frozen host go on."""
+    with _failures():
+        _lab(name).thaw(host)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab restart net1 vrrpd")

@@ -14,7 +14,7 @@ from futago.config import Profile
 from futago.lab import api, boot, errors, fabric, instances, namespaces, programs, state, topology
 from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance, LabState, Process
-from futago.lab.topology import FABRIC, HostPlan, Kind
+from futago.lab.topology import FABRIC, Direction, HostPlan, Kind
 
 T = TypeVar("T")
 
@@ -110,6 +110,10 @@ class Lab:
         """The networks whose cable to a host is pulled."""
         return fabric.cut_cables(self.process(FABRIC), self.plan(host))
 
+    def one_way_cuts(self, host: str) -> tuple[tuple[str, Direction], ...]:
+        """The networks to which a host sends, or from which it hears, in vain."""
+        return fabric.one_way_cuts(self.process(FABRIC), self.plan(host))
+
     def cut(self, host: str, *networks: str) -> None:
         """Pull the cables between a host and these networks."""
         self._set_links(host, networks, up=False)
@@ -117,6 +121,25 @@ class Lab:
     def restore(self, host: str, *networks: str) -> None:
         """Plug the cables in again."""
         self._set_links(host, networks, up=True)
+
+    def cut_one_way(self, host: str, network: str, direction: Direction) -> None:
+        """Lose what a host sends to a network, or what it should hear from it, under a live carrier."""
+        self._check_cables(host, [network])
+        fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=False)
+
+    def restore_one_way(self, host: str, network: str, direction: Direction) -> None:
+        """Carry that direction again; the host may be powered off."""
+        self._check_cables(host, [network])
+        if (network, direction) in self.one_way_cuts(host):
+            fabric.set_one_way(self.process(FABRIC), self.plan(host), network, direction, carried=True)
+
+    def freeze(self, host: str) -> None:
+        """Stop every process of a host where it is, as a paused machine; its kernel's namespaces stay."""
+        namespaces.signal_all(self.process(host), signal.SIGSTOP)
+
+    def thaw(self, host: str) -> None:
+        """Let a frozen host go on."""
+        namespaces.resume(self.process(host))
 
     def restart(self, host: str, program: str) -> None:
         """As `systemctl restart`: SIGTERM, wait, start; one that does not run is started."""
@@ -135,6 +158,10 @@ class Lab:
         """The last that a program has logged."""
         path = self.directory(host) / "log" / f"{program}.log"
         return path.read_text(errors="replace")[-characters:] if path.exists() else "(no log)"
+
+    def stop(self, host: str, program: str) -> None:
+        """As `systemctl stop`: SIGTERM, and wait until it is gone."""
+        programs.stop(self.plan(host), self.process(host), program, signal.SIGTERM)
 
     def kill(self, host: str, program: str) -> None:
         """As a crash: SIGKILL; it stays down until it is restarted."""
@@ -195,13 +222,16 @@ class Lab:
         return f" {address}/" in self.exec(host, argv, netns=netns, check=False).stdout
 
     def _set_links(self, host: str, networks: Sequence[str], *, up: bool) -> None:
+        self._check_cables(host, networks)
+        self.process(host)
+        fabric.set_links(self.process(FABRIC), self.plan(host), networks, up=up)
+
+    def _check_cables(self, host: str, networks: Sequence[str]) -> None:
         plan = self.plan(host)
         for network in networks:
             if plan.nic(network) is None:
                 known = ", ".join(nic.network for nic in plan.nics)
                 raise LabError(f"{host} has no cable to {network}; it has: {known}")
-        self.process(host)
-        fabric.set_links(self.process(FABRIC), plan, networks, up=up)
 
     def _update(self, change: Callable[[dict[str, Process]], object]) -> None:
         with self._lock:

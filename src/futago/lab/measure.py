@@ -2,7 +2,7 @@
 
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -10,6 +10,9 @@ _MAPPING: Final = re.compile(
     r"^[0-9a-f]+-[0-9a-f]+ \S+ (?P<offset>[0-9a-f]+) (?P<device>[0-9a-f]+:[0-9a-f]+) (?P<inode>\d+)"
 )
 _REPLY: Final = re.compile(r"^\[(?P<time>\d+\.\d+)\] .*bytes from .*icmp_seq=(?P<seq>\d+)")
+
+SLACK: Final = 0.1
+"""Seconds before an event in which the last answer before it may have come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,50 @@ def lost(received: Sequence[Reply]) -> tuple[int, ...]:
     return tuple(
         number for number in range(min(numbers, default=0), max(numbers, default=-1) + 1) if number not in numbers
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What a steady ping missed in a span of time."""
+
+    longest: Gap
+    lost: int
+    """Requests without an answer, in silences that began in the span; those of one that never ended are not counted."""
+    ended: bool
+    """Whether the longest silence was over before the span was."""
+
+
+def loss(received: Sequence[Reply], since: float, until: float) -> Loss:
+    """What was missed from `since` to `until`; a silence belongs to the moment at which it began.
+
+    Raises:
+        ValueError: no answer at all: nothing can be told of a ping that never worked.
+
+    """
+    times = sorted(reply.time for reply in received)
+    if not times:
+        raise ValueError("no answer to measure from")
+    gaps = [
+        Gap(after - before, before)
+        for before, after in itertools.pairwise([*times, max(until, times[-1])])
+        if since - SLACK <= before < until
+    ]
+    # Where there is none, not one answer came in the span, and what lasts through it began before.
+    longest = max(gaps, key=lambda gap: gap.seconds, default=Gap(until - since, since))
+    ended = longest.began < times[-1] and bool(gaps) and longest.began + longest.seconds <= until
+    return Loss(longest, sum(since - SLACK <= time < until for time in _never_answered(received)), ended)
+
+
+def _never_answered(received: Sequence[Reply]) -> Iterator[float]:
+    """About when each request was sent that was not answered, but for the last ones.
+
+    An answer may be late, but none comes before its request: the earliest answer to this request or a later one says
+    when it was sent at the latest.
+    """
+    answers = sorted(received, key=lambda reply: reply.sequence)
+    earliest = list(itertools.accumulate((reply.time for reply in reversed(answers)), min))[::-1]
+    for (before, after), sent in zip(itertools.pairwise(answers), earliest, strict=False):
+        yield from [sent] * (after.sequence - before.sequence - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,6 +137,22 @@ def kill(process: Process) -> None:
         os.waitpid(parent, 0)
 
 
+def signal_all(process: Process, number: signal.Signals) -> None:
+    """Signal every process of a host but its first."""
+    for _ in range(2):  # what was born while the first signals went out
+        run(process, ["sh", "-c", f"kill -{number.value} -1"], check=False)
+
+
+def resume(process: Process) -> None:
+    """Let every process of a host go on, and every command that was entering it: nsenter stops when its child does."""
+    signal_all(process, signal.SIGCONT)
+    for path in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            argv = (path / "cmdline").read_bytes().split(b"\0")
+            if argv[:3] == [b"nsenter", b"--target", str(process.pid).encode()]:
+                os.kill(int(path.name), signal.SIGCONT)
+
+
 def inside(process: Process, argv: Sequence[str], *, netns: str = "") -> list[str]:
     """The command that runs `argv` in a host, or in a network namespace of that host."""
     enter = ["nsenter", "--target", str(process.pid), "--net", "--mount", "--pid", "--uts", "--wd=/", "--"]

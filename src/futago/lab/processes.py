@@ -46,6 +46,19 @@ def memory_mib(running: list[Running]) -> float:
     return measure.together_mib(item.memory for item in running)
 
 
+def find(host: Process, what: str) -> list[int]:
+    """The processes of a host that are `futago vrrpd`, `ovs-vswitchd`…, by the machine's numbers."""
+    return [pid for pid in _members(host) if _what(pid) == what]
+
+
+def _what(pid: int) -> str:
+    try:
+        argv = tuple(Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0"))
+        return Running(pid, Path(f"/proc/{pid}/comm").read_text().strip(), 0, argv, measure.memory("", "")).what
+    except OSError:
+        return ""
+
+
 def _members(host: Process) -> list[int]:
     wanted = str(Path(f"/proc/{host.pid}/ns/pid").readlink())
     pids = [int(path.name) for path in Path("/proc").glob("[0-9]*")]

@@ -30,5 +30,6 @@ def _host(lab: Lab, host: str) -> str:
     running = [] if plan.kind is Kind.EXTERNAL else processes.of_futago(lab.process(host))
     troubles = [f"{program} down" for program in plan.programs if not lab.running(host, program)]
     troubles += [f"cable to {network} cut" for network in lab.cut_cables(host)]
+    troubles += [f"{network} {direction} lost" for network, direction in lab.one_way_cuts(host)]
     what = ", ".join([*processes.labels(running), *(f"!! {trouble}" for trouble in troubles)])
     return f"{host:11} on   {processes.memory_mib(running):5.0f} MiB  {what}".rstrip()

@@ -34,6 +34,13 @@ class Kind(StrEnum):
     EXTERNAL = "external"
 
 
+class Direction(StrEnum):
+    """One way of a cable, as its host sees it."""
+
+    OUTBOUND = "outbound"
+    INBOUND = "inbound"
+
+
 class Nic(msgspec.Struct, frozen=True, kw_only=True):
     """A network card of a host: a veth whose far end is a port of a bridge in the fabric."""
 

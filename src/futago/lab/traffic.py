@@ -80,6 +80,11 @@ class Ping(Recording):
     def longest_gap(self, since: float = 0) -> measure.Gap:
         return measure.longest_gap([reply.time for reply in self.replies(since)])
 
+    def answers_now(self) -> bool:
+        """Whether it was answered within the last half second, and no request of it was lost in that time."""
+        recent = self.replies(time.time() - 0.5)
+        return len(recent) > 1 and not measure.lost(recent)
+
     def wait_for_replies(self, number: int, *, seconds: float) -> None:
         """Wait until `number` more answers have come, from now on."""
         start = time.time()

@@ -1,16 +1,12 @@
 """The demo's six steps. Each adds its checks; the exit status is 0 only if every one holds."""
 
 import re
-import signal
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import Final
 
 from futago.config import Profile
+from futago.lab import interrupts, processes, state
 from futago.lab import lab as labs
-from futago.lab import processes, state
 from futago.lab.api import wait_for
 from futago.lab.boot import ECHO_PORT
 from futago.lab.demo import checks, looks, walkthrough
@@ -173,7 +169,7 @@ def run(profile: Profile, *, name: str = NAME, keep: bool = False) -> int:
         LabError: a lab of this name is up (it is left alone), or something of the demo's did not work.
 
     """
-    with state.claim(name), _interruptible():
+    with state.claim(name), interrupts.as_ctrl_c():
         if name in state.up_names():
             raise LabError(f"a lab {name} is up: `{PROGRAM} lab down --name {name}` first, or another --name")
         return _run(profile, name, keep=keep)
@@ -240,28 +236,9 @@ def _tell(display: Display, profile: Profile, name: str) -> list[Check]:
 
 
 def _take_away(name: str) -> None:
-    """A second Ctrl-C does not stop the cleaning up."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)
+    interrupts.ignore()
     labs.sweep(name)
 
 
 def _states(lab: Lab, router_id: str) -> str:
     return ", ".join(sorted(lab.agents_of(router_id).values()))
-
-
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """SIGTERM and a closed terminal end the demo as Ctrl-C does: with everything taken away."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    old = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    for number in old:
-        signal.signal(number, interrupt)
-    try:
-        yield
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

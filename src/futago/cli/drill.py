@@ -1,0 +1,262 @@
+"""`futago drill`: let something happen to a router's active node, and report what people who use it notice."""
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from futago.config import Profile
+from futago.lab.errors import PROGRAM
+
+if TYPE_CHECKING:
+    from futago.lab.drill.capture import Capture
+    from futago.lab.drill.live import Live
+    from futago.lab.drill.outcome import Outcome
+
+_INTERRUPTED = 130
+
+_EXAMPLES = f"""\
+{PROGRAM} drill --list                    what can happen
+
+{PROGRAM} drill power                     in a lab of its own, which is taken away afterwards
+
+{PROGRAM} drill move,remove --name demo   in the lab that demo --keep has left
+
+futago drill move --router 0b1c… --target 203.0.113.7 --node net1='ssh root@net1' --node net2='ssh root@net2' --yes
+"""
+
+
+_LIVE = "A live router (what would be done is printed; with --yes it is done)"
+_CHAOS_EXAMPLES = f"""\
+{PROGRAM} chaos --minutes 30 --seed 7
+
+{PROGRAM} chaos --seed 7 --first 12 --rounds 1     what happened in round 12 again
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command(epilog=_EXAMPLES)(drill)
+    app.command(epilog=_CHAOS_EXAMPLES)(chaos)
+
+
+def drill(
+    events: Annotated[str, typer.Argument(help="One or more events, with commas; all is every one.")] = "",
+    list_: Annotated[bool, typer.Option("--list", help="Print the events and end.")] = False,
+    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "drill",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
+    profile: Annotated[
+        Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")
+    ] = None,
+    routers: Annotated[int, typer.Option(min=1, help="So many routers fail over together.")] = 1,
+    connections: Annotated[int, typer.Option(min=0, help="TCP connections each way; half of them only listen.")] = 10,
+    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    out: Annotated[Path, typer.Option(help="Where a directory for each report is made.")] = Path("drills"),
+    node: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
+    ] = None,
+    router: Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)] = "",
+    target: Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)] = "",
+    source: Annotated[
+        str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
+    ] = "",
+    interface: Annotated[
+        str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
+    ] = "",
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)
+    ] = 10,
+    yes: Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)] = False,
+) -> None:
+    """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
+
+    Pings (100 a second) and TCP connections run both ways through the router while it happens, and while it is undone.
+    A report (Markdown, HTML, a timeline as SVG) and captures of every cable are written. Needs root. The exit status
+    is 1 if something is not as expected.
+    """
+    from futago.lab.drill import events as known
+
+    with failures():
+        if list_ or not events:
+            for event in known.EVENTS.values():
+                print(f"{event.name:15} {event.what}")
+            raise typer.Exit(0 if list_ else 2)
+        chosen = known.find(events)
+        if node:
+            live = _live(node, router, target, source, profile, interface, seconds)
+            bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
+            raise typer.Exit(1 if bad else 0)
+        require_root()
+        from futago.lab.drill import stage
+        from futago.lab.drill.run import Settings, run
+
+        wanted = max(routers, *(event.routers for event in chosen))
+        settings = Settings(connections=connections)
+        good = True
+        with stage.stage(
+            name, profile, keep=keep, routers=wanted, controller=not without_controller, tell=teller()
+        ) as scene:
+            for event in chosen:
+                if event.needs_controller and without_controller:
+                    print(f"{event.name}: needs a controller, left out")
+                    continue
+                outcome, capture = run(scene, event, settings, teller())
+                good &= _report(outcome, _directory(out, event.name, outcome.began), capture)
+        raise typer.Exit(0 if good else 1)
+
+
+def _live(
+    nodes: list[str], router: str, target: str, source: str, profile: Profile | None, interface: str, seconds: float
+) -> "Live":
+    """What the options say of a live router.
+
+    Raises:
+        LabError: something is missing.
+
+    """
+    from futago.lab.drill.live import Live
+    from futago.lab.errors import LabError
+
+    reached = {name: tuple(shlex.split(text)) for name, _, text in (one.partition("=") for one in nodes)}
+    if not router or not target or not all(reached.values()):
+        raise LabError(
+            "a live router wants --router ID, --target ADDRESS, and --node NAME=COMMAND for each of its nodes"
+        )
+    return Live(
+        router=router,
+        target=target,
+        nodes=reached,
+        source=tuple(shlex.split(source)),
+        profile=profile or Profile.DEFAULT,
+        interface=interface,
+        seconds=seconds,
+    )
+
+
+def _drill_live(live: "Live", event: str, out: Path, *, yes: bool) -> bool:
+    """One event on a live router, or what it would be; whether all was as expected."""
+    from futago.lab import interrupts
+    from futago.lab.drill import live as lives
+
+    with interrupts.as_ctrl_c():
+        active = lives.active_of(live)
+        if not yes:
+            print(f"on {active}, which is active for {live.router}: {lives.command(live, event)}")
+            print("nothing was done; --yes does it")
+            return True
+        directory = _directory(out, event, time.time())
+        return _report(lives.run(live, event, active, directory, teller()), directory)
+
+
+def chaos(
+    minutes: Annotated[float, typer.Option(min=0.1, help="For how long; a round that was begun is finished.")] = 30,
+    seed: Annotated[int | None, typer.Option(help="The same seed, the same faults. Default: a random one.")] = None,
+    first: Annotated[int, typer.Option(min=1, help="The number of the first round.")] = 1,
+    rounds: Annotated[int | None, typer.Option(min=1, help="So many rounds at most.")] = None,
+    served: Annotated[float, typer.Option(help="Seconds after the last fault in which a router is served.")] = 2.0,
+    both: Annotated[
+        float | None, typer.Option(help="Seconds for which two nodes that hear each other may be active.")
+    ] = None,
+    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "chaos",
+    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
+    profile: Annotated[Profile | None, typer.Option(help="The routers' timers.")] = None,
+    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    out: Annotated[Path, typer.Option(help="Where a directory for the log is made.")] = Path("chaos"),
+) -> None:
+    """Break things in a lab at random, and judge from captures and kernels whether the routers bore it.
+
+    A round is up to four faults that may overlap, then calm: every router is served within `--served` seconds, has one
+    active and one backup node, and nothing is left over; and never are two nodes active that hear each other, for
+    longer than it takes to detect a loss. Needs root. The exit status is 1 if something was not so.
+    """
+    import random
+
+    with failures():
+        require_root()
+        from futago.lab.chaos import judge, session
+        from futago.lab.chaos.run import Limits
+        from futago.lab.drill import stage
+
+        chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
+        plan = session.Plan(
+            seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=not without_controller
+        )
+        with stage.stage(name, profile, keep=keep, controller=not without_controller, tell=teller()) as scene:
+            limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
+            directory = out / f"seed-{chosen}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
+            summary = session.run(scene, plan, limits, teller(), directory)
+        again = f"{PROGRAM} chaos --seed {chosen} --rounds 1 --first"
+        print(f"seed {chosen}: {summary.faults} faults in {len(summary.rounds)} rounds; log: {directory}/log.txt")
+        for bad in summary.bad:
+            print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
+            print(f"  again: {again} {bad.number}")
+        if not summary.bad:
+            print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
+        raise typer.Exit(1 if summary.bad else 0)
+
+
+def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = None) -> bool:
+    """Print and write it; whether all was as expected."""
+    from rich.console import Console
+
+    from futago.lab.demo import checks
+    from futago.lab.drill import report
+
+    made = outcome.checks()
+    console = Console(highlight=False)
+    console.print(f"[bold]{report.title(outcome)}[/], load average {outcome.load:.1f}")
+    console.print(report.shown(outcome))
+    console.print(checks.table(made))
+    written = report.write(outcome, directory, capture)
+    console.print(f"report: {written[1]}, with the timeline and captures beside it", soft_wrap=True)
+    return all(check.holds for check in made)
+
+
+def _directory(out: Path, event: str, began: float) -> Path:
+    return out / f"{event}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
+
+
+def teller() -> Callable[[str], None]:
+    """Prints each step to standard error, with the seconds since the first."""
+    began = time.monotonic()
+
+    def tell(text: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
+
+    return tell
+
+
+@contextmanager
+def failures() -> Iterator[None]:
+    """What is not a bug is told in one line."""
+    from futago.lab.errors import LabError
+
+    try:
+        yield
+    except LabError as error:
+        print(f"futago: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
+    except KeyboardInterrupt:
+        print("futago: interrupted", file=sys.stderr)
+        raise typer.Exit(_INTERRUPTED) from None
+
+
+def require_root() -> None:
+    """A lab is made of namespaces.
+
+    Raises:
+        LabError: the caller is not root.
+
+    """
+    from futago.lab.errors import LabError
+
+    if os.geteuid() != 0:
+        raise LabError("network namespaces need root: run it with sudo")

@@ -1,0 +1,1 @@
+"""Chaos: random faults over a lab, replayable from a seed, judged from captures and from the kernels."""

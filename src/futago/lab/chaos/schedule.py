@@ -1,0 +1,109 @@
+"""Which faults a round of chaos has. Pure: the same seed and number give the same round."""
+
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from futago.lab.drill.events import EVENTS, Event, Part
+
+NETWORK_NODES: Final = ("net1", "net2")
+OTHERS: Final = ("compute1", "compute2", "controller")
+_WEIGHTS: Final = {
+    "power": 3,
+    "frozen": 3,
+    "underlay": 3,
+    "underlay-mute": 3,
+    "underlay-deaf": 3,
+    "external": 2,
+    "switch-frozen": 2,
+    "worker-killed": 2,
+    "engine-killed": 2,
+    "engine-frozen": 2,
+    "agent-restart": 2,
+    "engine-restart": 2,
+    "shutdown": 1,
+    "move": 2,
+}
+"""The events that may happen to a network node, and how often beside each other."""
+_ELSEWHERE: Final = {"power": 1, "frozen": 1, "underlay": 1, "underlay-mute": 1, "underlay-deaf": 1}
+"""Those that may happen to any other host."""
+SPAN: Final = 8.0
+"""Seconds in which the faults of a round begin."""
+SHORTEST: Final = 0.2
+LONGEST: Final = 8.0
+MOST: Final = 4
+"""Faults in one round."""
+APART: Final = 5.0
+"""Seconds between the moment at which one network node can serve again and that at which the other cannot."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Fault:
+    """An event that happens to a host and is undone later."""
+
+    at: float
+    """Seconds after the beginning of the round."""
+    seconds: float
+    """How long until it is undone."""
+    event: str
+    """The name of one of `EVENTS`."""
+    host: str
+
+    @property
+    def ends(self) -> float:
+        return self.at + self.seconds
+
+    @property
+    def what(self) -> Event:
+        return EVENTS[self.event]
+
+    def __str__(self) -> str:
+        return f"{self.at:.2f} s to {self.ends:.2f} s: {self.host}: {self.event}"
+
+
+def round_of(seed: int, number: int) -> tuple[Fault, ...]:
+    """The faults of one round, in the order of their beginning: at least one, and such as go together."""
+    chance = random.Random(f"{seed}/{number}")
+    chosen: list[Fault] = []
+    wanted = chance.randint(1, MOST)
+    while len(chosen) < wanted:
+        fault = _any(chance)
+        if all(_go_together(fault, other) for other in chosen):
+            chosen.append(fault)
+        else:
+            wanted -= 1
+    return tuple(sorted(chosen))
+
+
+def active_in(seed: int, number: int) -> str:
+    """The network node that is active when the round begins: without it, a round could not be had again."""
+    return random.Random(f"{seed}/{number}/active").choice(NETWORK_NODES)
+
+
+def _any(chance: random.Random) -> Fault:
+    at_a_network_node = chance.random() < 0.8
+    weights = _WEIGHTS if at_a_network_node else _ELSEWHERE
+    (event,) = chance.choices(list(weights), list(weights.values()))
+    host = chance.choice(NETWORK_NODES if at_a_network_node else OTHERS)
+    # As many short ones as long ones: what is over before it is detected is as good a fault.
+    seconds = SHORTEST * (LONGEST / SHORTEST) ** chance.random()
+    return Fault(at=round(chance.uniform(0, SPAN), 3), seconds=round(seconds, 3), event=event, host=host)
+
+
+def conflict(one: Fault, other: Fault) -> bool:
+    """Whether one must be over before the other begins: they touch the same."""
+    parts = {one.what.touches, other.what.touches}
+    return one.host == other.host and (len(parts) == 1 or Part.HOST in parts)
+
+
+def _go_together(one: Fault, other: Fault) -> bool:
+    """Not twice the same at once, and always one network node that could serve."""
+    if conflict(one, other):
+        return not _overlap(one, other, 1.0)
+    if {one.host, other.host} == set(NETWORK_NODES) and not (one.what.serves or other.what.serves):
+        return not _overlap(one, other, APART)
+    return True
+
+
+def _overlap(one: Fault, other: Fault, margin: float) -> bool:
+    return one.at < other.ends + margin and other.at < one.ends + margin

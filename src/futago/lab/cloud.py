@@ -1,0 +1,102 @@
+"""The walkthrough's cloud in a lab, and waits whose failures show the state that they waited in."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from futago.lab import status
+from futago.lab.api import wait_for
+from futago.lab.demo import walkthrough
+from futago.lab.lab import Lab, wait_for_agents
+from futago.lab.state import Instance
+from futago.lab.topology import Kind
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """router80 between ext-net80 and vxlan-net80, an instance on each compute node, a floating IP for the first."""
+
+    lab: Lab
+    router_id: str
+    network_id: str
+    external_id: str
+    vm1: Instance
+    vm2: Instance
+    floating_ip: str
+    outside: str
+    """The router's own address outside."""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        return tuple(name for name, plan in self.lab.plans.items() if plan.kind is Kind.NETWORK)
+
+    @property
+    def namespace(self) -> str:
+        return f"qrouter-{self.router_id}"
+
+    def active(self) -> str:
+        return self.lab.active_of(self.router_id)
+
+    def standby(self) -> str:
+        (other,) = set(self.nodes) - {self.active()}
+        return other
+
+    def holders(self) -> tuple[str, ...]:
+        return self.lab.holders(self.router_id, walkthrough.GATEWAY)
+
+    def settled(self) -> bool:
+        """One active and one standby, in the API and in truth."""
+        states = sorted(self.lab.agents_of(self.router_id).values())
+        return states == ["active", "standby"] and self.holders() == (self.active(),)
+
+    def eventually(self, what: str, look: Callable[[], object], seconds: float = 60) -> None:
+        """Wait for a condition; the failure shows the whole lab."""
+        wait_for(what, look, seconds=seconds, state=lambda: "\n" + describe(self.lab))
+
+    def heal(self) -> None:
+        """Make everything run again, whatever a test has broken."""
+        for host, plan in self.lab.plans.items():
+            if host not in self.lab.powered:
+                self.lab.power_on(host)
+            self.lab.restore(host, *(nic.network for nic in plan.nics))
+            for program in plan.programs:
+                if not self.lab.running(host, program):
+                    self.lab.restart(host, program)
+        wait_for_agents(self.lab, [host for host, plan in self.lab.plans.items() if "node" in plan.programs])
+        self.eventually("one active and one standby", self.settled)
+        self.eventually("the floating IP answers", self.answers)
+
+    def answers(self) -> bool:
+        """Whether the floating IP answers a ping from outside."""
+        argv = ["ping", "-n", "-c", "1", "-W", "1", self.floating_ip]
+        return self.lab.exec("ext", argv, check=False).returncode == 0
+
+
+def make(lab: Lab) -> Cloud:
+    """The walkthrough, without looking at any of its results."""
+    api = lab.api()
+    external_id = walkthrough.external_network(api)["id"]
+    subnet = walkthrough.project_network(api)
+    router_id = walkthrough.router(api)["id"]
+    api.add_interface(router_id, subnet["id"])
+    router = walkthrough.set_gateway(api, router_id, external_id)
+    vm1 = lab.instance("vm1", "compute1", walkthrough.PROJECT_NETWORK)
+    vm2 = lab.instance("vm2", "compute2", walkthrough.PROJECT_NETWORK)
+    return Cloud(
+        lab=lab,
+        router_id=router_id,
+        network_id=subnet["network_id"],
+        external_id=external_id,
+        vm1=vm1,
+        vm2=vm2,
+        floating_ip=walkthrough.floating_ip(api, external_id, vm1.port_id),
+        outside=walkthrough.outside_address(router),
+    )
+
+
+def describe(lab: Lab) -> str:
+    """Each host, each router, and the end of each log."""
+    lines = list(status.lines(lab))
+    for host in lab.plans:
+        for path in sorted((lab.directory(host) / "log").glob("*.log")):
+            lines += [f"{host} {path.stem}: {line}" for line in path.read_text(errors="replace").splitlines()[-5:]]
+    return "\n".join(lines)

@@ -1,0 +1,94 @@
+"""Where a drill takes place: a lab's cloud, who is active in it now, and more routers if wanted."""
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import Final
+
+from futago.lab.api import wait_for
+from futago.lab.cloud import Cloud
+from futago.lab.errors import CommandFailed, LabError
+from futago.lab.lab import Lab
+
+SECONDS_PER_ROUTER: Final = 2
+"""How long a router may take to be settled where there are many."""
+FUTAGO: Final = ("python3", "-m", "futago")
+
+
+@dataclass(slots=True)
+class Scene:
+    """What events act on. The truth about roles comes from the nodes, so that no controller is needed."""
+
+    cloud: Cloud
+    crowd: dict[str, str] = field(default_factory=dict)
+    """Further routers, and the address by which each can be pinged from outside."""
+    active: str = ""
+    """The node that was active when the present event began."""
+    prepared: float = 0.0
+    """When the present event was begun, in seconds since the Unix epoch."""
+    began: float = 0.0
+    """When it happened: the same, unless it needed a preparation."""
+
+    @property
+    def lab(self) -> Lab:
+        return self.cloud.lab
+
+    @property
+    def standby(self) -> str:
+        """The network node that was not active when the present event began."""
+        (other,) = set(self.cloud.nodes) - {self.active}
+        return other
+
+    def mark(self) -> None:
+        """Now is when the event happens: what an event does before is only its preparation."""
+        self.began = time.time()
+
+    def roles(self) -> dict[str, dict[str, str]]:
+        """For each network node that is on, the role of each router, as its engine tells it."""
+        return {host: self._roles_on(host) for host in self.cloud.nodes if host in self.lab.powered}
+
+    def holder(self) -> str:
+        """The one node that holds the router's address.
+
+        Raises:
+            LabError: there is none, or more than one.
+
+        """
+        holders = self.cloud.holders()
+        if len(holders) != 1:
+            raise LabError(f"the gateway's address is on {len(holders)} nodes: {', '.join(holders)}")
+        return holders[0]
+
+    def settle(self) -> None:
+        """Wait until every router has one active and one backup node and traffic flows; note who is active."""
+        seconds = 60 + SECONDS_PER_ROUTER * len(self.crowd)
+        self.cloud.eventually("every router has an active and a backup node", self._settled, seconds)
+        self.cloud.eventually("the floating IP answers", self.cloud.answers, seconds)
+        self.active = self.holder()
+
+    def gather(self) -> None:
+        """Let the other node resign every further router, so that one node is active for all."""
+        self.settle()
+        there = [name for name, role in self._roles_on(self.standby).items() if role == "active"]
+        for router in there:
+            self.lab.exec(self.standby, [*FUTAGO, "vrrp", "resign", router])
+        if there:
+            wait_for(f"{self.active} is active for all", self._all_on_active, seconds=60)
+
+    def _all_on_active(self) -> bool:
+        return set(self._roles_on(self.active).values()) == {"active"}
+
+    def _settled(self) -> bool:
+        roles = self.roles()
+        if set(roles) != set(self.cloud.nodes):
+            return False
+        routers = {self.cloud.router_id, *self.crowd}
+        pairs = {router: sorted(on_node.get(router, "") for on_node in roles.values()) for router in routers}
+        return all(pair == ["active", "backup"] for pair in pairs.values()) and bool(self.holder())
+
+    def _roles_on(self, host: str) -> dict[str, str]:
+        try:
+            out = self.lab.exec(host, [*FUTAGO, "vrrp", "status", "--json"]).stdout
+        except CommandFailed as error:
+            raise LabError(f"the engine of {host} does not answer: {error}") from error
+        return {router["name"]: router["role"] for router in json.loads(out)["routers"]}
