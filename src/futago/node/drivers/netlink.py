@@ -28,6 +28,10 @@ _IFF_UP: Final = 1
 _ETH_P_ARP: Final = 0x0806
 _OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
+_NEIGHBOURS: Final = {"retrans_time_ms": "200", "mcast_solicit": "10"}
+"""How a leg asks for neighbours (arp(7)). A new active knows none, and its first question or the answer may be lost
+while the switches learn where it is: the kernel's own second until the next one would be most of the outage."""
+
 
 class VethDriver:
     """Pairs of interfaces between a namespace and the switch."""
@@ -72,6 +76,8 @@ class VethDriver:
             tx_checksum_off(veth.name)
         with IPRoute() as ip:
             index = _index(ip, veth.name)
+            for name, value in _NEIGHBOURS.items():
+                namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
             ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)
             ip.link("set", index=index, state="up" if veth.up else "down")
 
@@ -141,16 +147,16 @@ def _index(ip: Any, name: str) -> int:
 
 
 def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
-    def links() -> list[Any]:
+    def links() -> list[tuple[Any, bool]]:
         with refusals(namespace), IPRoute() as ip:
-            return list(ip.get_links())
+            return [(link, _asks_soon(link.get_attr("IFLA_IFNAME"))) for link in ip.get_links()]
 
     veths = []
-    for link in netns.run_inside(namespace, links):
+    for link, asks_soon in netns.run_inside(namespace, links):
         outer = outside.get(link.get_attr("IFLA_LINK") or 0)
         if outer is None or not str(outer.get_attr("IFLA_IFNAME")).startswith(_OUR_HOST_ENDS):
             continue
-        whole = link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
+        whole = asks_soon and link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
         veths.append(
             Veth(
                 namespace=namespace,
@@ -162,6 +168,12 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
             )
         )
     return veths
+
+
+def _asks_soon(interface: str) -> bool:
+    """Whether an interface of the calling thread's namespace asks for neighbours as it should."""
+    settings = Path("/proc/sys/net/ipv4/neigh") / interface
+    return settings.is_dir() and all((settings / n).read_text().strip() == value for n, value in _NEIGHBOURS.items())
 
 
 def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
