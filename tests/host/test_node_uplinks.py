@@ -9,7 +9,7 @@ from prometheus_client import Metric
 from futago.contract.report import UplinkReport
 from futago.values import Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
-from host.node_specs import OUTSIDE, ROUTER, gateway_node
+from host.node_specs import NETNS, OUTSIDE, ROUTER, gateway_node
 from metrics_kit import families, value
 
 VRRPD = f"{FUTAGO} vrrpd --socket {{state}}/vrrpd.sock --state /run/vrrpd.json >/dev/null 2>&1 &"
@@ -131,6 +131,22 @@ def test_a_short_absence_of_the_switch_takes_nothing_away(node: ThrowAwayHost) -
     seen = node.reports()
     wait_until(lambda: node.reports() > seen + 1, "the agent has reported since")
     assert node.last_report().roles == before, "the same role since the same time"
+
+
+def test_a_router_asks_for_its_neighbours_again_soon(node: ThrowAwayHost) -> None:
+    """Whoever takes over knows none of them, and the kernel's pause after a lost question is a second."""
+    pauses = "cat /proc/sys/net/ipv4/neigh/q[rg]-*/retrans_time_ms"
+    assert node.run(f"ip netns exec {NETNS} sh -c '{pauses}'").split() == ["100", "100"]
+    node.stop_agent()
+    node.run(
+        f"ip netns exec {NETNS} sh -c 'for f in /proc/sys/net/ipv4/neigh/q*/retrans_time_ms; do echo 1000 >$f; done'"
+    )
+    node.start_agent()
+    wait_until(
+        lambda: node.run(f"ip netns exec {NETNS} sh -c '{pauses}'").split() == ["100", "100"],
+        "a new agent puts it right",
+    )
+    wait_until(lambda: role(node) is Role.ACTIVE, "the router is active as before")
 
 
 def addresses(host: ThrowAwayHost) -> int:

@@ -127,28 +127,65 @@ def watch(names: Names = None, role: OfRole = None, socket: Socket = VRRPD_SOCKE
         raise typer.Exit from None
 
 
-@_verbs.command(epilog=_examples("futago vrrp resign api", "futago vrrp resign 4f0c     # the beginning will do"))
+@_verbs.command(
+    epilog=_examples(
+        "futago vrrp resign api",
+        "futago vrrp resign 4f0c               # the beginning will do",
+        "futago vrrp resign --all --wait 5     # before this host is shut down",
+    )
+)
 def resign(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="The router's name, or the beginning of it.")],
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="The router's name, or how it begins.")] = None,
     socket: Socket = VRRPD_SOCKET,
     *,
+    every: Annotated[bool, typer.Option("--all", help="All routers that are active here.")] = False,
+    wait: Annotated[float, typer.Option(metavar="SECONDS", min=0, help="Until they are active elsewhere.")] = 0.0,
     json: Json = False,
 ) -> None:
     """Let another host become active for the router NAME; without another, this one is active again soon."""
-    from futago.vrrp.control import Done, RequestRefused, VrrpdClient, to_line
+    from futago.vrrp.control import Done, VrrpdClient, to_line
 
-    async def ask() -> None:
+    if (name is None) != every:
+        raise typer.BadParameter("name a router, or say --all")
+
+    async def ask() -> list[str]:
         async with VrrpdClient(socket) as client:
-            routers = await client.status()
-            (found,) = _resolve([name], routers)
-            router = next(r for r in routers if r.name == found)
-            if router.role is not Role.ACTIVE:
-                raise RequestRefused(_why_not(router))
-            await client.resign(found)
+            names = await _to_resign(client, name)
+            for one in names:
+                await client.resign(one)
+            return await _still_active(client, names, wait) if wait else []
 
-    _run(ask(), json=json)
+    left = _run(ask(), json=json)
+    if left:
+        _fail(f"still active here after {wait:g} s: {_named(left)}; no other host takes over")
     if json:
         print(to_line(Done()).decode(), end="")
+
+
+async def _to_resign(client: VrrpdClient, name: str | None) -> list[str]:
+    from futago.vrrp.control import RequestRefused
+
+    routers = await client.status()
+    if name is None:
+        return [router.name for router in routers if router.role is Role.ACTIVE]
+    (found,) = _resolve([name], routers)
+    router = next(r for r in routers if r.name == found)
+    if router.role is not Role.ACTIVE:
+        raise RequestRefused(_why_not(router))
+    return [found]
+
+
+async def _still_active(client: VrrpdClient, names: Sequence[str], seconds: float) -> list[str]:
+    """Those of `names` that are active here even after so long."""
+    import asyncio
+    import time
+
+    until = time.monotonic() + seconds
+    while True:
+        active = [r.name for r in await client.status() if r.name in names and r.role is Role.ACTIVE]
+        if not active or time.monotonic() > until:
+            return active
+        await asyncio.sleep(0.05)
 
 
 @_verbs.command(epilog=_examples("futago vrrpd --config /etc/futago/vrrpd.toml --check && futago vrrp reload"))

@@ -147,21 +147,25 @@ def _start_programs(scene: Scene) -> None:
 
 
 def _shut_down(scene: Scene) -> None:
-    """As systemd does: stop the services in the reverse order of their start, then the power goes."""
+    """As systemd does: give the routers away, stop the services in the reverse order of their start, then the power."""
+    scene.lab.exec(scene.active, [*FUTAGO, "vrrp", "resign", "--all", "--wait", "5"], check=False)
     for program in reversed(scene.lab.plan(scene.active).programs):
         scene.lab.stop(scene.active, program)
     scene.lab.power_off(scene.active)
 
 
 def _move(scene: Scene) -> None:
-    """The active node lets one router go."""
-    scene.lab.exec(scene.active, [*FUTAGO, "vrrp", "resign", scene.cloud.router_id])
+    """Another node gets one router."""
+    scene.lab.exec("controller", [*FUTAGO, "router", "failover", scene.cloud.router_id])
 
 
 def _drain(scene: Scene) -> None:
-    """The active node lets every router go."""
-    for router in (scene.cloud.router_id, *scene.crowd):
-        scene.lab.exec(scene.active, [*FUTAGO, "vrrp", "resign", router])
+    """Other nodes get every router of this one."""
+    scene.lab.exec("controller", [*FUTAGO, "node", "drain", scene.active])
+
+
+def _undrain(scene: Scene) -> None:
+    scene.lab.exec("controller", [*FUTAGO, "node", "undrain", scene.active])
 
 
 def _remove_router(scene: Scene) -> None:
@@ -305,13 +309,22 @@ EVENTS: Final = {
             serves=False,
             deafens=True,
         ),
-        Event(name="drain", what="it lets every router go", do=_drain, expectation=PLANNED, touches=Part.ENGINE),
+        Event(
+            name="drain",
+            what="it is drained",
+            do=_drain,
+            undo=_undrain,
+            expectation=PLANNED,
+            touches=Part.ENGINE,
+            needs_controller=True,
+        ),
         Event(
             name="move",
             what="the router is moved to the other node",
             do=_move,
             expectation=PLANNED,
             touches=Part.ENGINE,
+            needs_controller=True,
         ),
         Event(
             name="remove",

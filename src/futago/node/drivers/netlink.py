@@ -29,8 +29,8 @@ _ETH_P_ARP: Final = 0x0806
 _OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
 _NEIGHBOURS: Final = {"retrans_time_ms": "100", "mcast_solicit": "30", "ucast_solicit": "30"}
-"""A router that has just become active knows no neighbour, and its first question may be lost while the switches learn:
-it asks again after 0.1 s rather than 1 s, and for as long as ever (ip-sysctl: neigh)."""
+"""How a leg asks for neighbours (arp(7)). A new active knows none, and its first question or the answer may be lost
+while the switches learn where it is: the kernel's own second until the next one would be most of the outage."""
 
 
 class VethDriver:
@@ -74,7 +74,7 @@ class VethDriver:
     def _put_inner(self, veth: Veth) -> None:
         if not self._offload:
             tx_checksum_off(veth.name)
-        if veth.namespace.startswith(namespaces.PREFIXES):
+        if veth.host_name.startswith(_OUR_HOST_ENDS):  # an instance's own settings are its own
             for name, value in _NEIGHBOURS.items():
                 namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
         with IPRoute() as ip:
@@ -148,16 +148,16 @@ def _index(ip: Any, name: str) -> int:
 
 
 def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
-    def links() -> list[Any]:
+    def links() -> list[tuple[Any, bool]]:
         with refusals(namespace), IPRoute() as ip:
-            return list(ip.get_links())
+            return [(link, _asks_soon(link.get_attr("IFLA_IFNAME"))) for link in ip.get_links()]
 
     veths = []
-    for link in netns.run_inside(namespace, links):
+    for link, asks_soon in netns.run_inside(namespace, links):
         outer = outside.get(link.get_attr("IFLA_LINK") or 0)
         if outer is None or not str(outer.get_attr("IFLA_IFNAME")).startswith(_OUR_HOST_ENDS):
             continue
-        whole = link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
+        whole = asks_soon and link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
         veths.append(
             Veth(
                 namespace=namespace,
@@ -169,6 +169,12 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
             )
         )
     return veths
+
+
+def _asks_soon(interface: str) -> bool:
+    """Whether an interface of the calling thread's namespace asks for neighbours as it should."""
+    settings = Path("/proc/sys/net/ipv4/neigh") / interface
+    return settings.is_dir() and all((settings / n).read_text().strip() == value for n, value in _NEIGHBOURS.items())
 
 
 def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
