@@ -157,7 +157,7 @@ def resign(
 
     left = _run(ask(), json=json)
     if left:
-        _fail(f"still active here after {wait:g} s: {_named(left)}; no other host takes over")
+        _fail(f"still active here after {wait:g} s: {_listed(left)}; no other host takes over")
     if json:
         print(to_line(Done()).decode(), end="")
 
