@@ -1,5 +1,6 @@
 """A node's uplinks on a real switch: carrier, the gateway's answers, and what becomes of the routers."""
 
+import json
 import sys
 from collections.abc import Iterator
 
@@ -43,9 +44,9 @@ def role(host: ThrowAwayHost) -> Role | None:
 
 
 def yields(host: ThrowAwayHost) -> bool:
-    """By the priority in the advertisements that it sends."""
-    said = host.run("cat /run/vrrpd.json")
-    return '"yielding":true' in said
+    """By what its engine was told."""
+    routers = json.loads(host.run("cat /run/vrrpd.json"))["routers"]
+    return bool(routers) and all(router["priority"] < router["yields_below"] for router in routers)
 
 
 def test_a_lost_carrier_is_noticed_and_the_router_yields_until_it_is_back(node: ThrowAwayHost) -> None:
