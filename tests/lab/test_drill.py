@@ -13,6 +13,7 @@ from futago.lab.drill.outcome import INWARD, OUTWARD, THROUGH_FLOATING_IP, Outco
 from futago.lab.drill.run import Settings, run
 from futago.lab.drill.scene import Scene
 from futago.lab.drill.sightings import What
+from futago.lab.drill.timeline import spans
 from futago.lab.lab import Lab
 from futago.lab.measure import SLACK
 from futago.lab.topology import UNDERLAY, Direction
@@ -57,6 +58,15 @@ def test_a_restarted_agent_is_not_noticed(healthy: Cloud, tmp_path: Path) -> Non
     assert [ping.event.lost for ping in found.pings] == [0, 0]
     assert [tcp.alive for tcp in found.tcp] == [4, 4]
     assert found.resets == 0
+
+
+def test_two_actives_behind_a_cut_are_seen_by_the_judge_and_excused(healthy: Cloud, tmp_path: Path) -> None:
+    """A judge who sees nothing would be content with anything."""
+    found = drill(healthy, "underlay", tmp_path)
+    most = judge.DETECTION[healthy.lab.profile]
+    held = {host: list(spans(found.changes, host, found.ended)) for host in healthy.nodes}
+    assert [(one, other) for one, other, _ in judge.both(held, [], most)] == [("net1", "net2")]
+    assert list(judge.both(held, [(found.began, found.undone + 1)], most)) == []
 
 
 @pytest.mark.parametrize(("direction", "sends"), [(Direction.OUTBOUND, False), (Direction.INBOUND, True)])

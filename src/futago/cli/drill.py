@@ -16,9 +16,12 @@ from futago.config import Profile
 from futago.lab.errors import PROGRAM
 
 if TYPE_CHECKING:
+    from futago.lab.chaos.session import Summary
     from futago.lab.drill.capture import Capture
+    from futago.lab.drill.events import Event
     from futago.lab.drill.live import Live
     from futago.lab.drill.outcome import Outcome
+    from futago.lab.drill.scene import Scene
 
 _INTERRUPTED = 130
 
@@ -95,22 +98,31 @@ def drill(
             bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
             raise typer.Exit(1 if bad else 0)
         require_root()
-        from futago.lab.drill import stage
-        from futago.lab.drill.run import Settings, run
-
         wanted = max(routers, *(event.routers for event in chosen))
-        settings = Settings(connections=connections)
-        good = True
-        with stage.stage(
-            name, profile, keep=keep, routers=wanted, controller=not without_controller, tell=teller()
-        ) as scene:
-            for event in chosen:
-                if event.needs_controller and without_controller:
-                    print(f"{event.name}: needs a controller, left out")
-                    continue
-                outcome, capture = run(scene, event, settings, teller())
-                good &= _report(outcome, _directory(out, event.name, outcome.began), capture)
-        raise typer.Exit(0 if good else 1)
+        with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
+            good = [
+                _drill_lab(scene, event, connections, out)
+                for event in chosen
+                if not (event.needs_controller and without_controller)
+            ]
+        raise typer.Exit(0 if all(good) else 1)
+
+
+@contextmanager
+def _lab_scene(name: str, profile: Profile | None, *, keep: bool, routers: int, controller: bool) -> "Iterator[Scene]":
+    from futago.lab.drill import stage
+
+    tell = teller()
+    with stage.stage(name, profile, keep=keep, routers=routers, controller=controller, tell=tell) as scene:
+        yield scene
+
+
+def _drill_lab(scene: "Scene", event: "Event", connections: int, out: Path) -> bool:
+    """One event in a lab; whether all was as expected."""
+    from futago.lab.drill.run import Settings, run
+
+    outcome, capture = run(scene, event, Settings(connections=connections), teller())
+    return _report(outcome, _directory(out, event.name, outcome.began), capture)
 
 
 def _live(
@@ -183,24 +195,27 @@ def chaos(
         require_root()
         from futago.lab.chaos import judge, session
         from futago.lab.chaos.run import Limits
-        from futago.lab.drill import stage
 
         chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
         plan = session.Plan(
             seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=not without_controller
         )
-        with stage.stage(name, profile, keep=keep, controller=not without_controller, tell=teller()) as scene:
+        with _lab_scene(name, profile, keep=keep, routers=1, controller=not without_controller) as scene:
             limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
             directory = out / f"seed-{chosen}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
             summary = session.run(scene, plan, limits, teller(), directory)
-        again = f"{PROGRAM} chaos --seed {chosen} --rounds 1 --first"
-        print(f"seed {chosen}: {summary.faults} faults in {len(summary.rounds)} rounds; log: {directory}/log.txt")
-        for bad in summary.bad:
-            print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
-            print(f"  again: {again} {bad.number}")
-        if not summary.bad:
-            print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
+        print(f"log: {directory}/log.txt")
+        _tell_summary(summary, chosen)
         raise typer.Exit(1 if summary.bad else 0)
+
+
+def _tell_summary(summary: "Summary", seed: int) -> None:
+    print(f"seed {seed}: {summary.faults} faults in {len(summary.rounds)} rounds")
+    for bad in summary.bad:
+        print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
+        print(f"  again: {PROGRAM} chaos --seed {seed} --rounds 1 --first {bad.number}")
+    if not summary.bad:
+        print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
 
 
 def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = None) -> bool:

@@ -115,16 +115,14 @@ def run(live: Live, event: str, active: str, directory: Path, tell: Tell) -> Out
         tell(f"{active}: {text}")
         began, load = time.time(), os.getloadavg()[0]
         _on(live, active, text)
-        time.sleep(OBSERVE)  # the span that is observed
-        if "{interface}" in COMMANDS[event]:
-            time.sleep(live.seconds)
+        time.sleep(OBSERVE + (live.seconds if live.interface else 0))  # the span that is observed
         undone = time.time()
         tell("waiting until the ping is answered again")
         wait_for(f"{live.target} answers", ping.answers_now, seconds=PATIENCE)
         survivor = active_of(live)
-        ended = time.time()
-        replies = ping.replies()
+        ended, replies = time.time(), ping.replies()
     changes = [change for node, watch in watches.items() for change in _changes(live, node, watch)]
+    seen = [sighting for made in files for sighting in _seen(made)]
     return Outcome(
         event=EVENTS[event],
         profile=live.profile,
@@ -135,7 +133,7 @@ def run(live: Live, event: str, active: str, directory: Path, tell: Tell) -> Out
         ended=ended,
         pings=(_ping_outcome(ping_replies=replies, began=began, undone=undone, ended=ended),),
         tcp=(),
-        sightings=tuple(sorted((seen for made in files for seen in _seen(made)), key=lambda seen: seen.time)),
+        sightings=tuple(sorted(seen, key=lambda sighting: sighting.time)),
         changes=tuple(sorted(changes, key=lambda change: change.time)),
         load=load,
     )

@@ -13,7 +13,7 @@ from futago.lab.demo import walkthrough
 from futago.lab.drill import crowd
 from futago.lab.drill.scene import Scene
 from futago.lab.errors import LabError
-from futago.lab.lab import Lab
+from futago.lab.lab import Lab, wait_for_agents
 
 Tell = Callable[[str], None]
 
@@ -50,6 +50,7 @@ def stage(
 def fill(scene: Scene, routers: int, tell: Tell) -> None:
     """Bring the scene to so many routers, and wait until all are settled."""
     if routers - 1 > len(scene.crowd):
+        wait_for_agents(scene.lab, scene.cloud.nodes)
         crowd.add(scene, routers - 1, tell)
         tell(f"waiting until {routers} routers are settled")
     scene.settle()
