@@ -10,6 +10,7 @@ from itertools import count
 import pytest
 
 from futago.conntrack import kernel
+from futago.conntrack import replica as replica_module
 from futago.conntrack.config import ReplicatedRouter
 from futago.conntrack.entry import Entry, TcpState
 from futago.conntrack.kernel import Kernel
@@ -204,6 +205,19 @@ def test_every_state_of_a_connection_stands_in_the_kernel_as_it_was(namespace: s
         await told(replica, "net2", *wanted)
         found = await everything(namespace)
         assert {key: one._replace(timeout=100) for key, one in found.items()} == {one.key: one for one in wanted}
+
+    play(namespace, script, active=False)
+
+
+def test_a_flush_on_a_standby_is_repaired(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica_module, "CHECK_SECONDS", 0.5)
+
+    async def script(replica: Replica, twins: Played) -> None:
+        await following(replica)
+        await told(replica, "net2", entry(port=1), entry(port=2))
+        run("ip", "netns", "exec", namespace, "conntrack", "-F")
+        await until("it is noticed", lambda: replica.status().repaired == 2)
+        assert set(await everything(namespace)) == {entry(port=1).key, entry(port=2).key}
 
     play(namespace, script, active=False)
 

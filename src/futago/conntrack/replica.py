@@ -57,6 +57,7 @@ class Replica:
         self._claims = Claims()
         self._table: Table | None = None
         self._loading: set[bytes] | None = None
+        """What has changed since a dump began, which the dump may or may not have."""
         self._oldest: float | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._mirror: Mirror | None = None
@@ -254,6 +255,8 @@ class Replica:
     def _put(self, entries: Sequence[Entry]) -> None:
         assert self._mirror is not None
         self._write([(entry, self._mirror.reply_of(entry.key) == entry.reply) for entry in entries], ())
+        if self._loading is not None:
+            self._loading.update(entry.key for entry in entries)
         now = _now()
         for entry in entries:
             self._mirror.put(entry, now)
@@ -261,6 +264,8 @@ class Replica:
     def _remove(self, keys: Sequence[bytes]) -> None:
         assert self._mirror is not None
         self._write((), keys)
+        if self._loading is not None:
+            self._loading.update(keys)
         for key in keys:
             self._mirror.remove(key)
 
@@ -279,12 +284,17 @@ class Replica:
 
     async def _check(self, kernel: Kernel) -> None:
         """See that the kernel has what it was given; a flush by somebody is repaired."""
-        present = await kernel.dump()
-        if self._mirror is None or self._active:
+        mirror, self._loading = self._mirror, set()
+        try:
+            present = await kernel.dump()
+            told_meanwhile = self._loading
+        finally:
+            self._loading = None
+        if mirror is None or self._mirror is not mirror:
             return
         now = _now()
-        self._mirror.expire(now)
-        missing, strays = self._mirror.compare(present, now)
+        mirror.expire(now)
+        missing, strays = mirror.compare(present, now, told_meanwhile)
         self._counts["repaired"] += len(missing)
         self._write([(entry, False) for entry in missing], ())
         wanted = set(strays)

@@ -5,7 +5,7 @@ Both count what they hold into a digest, so that a few bytes tell whether they a
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from futago.conntrack.ctnetlink import Event
@@ -186,14 +186,17 @@ class Mirror(_Held):
             self._awaited.discard(key)
         return self._drop(key)
 
-    def compare(self, present: Iterable[Entry], now: int) -> Changes:
-        """What the kernel lacks of the mirror; and what it has beside it, and would keep for long."""
-        found: set[bytes] = set()
+    def compare(self, present: Iterable[Entry], now: int, skip: Collection[bytes]) -> Changes:
+        """What the kernel lacks of the mirror; and what it has beside it, and would keep for long.
+
+        Those to `skip` have changed since the kernel began to tell.
+        """
+        found = set(skip)
         strays = []
         for entry in present:
-            found.add(entry.key)
-            if entry.key not in self._held and entry.timeout > STRAY_SECONDS:
+            if entry.key not in found and entry.key not in self._held and entry.timeout > STRAY_SECONDS:
                 strays.append(entry.key)
+            found.add(entry.key)
         missing = (self.entry(key, now) for key in self._held if key not in found)
         return Changes([entry for entry in missing if entry is not None], strays)
 

@@ -2,7 +2,7 @@
 
 `python -m futago.lab.flows serve ADDRESS PORT` and `… dial ADDRESS PORT COUNT`. Each reads orders, one a line:
 
-    push ROUND     send an ask on every connection, and count the answers
+    push ROUND     send an ask on every connection, one after the other, and count the answers
     count ROUND    print how many were answered, by whom nobody should have been, how many have ended
     quit
 
@@ -16,6 +16,7 @@ import selectors
 import socket
 import struct
 import sys
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +24,9 @@ _ASK, _ANSWER, _NAME = 1, 2, 3
 _MESSAGE: Final = struct.Struct("!IIB")  # connection, round, kind
 _AT_ONCE: Final = 100
 _CONNECT_SECONDS: Final = 20
+_ASKS_A_TURN, _TURN_SECONDS = 10, 0.005
+"""Asks are spread over some seconds: all of them at once are more than a switch in user space has room for, and what
+is lost then comes again at once, too, later and later."""
 
 
 @dataclass(slots=True)
@@ -44,6 +48,8 @@ class End:
     answered: dict[int, int] = field(default_factory=dict)
     wrong: int = 0
     ended: dict[str, int] = field(default_factory=dict)
+    due: deque[tuple[Flow, int]] = field(default_factory=deque)
+    """Asks that were not sent yet, with their round."""
     orders: bytes = b""
     """Read from standard input, up to where the next line ends or does not end yet."""
 
@@ -55,8 +61,13 @@ class End:
     def push(self, number: int) -> None:
         """Ask on every connection."""
         self.answered[number] = 0
-        for flow in list(self.by_fd.values()):
-            self.send(flow, number, _ASK)
+        self.due += [(flow, number) for flow in self.by_fd.values()]
+
+    def ask_some(self) -> None:
+        for _ in range(min(_ASKS_A_TURN, len(self.due))):
+            flow, number = self.due.popleft()
+            if flow.sock.fileno() in self.by_fd:
+                self.send(flow, number, _ASK)
 
     def send(self, flow: Flow, number: int, kind: int) -> None:
         try:
@@ -148,7 +159,8 @@ def _follow(end: End, listener: socket.socket | None) -> None:
 
 
 def _one_turn(end: End, listener: socket.socket | None) -> bool:
-    for key, _ in end.selector.select():
+    end.ask_some()
+    for key, _ in end.selector.select(_TURN_SECONDS if end.due else None):
         if key.data == "order":
             if not end.obey_all():
                 return False

@@ -118,12 +118,19 @@ def test_what_vanished_from_a_standbys_kernel_is_missed_and_strays_are_found() -
     mirror.put(entry(port=1), 0)
     mirror.put(entry(port=2), 0)
     short, long = entry(port=3, timeout=STRAY_SECONDS), entry(port=4)
-    changes = mirror.compare([entry(port=1), short, long], 10)
+    changes = mirror.compare([entry(port=1), short, long], 10, ())
     assert [(one.key, one.timeout) for one in changes.put] == [(entry(port=2).key, 431990)]
     assert changes.remove == [long.key]
+
+
+def test_what_a_standby_was_told_while_its_kernel_was_read_is_neither_missed_nor_a_stray() -> None:
+    mirror = Mirror((), 0)
+    mirror.put(entry(port=1), 0)
+    changes = mirror.compare([entry(port=2)], 10, {entry(port=1).key, entry(port=2).key})
+    assert changes == ([], [])
 
 
 def test_what_the_kernel_forgets_by_itself_is_not_missed() -> None:
     mirror = Mirror([entry(timeout=10)], 0)
     mirror.expire(10)
-    assert mirror.compare([], 10).put == []
+    assert mirror.compare([], 10, ()).put == []

@@ -282,3 +282,22 @@ async def told(loop: Loop, condition: Callable[[], bool]) -> None:
             assert not telling.done()
             await asyncio.sleep(0.01)
     telling.cancel()
+
+
+def test_connections_that_are_not_replicated_are_a_failure_of_the_host_and_hold_up_nothing(tmp_path: Path) -> None:
+    away = FakeReplication()
+    away.failure = "connections are not replicated: nobody answers"
+    engine = FakeEngine()
+    loop = agent(tmp_path, engine, replication=away)
+    one_pass(loop, SPECS)
+    assert [(failure.key, failure.message) for failure in loop.report().failures] == [("host", away.failure)]
+    assert list(engine.routers) == [CONFIG.name]
+    assert loop._retry_at is not None, "it is told again soon"
+
+
+def test_an_agent_that_does_not_know_its_specs_leaves_the_replication_as_it_is(tmp_path: Path) -> None:
+    replication = FakeReplication()
+    one_pass(agent(tmp_path, FakeEngine(), replication=replication))
+    assert replication.told == []
+    one_pass(agent(tmp_path, FakeEngine(), replication=replication), SPECS)
+    assert len(replication.told) == 1
