@@ -122,6 +122,25 @@ def test_what_ends_is_told(namespace: str) -> None:
     play(namespace, script, active=True)
 
 
+def test_what_is_new_is_told_before_the_role_is_left(namespace: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replica_module, "COALESCE_SECONDS", 1000.0)
+
+    async def script(replica: Replica, twins: Played) -> None:
+        await until("it leads", lambda: twins.claims)
+        writer = Kernel(namespace)
+        writer.write([(entry(), False)], ())
+        writer.write([(entry()._replace(mark=5), True)], ())
+        writer.close()
+        await until("it has heard of it", lambda: replica.status().entries == 1)
+        assert twins.put() == set()
+        replica.set_role(active=False, since=2.0)
+        await until("it has left", lambda: End(NAME) in twins.heard)
+        assert twins.put() == {entry().key}
+        assert twins.heard[-1] == End(NAME)
+
+    play(namespace, script, active=True)
+
+
 def test_an_active_node_obeys_nobody_until_it_is_active_no_more(namespace: str) -> None:
     async def script(replica: Replica, twins: Played) -> None:
         await until("it leads", lambda: twins.claims)

@@ -1,6 +1,7 @@
 """Connections through a router go on when another node takes it over: real kernels, real NAT, real sockets."""
 
 import json
+import os
 import secrets
 import signal
 import socket
@@ -234,3 +235,21 @@ def read_to_the_end(stranger: socket.socket) -> None:
             pass
     except ConnectionResetError:
         pass
+
+
+def test_an_engine_that_restarts_is_waited_for_and_one_that_is_gone_is_not_believed(world: World) -> None:
+    active, standby = world.active, world.standby
+    talk = tcp(world)
+    world.wait_for_entries(standby, 1)
+    assert active.host.warden
+    told = active.status().peers[0].snapshots
+    worker = active.host.worker()
+    os.kill(worker, signal.SIGKILL)
+    wait_for("another engine works", lambda: active.host.working(worker))
+    wait_for("conntrackd hears it again", lambda: active.status().error is None)
+    assert (active.router.active, active.status().peers[0].snapshots) == (True, told)
+    active.host.kill_everything()
+    active.host.links("down")
+    wait_for("its last word does not stand any more", lambda: not active.router.active)
+    assert "is `futago vrrpd` running?" in str(active.status().error)
+    assert talk.server_says(b"alive") == b"alive"

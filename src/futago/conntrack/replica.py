@@ -134,6 +134,7 @@ class Replica:
                 self._flush.cancel()
                 self._flush = None
             if self._table is not None:
+                self._tell(table)
                 self._table = None
                 self._send([End(self.router.name)])
 
