@@ -384,3 +384,15 @@ def test_what_was_changed_is_there_after_a_kill(host: Host) -> None:
     os.kill(former, signal.SIGKILL)
     wait_for("another engine answers", lambda: host.working(former))
     assert [status.name for status in host.statuses()] == ["other", "router80"]
+
+
+def test_two_routers_of_one_namespace_go_on_after_a_kill(host: Host) -> None:
+    """None of them takes the other's addresses for those of a former engine."""
+    other = msgspec.structs.replace(host.config, name="other", vrid=2, addresses=(FLOATING,), routes=())
+    host.configure(host.config, other)
+    wait_for("both are active", lambda: host.active() and host.active("other"))
+    former = host.worker()
+    os.kill(former, signal.SIGKILL)
+    wait_for("another engine answers", lambda: host.working(former))
+    assert {status.name: status.cause for status in host.statuses()} == {"other": "adopted", "router80": "adopted"}
+    assert host.addresses() == {*VIRTUAL, str(FLOATING.address)}

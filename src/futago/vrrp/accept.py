@@ -8,6 +8,7 @@ import subprocess
 
 from futago import netns
 from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.machine import OWNER_PRIORITY
 
 
 def enforce(router: VirtualRouterConfig) -> None:
@@ -58,3 +59,16 @@ def _load(text: str) -> None:
     done = subprocess.run(["nft", "-f", "-"], input=text, capture_output=True, text=True, check=False)
     if done.returncode:
         raise OSError(done.returncode, f"nft: {done.stderr.strip()}")
+
+
+def change(router: VirtualRouterConfig, was: VirtualRouterConfig | None) -> None:
+    """Make Accept_Mode what it is wanted to be now; an owner always accepts (RFC 9568, 6.1).
+
+    Raises:
+        OSError: the rules cannot be changed.
+
+    """
+    if not router.accept and router.priority != OWNER_PRIORITY:
+        enforce(router)
+    elif was and not was.accept:
+        lift(router)

@@ -8,6 +8,7 @@ replica blocks, so a thread of its own follows it.
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address
 from typing import Any, Final
@@ -51,25 +52,37 @@ class BfdWatch:
         self._rung.close()
 
     def _follow(self) -> None:
+        while not self._closing:
+            try:
+                self._follow_one_connection()
+            except Exception:  # whatever the library stumbles over: nothing is known then, and we begin anew
+                log.exception("bfd sessions not known for a moment")
+                self._on_states({})
+                time.sleep(_TICK_MILLIS / 1000)
+
+    def _follow_one_connection(self) -> None:
         schema = SchemaHelper(schema_json=_SCHEMA)
         schema.register_all()
         idl = Idl(self._database, schema)
         seen, told = -1, None
-        while not self._closing:
-            with contextlib.suppress(OSError):
-                idl.run()
-            if idl.change_seqno != seen and idl.has_ever_connected():
-                seen = idl.change_seqno
-                states = sessions(row for row in idl.tables["Interface"].rows.values())
-                if states != told:
-                    told = states
-                    self._on_states(states)
-            poller = Poller()
-            idl.wait(poller)
-            poller.fd_wait(self._bell, POLLIN)
-            poller.timer_wait(_TICK_MILLIS)
-            poller.block()
-        idl.close()
+        with contextlib.closing(idl):
+            while not self._closing:
+                with contextlib.suppress(OSError):
+                    idl.run()
+                if idl.change_seqno != seen and idl.has_ever_connected():
+                    seen = idl.change_seqno
+                    states = sessions(idl.tables["Interface"].rows.values())
+                    if states != told:
+                        told = states
+                        self._on_states(states)
+                self._wait(idl)
+
+    def _wait(self, idl: Idl) -> None:
+        poller = Poller()
+        idl.wait(poller)
+        poller.fd_wait(self._bell, POLLIN)
+        poller.timer_wait(_TICK_MILLIS)
+        poller.block()
 
 
 def sessions(interfaces: Any) -> dict[IPAddress, bool]:

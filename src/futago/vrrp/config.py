@@ -121,7 +121,7 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     vrid: int
     """1 to 255."""
     priority: int
-    """1 to 254; 255 is the address owner's, which we never are."""
+    """1 to 254; 255 is the address owner's, which is active at once and always preempts."""
     advert_interval: Millis
     version: Version = Version.V3
     preempt: bool = False

@@ -65,8 +65,10 @@ class Daemon:
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
         saved = self._memory.recall()
+        self._wanted = {
+            router.name: router for router in saved.routers
+        }  # all of them, or one takes another's for a stray
         for router in saved.routers:
-            self._wanted[router.name] = router
             remembered = saved.roles.get(router.name)
             self._records[router.name] = Record(remembered.since if remembered else time.time())
             self._attach(router, remembered)
@@ -112,7 +114,7 @@ class Daemon:
 
     def _runs(self, router: VirtualRouterConfig) -> bool:
         """Exactly so; whether its interfaces are still there is seen to by `_check_some`."""
-        return router.name in self._attached and self._wanted.get(router.name) == router
+        return router.name in self._attached and self._engine.config(router.name) == router
 
     def _follow_hosts(self) -> None:
         if any(peer.tunnel for router in self._wanted.values() for peer in router.peers):
@@ -183,29 +185,24 @@ class Daemon:
     def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
         """Open the router's sockets and let it take part, as active if its addresses are there."""
         try:
-            attachment = Attachment(router)
+            self._attached[router.name] = Attachment(router)
+            adopt = self._prepare(router, self._attached[router.name], remembered)
         except OSError as error:
+            self._close(router.name)
             self._note(router.name, "attach", error.strerror or str(error))
             return
         self._note(router.name, "attach", None)
-        self._attached[router.name] = attachment
-        self._loop.add_reader(attachment.fileno(), self._readable, router.name)
-        self._sweep(router.namespace, attachment)
+        self._loop.add_reader(self._attached[router.name].fileno(), self._readable, router.name)
         self._set_accept(router, was=None)
         self._pulse.beat(self._pulse.patience)
-        orders = self._engine.start(
-            router,
-            self._now(),
-            adopt=self._adopt(router, attachment, remembered),
-            wall=time.time(),
-            marks=self._memory.marks_of(router.name),
-        )
-        self._perform(orders)
+        marks = self._memory.marks_of(router.name)
+        self._perform(self._engine.start(router, self._now(), adopt=adopt, wall=time.time(), marks=marks))
         if remembered and remembered.role is self._engine.role(router.name):
             self._records[router.name].since = remembered.since
 
-    def _adopt(self, router: VirtualRouterConfig, attachment: Attachment, remembered: SavedRole | None) -> bool:
+    def _prepare(self, router: VirtualRouterConfig, attachment: Attachment, remembered: SavedRole | None) -> bool:
         """Whether to go on as active. Addresses of one that comes too late go: a peer has them by now."""
+        self._sweep(router.namespace, attachment)
         found = attachment.found_any(router.addresses)
         was_active = remembered is not None and remembered.role is Role.ACTIVE
         active = found if router.addresses else was_active
@@ -220,12 +217,8 @@ class Daemon:
         return False
 
     def _set_accept(self, router: VirtualRouterConfig, was: VirtualRouterConfig | None) -> None:
-        """Accept_Mode; an owner always accepts (RFC 9568, 6.1)."""
         try:
-            if not router.accept and router.priority != OWNER_PRIORITY:
-                accept.enforce(router)
-            elif was and not was.accept:
-                accept.lift(router)
+            accept.change(router, was)
             self._note(router.name, "accept", None)
         except OSError as error:
             self._note(router.name, "accept", error.strerror or str(error))
@@ -267,8 +260,9 @@ class Daemon:
         try:
             packets = self._attached[name].receive(everything=due is not None and now > due + LATE)
         except OSError as error:
-            self._note(name, "receive", error.strerror)
+            self._note(name, "receive", error.strerror or str(error))
             return
+        self._note(name, "receive", None)
         for data in packets:
             self._perform(self._engine.receive(name, data, now, wall=wall))
         for what, number in oddities(self._records[name], self._engine.counters(name), self._loop.time()):
@@ -313,7 +307,9 @@ class Daemon:
                 self._note(order.router.name, type(order.action).__name__.lower(), error.strerror or str(error))
 
     def _carry_out(self, order: Order) -> None:
-        name, attachment = order.router.name, self._attached[order.router.name]
+        name, attachment = order.router.name, self._attached.get(order.router.name)
+        if attachment is None:
+            return  # we are about to stop
         match order.action:
             case Transmit(data):
                 attachment.send(data)
@@ -356,6 +352,7 @@ class Daemon:
 
     def _check_some(self) -> None:
         """See that the next few routers have what they need (`rounds`)."""
+        self._checking = self._loop.call_later(rounds.pause(len(self._wanted)), self._check_some)
         self._wake()
         for router in [self._wanted[name] for name in self._rounds.next(self._wanted) if name in self._wanted]:
             if router.name not in self._attached:
@@ -363,7 +360,6 @@ class Daemon:
             elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
                 self._repair(router)
         self._rearm()
-        self._checking = self._loop.call_later(rounds.pause(len(self._wanted)), self._check_some)
 
     def _check(self, router: VirtualRouterConfig) -> bool:
         """A router whose interface is gone, new or down leaves, and joins anew if it can."""
@@ -377,7 +373,11 @@ class Daemon:
 
     def _repair(self, router: VirtualRouterConfig) -> None:
         """Somebody may have taken an active router's addresses, or made an interface of it anew."""
-        outcome = self._attached[router.name].restore(router.addresses, router.routes)
+        try:
+            outcome = self._attached[router.name].restore(router.addresses, router.routes)
+        except OSError as error:
+            self._note(router.name, "put", error.strerror or str(error))
+            return
         self._note(router.name, "put", "; ".join(outcome.problems) or None)
         if outcome.changed:
             log.warning("missing addresses or routes put back", router=router.name, number=outcome.changed)

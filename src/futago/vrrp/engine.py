@@ -181,24 +181,19 @@ class Engine:
         """
         self._slots[router.name] = _Slot(router, {} if marks is None else marks)
         orders = self._step(router.name, Adopted() if adopt else Started(), now, wall)
-        if self._isolated and self._needs_tunnels(router.name):
-            orders += self._step(router.name, Isolated(), now, wall)
-        return orders
+        return orders + self._tell_reach(router.name, now, wall)
 
     def configure(self, router: VirtualRouterConfig, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Change a router that takes part."""
         self._slots[router.name].configure(router)
-        return self._step(router.name, Configured(router), now, wall)
+        orders = self._step(router.name, Configured(router), now, wall)
+        return orders + self._tell_reach(router.name, now, wall)
 
     def stop(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """Take a router out of the election, properly: the others are told."""
         orders = self._step(name, Stopped(), now, wall)
         del self._slots[name]
         return orders
-
-    def forget(self, name: str) -> None:
-        """Take out a router whose interfaces are gone: there is nothing left to withdraw and nobody to tell."""
-        self._slots.pop(name, None)
 
     def resign(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         return self._step(name, Resigned(), now, wall)
@@ -216,9 +211,7 @@ class Engine:
     def reach(self, *, nobody: bool, now: Millis, wall: float = 0.0) -> list[Order]:
         """This host reaches no other one through any tunnel, or some again."""
         self._isolated = nobody
-        event = Isolated() if nobody else Rejoined()
-        names = [name for name in self.names() if self._needs_tunnels(name)]
-        return [order for name in names for order in self._step(name, event, now, wall)]
+        return [order for name in self.names() for order in self._tell_reach(name, now, wall)]
 
     def hold(self, duration: Millis, now: Millis, *, wall: float = 0.0) -> list[Order]:
         """A restart is coming: ask the others to wait for `duration`."""
@@ -254,8 +247,13 @@ class Engine:
         heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
         return self._step(name, heard, now, wall)
 
-    def _needs_tunnels(self, name: str) -> bool:
-        return self.config(name).behind_tunnels
+    def _tell_reach(self, name: str, now: Millis, wall: float) -> list[Order]:
+        """See that a router knows whether whom it serves can be reached from here."""
+        machine = self._slots[name].machine
+        alone = self._isolated and machine.config.behind_tunnels
+        if alone == machine.isolated:
+            return []
+        return self._step(name, Isolated() if alone else Rejoined(), now, wall)
 
     def _step(self, name: str, event: Event, now: Millis, wall: float) -> list[Order]:
         slot = self._slots[name]
@@ -327,6 +325,7 @@ def _flaw(router: VirtualRouterConfig) -> str | None:
     longest = packet.MAX_INTERVAL_V2 if v2 else packet.MAX_INTERVAL_V3
     unit = 1000 if v2 else 10
     checks = (
+        ("\0" not in router.namespace + router.interface, "namespace, interface: a name has no NUL"),
         (bool(router.name), "a router needs a name"),
         (1 <= router.vrid <= 255, f"vrid {router.vrid} is not in 1..255"),
         (1 <= router.priority <= OWNER_PRIORITY, f"priority {router.priority} is not in 1..255"),
@@ -355,6 +354,10 @@ def _flaw_of_family(router: VirtualRouterConfig) -> str | None:
             "advertised: all must be of the family of the source",
         ),
         (v3 or not router.ipv6, "version: VRRPv2 has no IPv6; say version = 3"),
+        (
+            all(peer.source.version == router.source.version for peer in router.peers),
+            "peers: all sources must be of the family of the source",
+        ),
         (not router.ipv6 or router.source.is_link_local, f"source: the source {router.source} is not link-local"),
         (
             not router.ipv6 or router.advertised[0].is_link_local,

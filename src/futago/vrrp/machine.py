@@ -6,7 +6,8 @@ Nothing here knows a clock or a socket: events and the time go in, effects and t
            │                    ▲                                        │
            └────Adopted─────────┼──────────────────────────────────────▶ │
                                 └──higher priority heard, or Resigned────┘
-    Stopped leads from anywhere to INITIALIZE; an ACTIVE that was frozen for too long (`overslept`) leads to BACKUP.
+    Stopped leads from anywhere to INITIALIZE, and Started leads the owner of the addresses to ACTIVE. An ACTIVE that
+    was frozen for too long (`overslept`), was Withdrawn, or is Isolated leads to BACKUP.
 
 Beside the RFC, between hosts that know each other (`config.peers`): an active that wants to be rid of its router is
 taken over from before it lets go, the loss of the active's host ends the wait for it, and a host that reaches no other
@@ -43,7 +44,7 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.packet import MAX_INTERVAL_V3
-from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, turn
+from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, last_word_of, turn
 from futago.vrrp.timing import after, due, judged_by, repeats
 from futago.vrrp.virtual_router import Machine
 
@@ -183,6 +184,8 @@ def _listen(m: Machine, heard: Heard, now: Millis) -> Machine:
     """BACKUP: somebody else is active."""
     if heard.priority == 0:
         return replace(m, election_at=after(now, m.skew), expects=Cause.ACTIVE_LEFT)
+    if m.config.yields_below and heard.priority == LEAST_PRIORITY:
+        return _hear_last_word(m, heard, now)
     if gives_way(m.config, heard):
         return _wait_no_longer(m, heard.source, m.skew, Cause.GIVEN_WAY, now)
     if not _preempts(m.config) or heard.priority >= m.config.priority:
@@ -232,7 +235,7 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
     ours = m.config.priority if m.yields_until is None else RESIGNING_PRIORITY
     if (heard.priority, heard.source) > (ours, m.config.source):
         backup, effects = _become_backup(m, Cause.OUTRANKED, judged_by(m.config, heard.interval), now)
-        last_word = SendAdvert(ours, backup.active_interval)
+        last_word = SendAdvert(last_word_of(m.config, ours), backup.active_interval)
         return replace(backup, learned=True, active=heard.source), [m.remove_all, last_word, *effects]
     return _survive(m, now)
 
@@ -275,8 +278,15 @@ def _survive(m: Machine, now: Millis) -> Step:
     return survivor, [m.advert, Announce(m.config.addresses)]
 
 
+def _hear_last_word(m: Machine, heard: Heard, now: Millis) -> Machine:
+    """It ends nobody's wait, and puts none off; but the interval that it says is the ordinary one again (`guard`)."""
+    learned = replace(m, active_interval=judged_by(m.config, heard.interval), learned=True)
+    at = after(now, learned.down_after)
+    return replace(learned, election_at=at if m.election_at is None else min(at, m.election_at))
+
+
 def _wait_no_longer(m: Machine, source: IPAddress, wait: Millis, why: Cause, now: Millis) -> Machine:
-    """Elect soon, whatever the active still says; nothing is put off by its saying it again."""
+    """Elect soon. Saying a wish again, or losing a lost host again, puts nothing off; another advertisement does."""
     at = after(now, wait)
     return replace(m, election_at=at if m.election_at is None else min(at, m.election_at), expects=why, active=source)
 
@@ -291,7 +301,8 @@ def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> 
         case Isolated():
             return replace(m, isolated=True)
         case Rejoined():
-            return replace(m, isolated=False, election_at=after(now, m.down_after), expects=Cause.SILENCE)
+            wait = after(now, m.down_after)
+            return replace(m, isolated=False, election_at=wait, expects=Cause.SILENCE, obeys_until=None)
         case unreachable:
             assert_never(unreachable)
 
@@ -299,12 +310,13 @@ def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> 
 def _reconfigure_backup(m: Machine, config: VirtualRouterConfig, now: Millis) -> Machine:
     """The active's interval is what the active says, whatever is ours now; VRRPv2 has one interval for all.
 
-    The wait starts anew only if its length has changed: configuring again and again must not put an election off.
+    The wait starts anew only if its length has changed, and not if something has cut it short: configuring again and
+    again must not put an election off.
     """
     learned = m.learned and config.version is Version.V3
     interval = m.active_interval if learned else config.advert_interval
     changed = replace(m, config=config, active_interval=interval)
-    if changed.down_after == m.down_after:
+    if changed.down_after == m.down_after or m.expects is not Cause.SILENCE:
         return changed
     return replace(changed, election_at=after(now, changed.down_after))
 

@@ -25,6 +25,11 @@ def gives_way(config: VirtualRouterConfig, heard: Heard) -> bool:
     return not config.yielding and LEAST_PRIORITY < heard.priority < config.yields_below
 
 
+def last_word_of(config: VirtualRouterConfig, ours: int) -> int:
+    """What one says last that steps back from another: its priority, unless that would be taken for a new wish."""
+    return LEAST_PRIORITY if LEAST_PRIORITY < ours < config.yields_below else ours
+
+
 def turn(config: VirtualRouterConfig, lost: IPAddress, interval: Millis) -> Millis:
     """How long to leave the place of a lost active to better peers; nothing, if we are the best that is left."""
     ours = (config.priority, config.source)

@@ -64,7 +64,7 @@ class ControlServer:
                 if isinstance(request, Watch):
                     await self._watch(reader, writer)
                     return
-                writer.write(to_line(self._answer(request)))
+                writer.write(to_line(self._answered(request)))
                 await writer.drain()
         except (BadMessage, ValueError, RecursionError) as error:  # a line longer than the limit, a bottomless one
             writer.write(to_line(Refused(message=str(error))))
@@ -73,6 +73,13 @@ class ControlServer:
         finally:
             self._connections.discard(writer)
             writer.close()
+
+    def _answered(self, request: Request) -> Reply:
+        """What the kernel refuses is our trouble, and no reason to hang up on anybody."""
+        try:
+            return self._answer(request)
+        except OSError as error:
+            return Refused(message=error.strerror or str(error))
 
     def _answer(self, request: Request) -> Reply:
         match request:

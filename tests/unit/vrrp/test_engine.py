@@ -170,13 +170,6 @@ def test_a_stopped_active_router_lets_go_and_says_so() -> None:
     assert [type(action) for action in actions] == [Remove, Transmit, RoleChanged]
 
 
-def test_a_forgotten_router_does_nothing_more() -> None:
-    engine = engine_with(router(), adopt=True)
-    engine.forget("router80")
-    assert engine.timers(Millis(60_000)) == []
-    assert engine.role("router80") is Role.INITIALIZE
-
-
 def test_before_a_restart_every_active_router_asks_for_patience_and_no_backup_does() -> None:
     engine = engine_with(router(name="a"), router(name="b", vrid=2), adopt=True)
     engine.start(router(name="c", vrid=3), NOW, adopt=False)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from futago.values import IPAddress, IPv4Address, Millis, Role
+from futago.values import IPAddress, IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp.config import Peer, VirtualRouterConfig
-from futago.vrrp.engine import Engine, Transmit
+from futago.vrrp.engine import Engine, Transmit, refuse
 from futago.vrrp.events import (
     Announce,
     Cause,
@@ -105,6 +105,7 @@ def test_who_gives_way_goes_on_until_it_hears_the_next_one() -> None:
     gone, effects = run(machine, (heard(100), 2600))
     assert gone.role is Role.BACKUP
     assert [type(effect) for effect in effects] == [Remove, SendAdvert, RoleChanged]
+    assert adverts(effects) == [LEAST_PRIORITY], "no third one must take it for a new wish"
 
 
 @pytest.mark.parametrize(
@@ -113,12 +114,27 @@ def test_who_gives_way_goes_on_until_it_hears_the_next_one() -> None:
         ({"yields_below": 0}, YIELDING),
         ({"priority": 3}, YIELDING),
         ({}, 10),
-        ({}, LEAST_PRIORITY),
     ],
-    ids=["nobody yields here", "we yield, too", "a low priority is no wish", "a last word is no wish"],
+    ids=["nobody yields here", "we yield, too", "a low priority is no wish"],
 )
 def test_nobody_takes_over_without_the_wish(ours: dict[str, Any], theirs: int) -> None:
     machine, _ = run(backup(**ours), (heard(theirs), 1100))
+    assert at(machine) == 1100 + machine.down_after
+
+
+def test_a_last_word_ends_nobodys_wait_and_puts_none_off() -> None:
+    before = backup()
+    machine, _ = run(before, (heard(LEAST_PRIORITY, OTHERS), 1800))
+    assert (at(machine), machine.expects, machine.active) == (at(before), Cause.SILENCE, THEM)
+    lost, _ = run(before, (Lost(THEM), 1900), (heard(LEAST_PRIORITY), 1901), (TimerFired(), 1901))
+    assert lost.role is Role.ACTIVE
+
+
+def test_a_last_word_brings_back_the_ordinary_interval() -> None:
+    """A guard says it before its goodbye: the engine that is gone had asked for a longer one (`Held`)."""
+    held, _ = run(backup(), (Heard(source=THEM, priority=200, interval=Millis(5000)), 1000))
+    machine, _ = run(held, (heard(LEAST_PRIORITY), 1100))
+    assert machine.active_interval == INTERVAL
     assert at(machine) == 1100 + machine.down_after
 
 
@@ -134,7 +150,7 @@ def test_to_resign_among_peers_is_a_wish_and_no_goodbye() -> None:
     assert adverts(effects) == [RESIGNING_PRIORITY]
     gone, effects = run(machine, (heard(100), 2600))
     assert gone.role is Role.BACKUP
-    assert adverts(effects) == [RESIGNING_PRIORITY], "its last word is not better than who took over"
+    assert adverts(effects) == [LEAST_PRIORITY], "its last word is not better than who took over, and no wish"
 
 
 def test_who_resigns_and_finds_nobody_goes_on_as_before() -> None:
@@ -207,6 +223,34 @@ def test_the_engine_tells_the_routers_whom_it_concerns() -> None:
     assert [engine.role(name) for name in ("near", "far", "flat")] == [Role.ACTIVE, Role.BACKUP, Role.ACTIVE]
     engine.reach(nobody=True, now=Millis(300))
     assert [engine.role(name) for name in ("near", "far", "flat")] == [Role.BACKUP, Role.BACKUP, Role.ACTIVE]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_router_that_changes_sides_while_its_host_is_cut_off_knows_it(first: bool) -> None:  # noqa: FBT001
+    engine = Engine()
+    engine.start(config(behind_tunnels=first), Millis(0), adopt=True)
+    engine.reach(nobody=True, now=Millis(100))
+    assert engine.role("router80") is (Role.BACKUP if first else Role.ACTIVE)
+    engine.configure(config(behind_tunnels=not first), Millis(200))
+    engine.timers(Millis(50_000))
+    assert engine.role("router80") is (Role.ACTIVE if first else Role.BACKUP)
+    engine.reach(nobody=False, now=Millis(50_000))
+    engine.timers(Millis(50_000) if first else Millis(60_000))
+    assert engine.role("router80") is Role.ACTIVE
+
+
+def test_new_settings_do_not_make_a_wait_longer_that_was_cut_short() -> None:
+    machine, _ = run(backup(), (heard(0), 1100), (Configured(config(priority=50)), 1150))
+    assert at(machine) == 1100 + backup().skew
+
+
+def test_peers_are_of_the_family_of_the_router() -> None:
+    mixed = config(peers=(Peer(source=IPv6Address("fe80::1"), priority=100),))
+    assert refuse([mixed]) == {"router80": "peers: all sources must be of the family of the source"}
+
+
+def test_a_name_with_a_nul_is_refused() -> None:
+    assert list(refuse([config(interface="eth0\0")])) == ["router80"]
 
 
 def test_a_router_that_comes_to_a_host_that_is_cut_off_knows_it() -> None:
