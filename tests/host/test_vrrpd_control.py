@@ -242,7 +242,7 @@ def test_the_status_command_shows_what_the_engine_knows(host: Host) -> None:
     wait_for("it is active", host.active)
     shown = json.loads(futago("vrrp", "status", "--json", "--socket", str(host.socket)).stdout)
     assert [(r["name"], r["role"], r["cause"]) for r in shown["routers"]] == [
-        ("router80", "active", "active fell silent")
+        ("router80", "active", "nobody was active")
     ]
     table = futago("vrrp", "status", "--socket", str(host.socket)).stdout
     assert [line.split()[:2] for line in table.splitlines()] == [["router", "role"], ["router80", "active"]]

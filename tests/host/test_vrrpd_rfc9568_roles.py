@@ -44,7 +44,7 @@ def test_each_loss_of_the_role_and_each_return_is_logged_with_its_cause(pair: Pa
     pair.wait_for_one_active()
     told = changes_of_role(active)[before[0] :] + changes_of_role(standby)[before[1] :]
     assert told[0] == "higher priority heard"
-    assert "active fell silent" in told
+    assert {"active fell silent", "nobody was active"} & set(told)
 
 
 def test_a_steady_pair_logs_no_change_of_role(pair: Pair) -> None:

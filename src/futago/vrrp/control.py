@@ -164,6 +164,8 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag=
 
 Reply = Done | Statuses | Described | Changed | Refused
 
+PATIENCE: Final = 10.0
+"""Seconds for an answer. A thousand routers take less than one; an engine that hangs must not hang its clients."""
 R = TypeVar("R", bound=Reply)
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
 _replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
@@ -328,8 +330,14 @@ class VrrpdClient:
         async with self._lock:
             reader, writer = await self._connected()
             try:
-                await _send(writer, request)
-                reply = await _receive(reader)
+                async with asyncio.timeout(PATIENCE):
+                    await _send(writer, request)
+                    reply = await _receive(reader)
+            except TimeoutError as error:
+                self._streams = None
+                writer.close()
+                text = f"the VRRP engine on {self._path} does not answer within {PATIENCE:g} s: it is stopped, or hangs"
+                raise VrrpdGone(text) from error
             except BaseException:
                 # The answer of a request that was given up must not be taken for the answer of the next.
                 self._streams = None

@@ -378,6 +378,11 @@ def _flaw_of_keys(router: VirtualRouterConfig) -> str | None:
             "keys: a key has 32 to 64 bytes; `openssl rand -base64 32` makes one",
         ),
         (mode is AuthMode.OFF or bool(ids), f"auth_mode: authentication is {mode} without a key"),
-        (not mode.signs or router.send_key in ids, f"send_key: there is no key {router.send_key} to send with"),
+        (
+            not mode.signs or router.send_key in ids,
+            f"send_key: there is no key {router.send_key} to send with"
+            if router.send_key
+            else "send_key: say which key",
+        ),
     )
     return next((text for fine, text in checks if not fine), None)

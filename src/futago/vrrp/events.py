@@ -19,6 +19,8 @@ class Cause(StrEnum):
     OWNER = "owns the addresses"
     ADOPTED = "adopted"
     SILENCE = "active fell silent"
+    NOBODY = "nobody was active"
+    PREEMPTED = "lower priority preempted"
     ACTIVE_LEFT = "active resigned"
     GIVEN_WAY = "active gives way"
     HOST_LOST = "active's host is lost"

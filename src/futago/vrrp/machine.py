@@ -135,7 +135,16 @@ def _elect(m: Machine, now: Millis) -> Step:
     """Who reaches nobody waits on: the others have an active one, or nobody to serve."""
     if m.isolated:
         return replace(m, election_at=after(now, m.down_after)), []
-    return _become_active(m, m.expects, now)
+    return _become_active(m, _why(m), now)
+
+
+def _why(m: Machine) -> Cause:
+    """Silence has three meanings."""
+    if m.expects is not Cause.SILENCE:
+        return m.expects
+    if m.obeys_until is not None:
+        return Cause.PREEMPTED
+    return Cause.SILENCE if m.active else Cause.NOBODY
 
 
 def _become_active(m: Machine, cause: Cause, now: Millis) -> Step:

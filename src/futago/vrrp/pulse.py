@@ -19,6 +19,8 @@ BEATS: Final = 8
 """Beats within the peers' patience."""
 MISSED_BEATS: Final = 5
 """So many in a row are the end: the rest of the peers' patience is for taking the addresses off."""
+HOPELESS: Final = 30.0
+"""Seconds of looks: who is silent for so long, active or not, is not stopped for a moment, and does not come back."""
 IDLE: Final = 0.5
 """Seconds between two beats, or looks, while there is nothing to withdraw."""
 
@@ -77,13 +79,19 @@ class Vigil:
     pulse: Pulse
     _seen: int = -1
     _missed: int = 0
+    _silence: float = 0.0
 
     def pause(self) -> float:
         """Seconds until the next look."""
         return period(self.pulse.patience)
 
+    def hopeless(self) -> bool:
+        """After a look: whether the worker has been silent for so long that another one is to take its place."""
+        return self._silence >= HOPELESS
+
     def dead(self) -> bool:
         """Look; true once when the worker has not lived for too long."""
+        self._silence = 0.0 if self.pulse.beats != self._seen else self._silence + self.pause()
         if self.pulse.beats != self._seen or not self.pulse.patience:
             self._seen, self._missed = self.pulse.beats, 0
             return False

@@ -32,6 +32,8 @@ from futago.vrrp.file import BadFile
 
 MAX_UNREAD: Final = 16 * 1024 * 1024
 """Bytes that a watcher may leave unread before it is hung up on; it connects again and gets the present."""
+FAREWELL: Final = 0.5
+"""Seconds for conversations to end; a successor waits for us."""
 BACKLOG: Final = 1024
 """Clients that may knock at once."""
 
@@ -45,19 +47,26 @@ class ControlServer:
         self._reload = reload
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.StreamWriter] = set()
+        self._conversations: set[asyncio.Task[None]] = set()
 
     async def start(self, listener: socket.socket) -> None:
         self._server = await asyncio.start_unix_server(self._serve, sock=listener, limit=MAX_LINE, backlog=BACKLOG)
 
-    def close(self) -> None:
-        """Hang up on everyone."""
+    async def close(self) -> None:
+        """Hang up on everyone, and see all conversations end: one that is cut off is a noise in the log."""
         if self._server:
             self._server.close()
         for writer in tuple(self._connections):
             writer.close()
+        if self._conversations:
+            await asyncio.wait(self._conversations, timeout=FAREWELL)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections.add(writer)
+        conversation = asyncio.current_task()
+        assert conversation is not None
+        self._conversations.add(conversation)
+        conversation.add_done_callback(self._conversations.discard)
         try:
             while (line := await reader.readline()).endswith(b"\n"):  # half a message is none
                 request = read_request(line)

@@ -105,6 +105,9 @@ class _Warden:
             told = _wait_for_signal(_WATCHED, vigil.pause())
             if told is None:
                 self._withdraw_if(dead=vigil.dead())
+                if vigil.hopeless():
+                    log.error("vrrp engine hangs, killing it", pid=worker)
+                    os.kill(worker, signal.SIGKILL)  # its end is told by SIGCHLD
                 continue
             if told == signal.SIGCHLD:
                 pid, status = os.waitpid(worker, os.WNOHANG)

@@ -84,7 +84,7 @@ async def _run(
     orphaned = await stopping
     loop.remove_reader(warden_lives)
     daemon.hold(Millis(int(settings.hold_seconds * 1000)))
-    server.close()
+    await server.close()
     log.info("vrrp engine stopped", pid=os.getpid(), orphaned=orphaned)
     return orphaned
 

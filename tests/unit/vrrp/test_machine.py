@@ -87,8 +87,22 @@ def test_the_skew_of_short_intervals_is_not_rounded_away() -> None:
 
 def test_a_silent_active_is_replaced_addresses_first_then_advert_then_gratuitous_arp() -> None:
     machine, effects = after(backup(), TimerFired(), 3609)
-    assert tuple(effects) == (PUT, ADVERT, Announce(ALL), RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.SILENCE))
+    assert tuple(effects) == (PUT, ADVERT, Announce(ALL), RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.NOBODY))
     assert machine.election_at == 4609
+
+
+def test_the_cause_tells_silence_from_an_empty_place_and_from_preemption() -> None:
+    def cause(config: VirtualRouterConfig, priority: int) -> Cause:
+        waiting, _ = after(backup(config), Heard(source=PEER, priority=priority, interval=Millis(1000)), 1000)
+        assert waiting.election_at is not None
+        _, effects = after(waiting, TimerFired(), waiting.election_at)
+        change = effects[-1]
+        assert isinstance(change, RoleChanged)
+        return change.cause
+
+    assert cause(router(), 50) is Cause.SILENCE
+    assert cause(router(preempt=True), 50) is Cause.PREEMPTED
+    assert cause(router(preempt=True), 150) is Cause.SILENCE
 
 
 def test_a_timer_that_comes_early_does_nothing() -> None:

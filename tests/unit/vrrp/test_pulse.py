@@ -1,7 +1,7 @@
 """When the warden gives its worker up."""
 
 from futago.values import Millis
-from futago.vrrp.pulse import IDLE, MISSED_BEATS, Pulse, Vigil
+from futago.vrrp.pulse import HOPELESS, IDLE, MISSED_BEATS, Pulse, Vigil
 
 PATIENCE = Millis(900)
 
@@ -21,6 +21,21 @@ def test_a_silent_worker_is_given_up_once_and_before_its_peers_lose_patience() -
     looks = [vigil.dead() for _ in range(20)]
     assert looks.count(True) == 1
     assert (looks.index(True) + 1) * vigil.pause() < PATIENCE / 1000
+
+
+def test_a_worker_that_stays_silent_is_replaced_whether_it_was_active_or_not() -> None:
+    for patience in (PATIENCE, Millis(0)):
+        pulse = Pulse()
+        vigil = Vigil(pulse)
+        pulse.beat(patience)
+        looks = 0
+        while not vigil.hopeless():
+            vigil.dead()
+            looks += 1
+        assert HOPELESS <= (looks - 1) * vigil.pause() < HOPELESS + 1
+        pulse.beat(patience)
+        vigil.dead()
+        assert not vigil.hopeless()
 
 
 def test_a_worker_that_lives_again_can_be_given_up_again() -> None:
