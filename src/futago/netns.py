@@ -44,7 +44,7 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
 
     def enter_and_call() -> None:
         try:
-            fd = _open(name)
+            fd = opened(name)
             try:
                 if _libc.setns(fd, _CLONE_NEWNET) != 0:
                     code = ctypes.get_errno()
@@ -63,7 +63,7 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
     return box[0]
 
 
-def _open(name: str) -> int:
+def opened(name: str) -> int:
     try:
         return os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:

@@ -121,7 +121,9 @@ def test_an_advert_over_ipv4_says_what_is_configured(active: Host, advert: bytes
 def test_a_source_that_the_interface_does_not_have_is_refused(active: Host) -> None:
     stranger = msgspec.structs.replace(active.config, name="other", vrid=9, source=THIRD_MEMBER)
     try:
-        assert active.configure(active.config, stranger) == {"other": f"ha-1 does not have the address {THIRD_MEMBER}"}
+        found = active.configure(active.config, stranger)
+        assert found["other"].startswith(f"ha-1 does not have the address {THIRD_MEMBER}")
+        assert list(found) == ["other"]
     finally:
         active.configure()
 
@@ -159,7 +161,7 @@ def test_each_reason_to_drop_is_logged_once_however_many_packets_there_are(pair:
     """7.1: at a limited rate; the counters have them all."""
     inject(pair, active, "ha-1", *[advert_of_a_third(ttl=254)] * 20, *[advert_of_a_third(kind=2)] * 20)
     wait_for("all are counted", lambda: active.status().dropped == {"ttl": 20, "type": 20})
-    lines = [line for line in (active.directory / "log").read_text().splitlines() if "packets dropped" in line]
+    lines = [line for line in (active.directory / "log").read_text().splitlines() if "odd vrrp packets" in line]
     assert len([line for line in lines if "because=ttl" in line]) == 1
     assert len([line for line in lines if "because=type" in line]) == 1
     assert len(lines) == 2

@@ -169,7 +169,9 @@ def test_an_ipv6_advert_is_heard_on_its_interface_and_on_no_other_and_in_no_othe
 def test_an_ipv6_source_that_the_interface_does_not_have_is_refused(active: Host) -> None:
     stranger = msgspec.structs.replace(active.config, name="other", vrid=9, source=THIRD_MEMBER)
     try:
-        assert active.configure(active.config, stranger) == {"other": f"ha-1 does not have the address {THIRD_MEMBER}"}
+        found = active.configure(active.config, stranger)
+        assert found["other"].startswith(f"ha-1 does not have the address {THIRD_MEMBER}")
+        assert list(found) == ["other"]
     finally:
         active.configure()
 

@@ -41,7 +41,7 @@ def test_two_agents_host_the_router_one_active_one_standby(healthy: Cloud) -> No
 
 
 def test_both_network_nodes_show_the_same_namespaces(healthy: Cloud) -> None:
-    wanted = sorted([healthy.namespace, f"qdhcp-{healthy.network_id}"])
+    wanted = sorted([healthy.namespace, f"qdhcp-{healthy.network_id}", "futago-uplinks"])
     assert looks.namespaces_of(healthy.lab, "net1") == wanted
     assert looks.namespaces_of(healthy.lab, "net2") == wanted
 

@@ -42,7 +42,7 @@ def inside(namespace: str, opening: Callable[[], T]) -> T:
 
 
 def _enter(namespace: str) -> None:
-    there = os.open(f"{netns.DIRECTORY}/{namespace}", os.O_RDONLY | os.O_CLOEXEC)
+    there = netns.opened(namespace)
     try:
         if _libc.setns(there, _CLONE_NEWNET) != 0:
             code = ctypes.get_errno()

@@ -224,8 +224,10 @@ def _obey_for_a_while(m: Machine, heard: Heard, now: Millis) -> Machine:
 def _tick_active(m: Machine, now: Millis) -> Step:
     effects: list[Effect] = []
     if due(m.election_at, now):
-        effects.append(m.advert)
-        m = replace(m, election_at=after(now, m.config.advert_interval), yields_until=None)
+        yields = m.yields_until is not None and not due(m.yields_until, now)
+        effects.append(SendAdvert(RESIGNING_PRIORITY, m.config.advert_interval) if yields else m.advert)
+        until = m.yields_until if yields else None
+        m = replace(m, election_at=after(now, m.config.advert_interval), yields_until=until)
     if any(due(at, now) for at in m.announcements):
         effects.append(Announce(m.config.addresses))
         m = replace(m, announcements=tuple(at for at in m.announcements if not due(at, now)))
@@ -263,14 +265,14 @@ def _serve_on_unless_alone(m: Machine, event: Lost | Isolated | Rejoined, now: M
 
 
 def _resign(m: Machine, now: Millis) -> Step:
-    """Among peers say that anybody may take over, and go on until somebody has; if nobody does, we stay active.
+    """Among peers say three times that anybody may take over, and go on until somebody has; or stay active.
 
     Others know no such word: to them we say goodbye, and they elect while nobody is active (RFC 9568, 6.4.3).
     """
     if m.config.peers and m.config.yields_below:
-        patience = after(now, Millis(2 * m.config.advert_interval))
-        yielding = replace(m, yields_until=patience, election_at=patience)
-        return yielding, [SendAdvert(RESIGNING_PRIORITY, m.config.advert_interval)]
+        interval = m.config.advert_interval
+        yielding = replace(m, yields_until=after(now, Millis(3 * interval)), election_at=after(now, interval))
+        return yielding, [SendAdvert(RESIGNING_PRIORITY, interval)]
     backup, effects = _become_backup(m, Cause.RESIGNED, m.config.advert_interval, now)
     return backup, [m.remove_all, m.goodbye, *effects]
 

@@ -154,10 +154,11 @@ def test_to_resign_among_peers_is_a_wish_and_no_goodbye() -> None:
 
 
 def test_who_resigns_and_finds_nobody_goes_on_as_before() -> None:
-    machine, effects = run(active(priority=200), (Resigned(), 2500), (TimerFired(), 2500 + 2 * INTERVAL))
+    ticks = [(TimerFired(), 2500 + number * INTERVAL) for number in (1, 2, 3)]
+    machine, effects = run(active(priority=200), (Resigned(), 2500), *ticks)
     assert machine.role is Role.ACTIVE
-    assert adverts(effects) == [RESIGNING_PRIORITY, 200]
-    assert run(machine, (heard(100), 3200))[0].role is Role.ACTIVE
+    assert adverts(effects) == [RESIGNING_PRIORITY] * 3 + [200]
+    assert run(machine, (heard(100), 3500))[0].role is Role.ACTIVE
 
 
 def test_to_resign_among_strangers_is_a_goodbye() -> None:

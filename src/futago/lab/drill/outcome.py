@@ -89,10 +89,10 @@ class Outcome:
 
     @property
     def resets(self) -> int:
-        """How many of the connections somebody sent a TCP reset for, from the event on."""
+        """How many of the connections somebody sent a TCP reset for, between the event and the end of the drill."""
         ours = {port for tcp in self.tcp for port in tcp.ports}
-        seen = (_ports(one.about) for one in self.sightings if one.what is What.RESET and one.time >= self.began)
-        return len(ours & {port for pair in seen for port in pair})
+        resets = [one for one in self.sightings if one.what is What.RESET and self.began <= one.time <= self.ended]
+        return len(ours & {port for one in resets for port in _ports(one.about)})
 
     def first(self, what: What, host: str) -> float | None:
         """Seconds from the event until a host was first seen to send this."""
