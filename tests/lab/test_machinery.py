@@ -165,7 +165,8 @@ def test_cutting_the_cable_of_a_host_without_power_is_refused(bare: Lab) -> None
 def test_ctrl_c_while_a_lab_is_built_takes_it_away_in_one_line() -> None:
     """The same for every verb: no traceback, and the status that a shell gives."""
     labs.down(NAME)
-    argv = [sys.executable, "-m", "futago", "lab", "up", "--name", NAME]
+    heeds_ctrl_c = ["env", "--default-signal=INT"]  # whoever runs us may have told us to ignore it
+    argv = [*heeds_ctrl_c, sys.executable, "-m", "futago", "lab", "up", "--name", NAME]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as building:
         wait_for("a host is on", lambda: state.up_names().count(NAME), seconds=20)
         building.send_signal(signal.SIGINT)
