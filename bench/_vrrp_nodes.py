@@ -13,12 +13,13 @@ from pathlib import Path
 
 from _vrrp_world import SOURCES, World
 from futago import netns
+from futago.contract.keys import SharedKey
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Millis
-from futago.vrrp.config import AuthMode, Key, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.config import AuthMode, VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus, VrrpdClient
 
 PRIORITIES = {"a": 150, "b": 100}
-_KEY = Key(key_id=1, secret=bytes(range(32)))
+_KEY = SharedKey(key_id=1, secret=bytes(range(32)))
 _KEEPALIVED = """
 global_defs {{
     vrrp_version 3

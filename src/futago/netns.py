@@ -44,13 +44,7 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
 
     def enter_and_call() -> None:
         try:
-            fd = opened(name)
-            try:
-                if _libc.setns(fd, _CLONE_NEWNET) != 0:
-                    code = ctypes.get_errno()
-                    raise OSError(code, os.strerror(code), name)
-            finally:
-                os.close(fd)
+            enter(name)
             box.append(call())
         except BaseException as error:  # noqa: BLE001 - handed to the caller, whose failure it is
             failure.append(error)
@@ -63,7 +57,23 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
     return box[0]
 
 
-def opened(name: str) -> int:
+def enter(name: str) -> None:
+    """Move the calling thread into the namespace, from which it cannot come back by itself.
+
+    Raises:
+        OSError: there is no such namespace, or the kernel refused.
+
+    """
+    fd = _opened(name)
+    try:
+        if _libc.setns(fd, _CLONE_NEWNET) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), name)
+    finally:
+        os.close(fd)
+
+
+def _opened(name: str) -> int:
     try:
         return os.open(DIRECTORY / name, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError as error:

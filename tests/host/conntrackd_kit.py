@@ -17,8 +17,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from futago import netns
-from futago.conntrack.config import Peer, ReplicatedRouter, Replication, SharedKey
+from futago.conntrack.config import Peer, ReplicatedRouter, Replication
 from futago.conntrack.control import Configure, RouterStatus, Status, Statuses, ask
+from futago.contract.keys import SharedKey
 from futago.contract.specs import FloatingIpSpec, GatewaySpec, RouterPort, RouterSpec
 from futago.node.drivers.nft import ruleset
 from futago.node.features.nat import render

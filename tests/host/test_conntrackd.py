@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from futago import netns
 from futago.conntrack import ctnetlink
-from futago.conntrack.config import SharedKey
 from futago.conntrack.kernel import _open_requests
+from futago.contract.keys import SharedKey
 from host.conntrackd_kit import (
     FLOATING_ADDRESS,
     FLOATING_CLIENT,

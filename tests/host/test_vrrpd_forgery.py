@@ -11,9 +11,10 @@ import msgspec
 import pytest
 
 from futago import netns
+from futago.contract.keys import SharedKey
 from futago.values import IPv4Address, Millis
 from futago.vrrp import packet
-from futago.vrrp.config import AuthMode, Freshness, Key, VirtualRouterConfig
+from futago.vrrp.config import AuthMode, Freshness, VirtualRouterConfig
 from futago.vrrp.control import VrrpdClient
 from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import DropReason
@@ -105,10 +106,10 @@ def test_a_better_priority_without_a_proof_does_not_move_the_active(pair: Pair, 
     active, standby = pair.active(), pair.standby()
     before = active.status()
     for mode, reason in ((AuthMode.OFF, DropReason.NO_PROOF), (AuthMode.ENFORCE, DropReason.PROOF)):
-        wrong = (Key(key_id=1, secret=bytes(32)),)
+        wrong = (SharedKey(key_id=1, secret=bytes(32)),)
         intruder.say(standby.config.source, forged(standby.config, 255, auth_mode=mode, keys=wrong))
         wait_until_dropped(active, reason)
-    unknown = (Key(key_id=9, secret=bytes(32)),)
+    unknown = (SharedKey(key_id=9, secret=bytes(32)),)
     intruder.say(IPv4Address("169.254.192.66"), forged(standby.config, 255, keys=unknown, send_key=9))
     wait_until_dropped(active, DropReason.KEY)
     assert (active.status().role, active.status().since) == (before.role, before.since)
@@ -160,7 +161,11 @@ def test_a_dead_active_is_not_kept_alive_by_its_recordings(pair: Pair, intruder:
 
 def test_a_key_is_replaced_on_a_running_pair_and_nobody_misses_an_advertisement(pair: Pair) -> None:
     before = [host.status() for host in pair.hosts]
-    steps: tuple[tuple[tuple[Key, ...], int], ...] = (((KEY, NEXT_KEY), 1), ((KEY, NEXT_KEY), 2), ((NEXT_KEY,), 2))
+    steps: tuple[tuple[tuple[SharedKey, ...], int], ...] = (
+        ((KEY, NEXT_KEY), 1),
+        ((KEY, NEXT_KEY), 2),
+        ((NEXT_KEY,), 2),
+    )
     for keys, send_key in steps:
         for host in pair.hosts:
             host.configure(msgspec.structs.replace(host.config, keys=keys, send_key=send_key))

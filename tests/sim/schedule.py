@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import (
     IPAddress,
     IPv4Address,
@@ -19,7 +20,7 @@ from futago.values import (
     IPv6Interface,
     Millis,
 )
-from futago.vrrp.config import AuthMode, Checksum, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.config import AuthMode, Checksum, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 
 SECOND: Final = 1_000_000
 MILLI: Final = 1_000
@@ -36,8 +37,8 @@ ADDRESSES: Final = tuple(
 ) + tuple(
     VirtualAddress(interface="qr-1", address=IPv6Interface(address)) for address in ("fe80::80:1/64", "2001:db8::1/64")
 )
-KEYS: Final = (Key(key_id=1, secret=bytes(range(32))), Key(key_id=2, secret=bytes(range(32, 64))))
-WRONG_KEY: Final = Key(key_id=1, secret=bytes(32))
+KEYS: Final = (SharedKey(key_id=1, secret=bytes(range(32))), SharedKey(key_id=2, secret=bytes(range(32, 64))))
+WRONG_KEY: Final = SharedKey(key_id=1, secret=bytes(32))
 DEFAULT_ROUTE: Final = VirtualRoute(
     destination=IPv4Network("0.0.0.0/0"), next_hop=IPv4Address("10.0.80.1"), interface="qg-1"
 )

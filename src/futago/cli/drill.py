@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from futago.cli.lab import failures
 from futago.config import Profile
 from futago.lab.errors import PROGRAM
 
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from futago.lab.drill.live import Live
     from futago.lab.drill.outcome import Outcome
     from futago.lab.drill.scene import Scene
-
-_INTERRUPTED = 130
 
 _EXAMPLES = f"""\
 {PROGRAM} drill --list                    what can happen
@@ -247,21 +246,6 @@ def teller() -> Callable[[str], None]:
         print(f"{time.monotonic() - began:6.1f} s  {text}", file=sys.stderr, flush=True)
 
     return tell
-
-
-@contextmanager
-def failures() -> Iterator[None]:
-    """What is not a bug is told in one line."""
-    from futago.lab.errors import LabError
-
-    try:
-        yield
-    except LabError as error:
-        print(f"futago: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-    except KeyboardInterrupt:
-        print("futago: interrupted", file=sys.stderr)
-        raise typer.Exit(_INTERRUPTED) from None
 
 
 def require_root() -> None:

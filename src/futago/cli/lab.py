@@ -50,7 +50,7 @@ def demo(
 
     Needs root. Takes about a minute and leaves nothing behind.
     """
-    with _failures():
+    with failures():
         from futago.lab.demo.story import run
 
         _require_root()
@@ -65,7 +65,7 @@ def up(
     ] = None,
 ) -> None:
     """Build the lab: a controller, two network and two compute nodes, and a host outside. Does nothing if it is up."""
-    with _failures():
+    with failures():
         from futago.lab import lab
 
         _require_root()
@@ -77,7 +77,7 @@ def up(
 @lab_app.command()
 def down(name: Name = "") -> None:
     """Take the lab away, or what a crash left of it."""
-    with _failures():
+    with failures():
         from futago.lab import lab, state
 
         _require_root()
@@ -88,7 +88,7 @@ def down(name: Name = "") -> None:
 @lab_app.command()
 def status(name: Name = "") -> None:
     """Show each host, what runs on it and how much memory that takes, and the routers with their nodes."""
-    with _failures():
+    with failures():
         from futago.lab import status as report
 
         for line in report.lines(_lab(name)):
@@ -105,7 +105,7 @@ def ssh(
     name: Name = "",
 ) -> None:
     """Open a shell in an instance, by ssh from the host outside."""
-    with _failures():
+    with failures():
         from futago.lab import instances
 
         lab = _lab(name)
@@ -125,28 +125,28 @@ def exec_(
     netns: Annotated[str, typer.Option(help="A network namespace of that host.")] = "",
 ) -> None:
     """Run a command on a host."""
-    with _failures():
+    with failures():
         _become(_lab(name), host, command, netns=netns)
 
 
 @lab_app.command(name="power-off", epilog=f"Example: {PROGRAM} lab power-off net1")
 def power_off(host: Host, name: Name = "") -> None:
     """Cut the power: cables dead, every process killed at once; the disk stays."""
-    with _failures():
+    with failures():
         _lab(name).power_off(host)
 
 
 @lab_app.command(name="power-on")
 def power_on(host: Host, name: Name = "") -> None:
     """Boot a host again from its disk."""
-    with _failures():
+    with failures():
         _lab(name).power_on(host)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab cut net1 external1; or: … cut net1 underlay --only inbound")
 def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> None:
     """Pull the cable between a host and a network; or lose one direction of it, under a live carrier."""
-    with _failures():
+    with failures():
         lab = _lab(name)
         if only:
             lab.cut_one_way(host, network, only)
@@ -157,7 +157,7 @@ def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> Non
 @lab_app.command()
 def restore(host: Host, network: Network, name: Name = "") -> None:
     """Plug the cable in again; both directions of it are carried then."""
-    with _failures():
+    with failures():
         lab = _lab(name)
         lab.restore(host, network)
         for direction in Direction:
@@ -167,35 +167,35 @@ def restore(host: Host, network: Network, name: Name = "") -> None:
 @lab_app.command(epilog=f"Example: {PROGRAM} lab freeze net1; … thaw net1")
 def freeze(host: Host, name: Name = "") -> None:
     """Stop every process of a host where it is, as a paused machine."""
-    with _failures():
+    with failures():
         _lab(name).freeze(host)
 
 
 @lab_app.command()
 def thaw(host: Host, name: Name = "") -> None:
     """Let a frozen host go on."""
-    with _failures():
+    with failures():
         _lab(name).thaw(host)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab restart net1 vrrpd")
 def restart(host: Host, program: Program, name: Name = "") -> None:
     """Restart one of Futago's programs (SIGTERM, then start); one that is down is started."""
-    with _failures():
+    with failures():
         _lab(name).restart(host, program)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab kill net1 node")
 def kill(host: Host, program: Program, name: Name = "") -> None:
     """Kill one of Futago's programs with -9; `restart` starts it again."""
-    with _failures():
+    with failures():
         _lab(name).kill(host, program)
 
 
 @lab_app.command()
 def logs(host: Host, name: Name = "") -> None:
     """Print what the programs of a host have logged."""
-    with _failures():
+    with failures():
         lab = _lab(name)
         lab.plan(host)
         for path in sorted((lab.directory(host) / "log").glob("*.log")):
@@ -204,7 +204,7 @@ def logs(host: Host, name: Name = "") -> None:
 
 
 @contextmanager
-def _failures() -> Iterator[None]:
+def failures() -> Iterator[None]:
     """What is not a bug is told in one line."""
     from futago.lab.errors import LabError
 

@@ -91,11 +91,7 @@ def drain(node: NodeName, config: Config = "", state: State = "", wait: Wait = 6
 
     program = "futago node drain"
     with opened(program, config, state) as (settings, database):
-        try:
-            with database.write() as txn:
-                moves.set_drained(txn, node, drained=True)
-        except moves.MoveRefused as error:
-            fail(program, str(error), BAD_USE)
+        _set_drained(program, database, node, drained=True)
 
         def held(view: View) -> tuple[list[str], list[str]]:
             return moves.held_by(view, settings, node)
@@ -118,16 +114,20 @@ def drain(node: NodeName, config: Config = "", state: State = "", wait: Wait = 6
 
 def undrain(node: NodeName, config: Config = "", state: State = "") -> None:
     """Let a node take part again. Nothing moves by itself: `futago rebalance` does it."""
-    from futago.controller import moves
-
     program = "futago node undrain"
     with opened(program, config, state) as (_, database):
-        try:
-            with database.write() as txn:
-                moves.set_drained(txn, node, drained=False)
-        except moves.MoveRefused as error:
-            fail(program, str(error), BAD_USE)
+        _set_drained(program, database, node, drained=False)
     print(f"{node} takes part again")
+
+
+def _set_drained(program: str, database: Database, node: str, *, drained: bool) -> None:
+    from futago.controller import moves
+
+    try:
+        with database.write() as txn:
+            moves.set_drained(txn, node, drained=drained)
+    except moves.MoveRefused as error:
+        fail(program, str(error), BAD_USE)
 
 
 def _carry_out(database: Database, wanted: Sequence[Move], seconds: float) -> bool:

@@ -4,24 +4,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import IPv4Address
 
 DEFAULT_PORT: Final = 9697
 
 Scope = Literal["translated", "all"]
 """Which connections go to the twins: those that the router translates, or those that it routes, too."""
-
-
-class SharedKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that all nodes share."""
-
-    key_id: int
-    secret: bytes
-    """Base64 in JSON."""
-
-    def __repr__(self) -> str:
-        """A key in a log is a key lost."""
-        return f"SharedKey(key_id={self.key_id}, secret=...)"
 
 
 class Peer(msgspec.Struct, frozen=True, kw_only=True):

@@ -98,6 +98,9 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag=
 
 Reply = Done | Statuses | Refusal
 
+PATIENCE: Final = 10.0
+"""Seconds for an answer: a program that hangs must not hang its clients."""
+
 _requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
 _replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
 
@@ -128,14 +131,26 @@ def read_request(line: bytes) -> Request:
         raise BadMessage(f"not a request: {error}") from error
 
 
-async def ask(request: Request, path: Path = CONNTRACKD_SOCKET) -> Reply:
+async def ask(request: Request, path: Path = CONNTRACKD_SOCKET, *, seconds: float = PATIENCE) -> Reply:
     """Ask the program of this host, on a connection for this one question.
 
     Raises:
-        ConntrackdGone: nobody listens, or it stopped before it answered.
+        ConntrackdGone: nobody listens, it stopped before it answered, or does not answer in time.
         RequestRefused: it says no.
 
     """
+    try:
+        async with asyncio.timeout(seconds):
+            reply = _replies.decode(await _answer(request, path))
+    except TimeoutError as error:
+        text = f"the program on {path} does not answer within {seconds:g} s: it is stopped, or hangs"
+        raise ConntrackdGone(text) from error
+    if isinstance(reply, Refusal):
+        raise RequestRefused(reply.message)
+    return reply
+
+
+async def _answer(request: Request, path: Path) -> bytes:
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=MAX_LINE)
     except OSError as error:
@@ -144,12 +159,8 @@ async def ask(request: Request, path: Path = CONNTRACKD_SOCKET) -> Reply:
     try:
         writer.write(to_line(request))
         await writer.drain()
-        line = await reader.readuntil()
+        return await reader.readuntil()
     except (OSError, asyncio.IncompleteReadError) as error:
         raise ConntrackdGone("the replication of connections has stopped") from error
     finally:
         writer.close()
-    reply = _replies.decode(line)
-    if isinstance(reply, Refusal):
-        raise RequestRefused(reply.message)
-    return reply

@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
 
 Key = str
@@ -108,24 +109,11 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
         return f"dhcp/{self.network_id}"
 
 
-class HaKey(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that the replicas of one router share, and no other router has."""
-
-    key_id: int
-    """1 to 255: a packet names the key that it was made with."""
-    secret: bytes
-    """32 bytes; base64 in JSON."""
-
-    def __repr__(self) -> str:
-        """A key in a log is a key lost."""
-        return f"HaKey(key_id={self.key_id}, secret=...)"
-
-
 class HaAuth(msgspec.Struct, frozen=True, kw_only=True):
     """How a router's advertisements are authenticated."""
 
     mode: AuthMode
-    keys: tuple[HaKey, ...]
+    keys: tuple[SharedKey, ...]
     """Any of them verifies what comes in; in the order of their ids."""
     send_key: int
     """The id of the key that is used for what goes out."""
@@ -221,7 +209,7 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
 class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replication"):
     """How the nodes that carry HA routers authenticate what they tell each other of connections."""
 
-    keys: tuple[HaKey, ...]
+    keys: tuple[SharedKey, ...]
     """Any of them verifies what comes in; in the order of their ids. All nodes have the same."""
     send_key: int
 

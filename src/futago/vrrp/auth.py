@@ -22,13 +22,13 @@ the future has come, is cured by the next key.
 
 import hmac
 import struct
-from collections.abc import MutableMapping
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import IPAddress, Millis
-from futago.vrrp.config import Freshness, Key, VirtualRouterConfig
+from futago.vrrp.config import Freshness, VirtualRouterConfig
 from futago.vrrp.packet import TRAILER_BYTES, BadPacket, DropReason
 
 HMAC_SHA256: Final = 1
@@ -44,9 +44,15 @@ _HALF: Final = 1 << (_BITS - 1)
 _UNITS_A_SECOND: Final = 1 << 32
 
 
-Marks = MutableMapping[bytes, int]
-"""What a router must not forget when it restarts: by who sent it (`sender`), the greatest sequence that it has sent
-itself, or that it has verified of another."""
+class Marks(Protocol):
+    """What a router must not forget when it restarts.
+
+    By who sent it (`sender`), the greatest sequence that it has sent itself, or that it has verified of another.
+    """
+
+    def get(self, sender: bytes, /) -> int | None: ...
+
+    def __setitem__(self, sender: bytes, sequence: int, /) -> None: ...
 
 
 class Trailer(msgspec.Struct, frozen=True, gc=False):
@@ -78,7 +84,7 @@ def grows(sequence: int, mark: int) -> bool:
     return 0 < (sequence - mark) % (1 << _BITS) < _HALF
 
 
-def sign(message: bytes, source: IPAddress, key: Key, sequence: int) -> bytes:
+def sign(message: bytes, source: IPAddress, key: SharedKey, sequence: int) -> bytes:
     """The trailer for a message, whose checksum is 0 or does not matter."""
     head = _HEAD.pack(HMAC_SHA256, key.key_id, 0, sequence)
     return head + _proof(message, head, source, key)
@@ -125,7 +131,7 @@ def _apart(theirs: float, ours: float) -> float:
     return (theirs - ours + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
-def _proof(message: bytes, head: bytes, source: IPAddress, key: Key) -> bytes:
+def _proof(message: bytes, head: bytes, source: IPAddress, key: SharedKey) -> bytes:
     """Over who sent it, the message without its checksum, and the trailer without the proof."""
     pseudo = _PSEUDO.pack(source.version, message[0] >> 4, message[1], 0, source.packed)
     text = pseudo + message[:6] + b"\0\0" + message[8:] + head + bytes(_PROOF_BYTES)

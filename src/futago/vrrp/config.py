@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import IPAddress, IPInterface, IPNetwork, Millis
 
 KEY_BYTES: Final = range(32, 65)
@@ -56,19 +57,6 @@ class Freshness(StrEnum):
     GROWTH = "growth"
     """Its sequence must grow. For hosts without synchronised clocks: whoever has never heard a sender believes the
     first packet of it, even an old one."""
-
-
-class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A secret that all members of a virtual router share."""
-
-    key_id: int
-    """1 to 255: a packet names the key that it was made with."""
-    secret: bytes
-    """32 to 64 bytes; base64 in JSON and TOML."""
-
-    def __repr__(self) -> str:
-        """A key in a log is a key lost."""
-        return f"Key(key_id={self.key_id}, secret=...)"
 
 
 class VirtualAddress(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,7 +122,7 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     password: str = ""
     """VRRPv2 only: simple text password of up to 8 characters; "" sends no authentication."""
     auth_mode: AuthMode = AuthMode.OFF
-    keys: tuple[Key, ...] = ()
+    keys: tuple[SharedKey, ...] = ()
     """Any of them verifies what comes in."""
     send_key: int = 0
     """The id of the key that is used for what goes out."""
@@ -168,5 +156,5 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
 
 def without_secrets(router: VirtualRouterConfig) -> VirtualRouterConfig:
     """The same for everybody's eyes: the ids of its keys stay, and whether it has a password."""
-    keys = tuple(Key(key_id=key.key_id, secret=b"") for key in router.keys)
+    keys = tuple(SharedKey(key_id=key.key_id, secret=b"") for key in router.keys)
     return msgspec.structs.replace(router, keys=keys, password="********" if router.password else "")

@@ -16,11 +16,11 @@ from typing import Any, Final
 import msgspec
 
 from futago.contract.codec import decode_hook
+from futago.contract.keys import SharedKey
 from futago.vrrp.config import (
     AuthMode,
     Checksum,
     Freshness,
-    Key,
     VirtualAddress,
     VirtualRoute,
     VirtualRouterConfig,
@@ -56,7 +56,11 @@ _MEANT: Final = {
     "freshness": " or ".join(Freshness),
 }
 """For those who wrote something else."""
-_PARTS: Final[Mapping[str, type[msgspec.Struct]]] = {"addresses": VirtualAddress, "routes": VirtualRoute, "keys": Key}
+_PARTS: Final[Mapping[str, type[msgspec.Struct]]] = {
+    "addresses": VirtualAddress,
+    "routes": VirtualRoute,
+    "keys": SharedKey,
+}
 
 Table = dict[str, Any]
 

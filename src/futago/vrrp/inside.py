@@ -31,7 +31,7 @@ def inside(namespace: str, opening: Callable[[], T]) -> T:
         return opening()
     home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
     try:
-        _enter(namespace)
+        netns.enter(namespace)
         try:
             return opening()
         finally:
@@ -39,13 +39,3 @@ def inside(namespace: str, opening: Callable[[], T]) -> T:
                 os.abort()
     finally:
         os.close(home)
-
-
-def _enter(namespace: str) -> None:
-    there = netns.opened(namespace)
-    try:
-        if _libc.setns(there, _CLONE_NEWNET) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), namespace)
-    finally:
-        os.close(there)

@@ -16,7 +16,7 @@ import errno
 import hashlib
 import mmap
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -157,7 +157,7 @@ class MarksFile:
         return True
 
 
-class _RouterMarks(Marks):
+class _RouterMarks:
     """One router's part of the file; what the file has no room for is kept in memory."""
 
     def __init__(self, file: MarksFile, router: int) -> None:
@@ -166,9 +166,9 @@ class _RouterMarks(Marks):
         self._at: dict[bytes, int] = {}
         self._elsewhere: dict[bytes, int] = {}
 
-    def __getitem__(self, sender: bytes) -> int:
+    def get(self, sender: bytes) -> int | None:
         at = self._find(sender)
-        return self._elsewhere[sender] if at is None else self._file.read(at)
+        return self._elsewhere.get(sender) if at is None else self._file.read(at)
 
     def __setitem__(self, sender: bytes, sequence: int) -> None:
         at = self._find(sender)
@@ -178,16 +178,6 @@ class _RouterMarks(Marks):
             self._at[sender] = made
         else:
             self._elsewhere[sender] = sequence
-
-    def __delitem__(self, sender: bytes) -> None:
-        raise NotImplementedError("a mark only moves")
-
-    def __iter__(self) -> Iterator[bytes]:
-        """Those that were asked for, or set."""
-        return iter({**self._at, **self._elsewhere})
-
-    def __len__(self) -> int:
-        return len({**self._at, **self._elsewhere})
 
     def _find(self, sender: bytes) -> int | None:
         at = self._at.get(sender)

@@ -5,16 +5,17 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from futago.conntrack.config import DEFAULT_PORT, Peer, ReplicatedRouter, Replication, SharedKey
+from futago.conntrack.config import DEFAULT_PORT, Peer, ReplicatedRouter, Replication
 from futago.conntrack.control import Configure, Done, read_request, to_line
-from futago.contract.specs import HaKey, HaPeer, ReplicationSpec, RouterSpec, Spec
+from futago.contract.keys import SharedKey
+from futago.contract.specs import HaPeer, ReplicationSpec, RouterSpec, Spec
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.features.replication import replication
 from futago.values import IPv4Address
 from host.node_specs import NETNS, PEER_VM, ROUTER, router
 from unit.node.kit import PLACE, specs_of
 
-KEYS = ReplicationSpec(keys=(HaKey(key_id=3, secret=b"s" * 32),), send_key=3)
+KEYS = ReplicationSpec(keys=(SharedKey(key_id=3, secret=b"s" * 32),), send_key=3)
 TWINS = (
     HaPeer(node="vm", address=IPv4Address("169.254.192.2"), priority=50),
     HaPeer(node="unreachable", address=IPv4Address("169.254.192.3"), priority=50),

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from futago.contract.keys import SharedKey
 from futago.values import (
     IPAddress,
     IPv4Address,
@@ -15,7 +16,7 @@ from futago.values import (
     Millis,
 )
 from futago.vrrp import auth, packet, send
-from futago.vrrp.config import AuthMode, Key, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.config import AuthMode, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
 from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, Ends
 
@@ -31,8 +32,8 @@ DEFAULT_ROUTE_IPV6 = VirtualRoute(
     destination=IPv6Network("::/0"), next_hop=IPv6Address("2001:db8:80::ff"), interface="qr-1"
 )
 PEER_IPV6 = IPv6Address("fe80::a9fe:c002")
-KEY = Key(key_id=1, secret=bytes(range(32)))
-NEXT_KEY = Key(key_id=2, secret=bytes(range(32, 96)))
+KEY = SharedKey(key_id=1, secret=bytes(range(32)))
+NEXT_KEY = SharedKey(key_id=2, secret=bytes(range(32, 96)))
 
 
 def router(**changes: Any) -> VirtualRouterConfig:

@@ -7,10 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from futago.contract.keys import SharedKey
 from futago.values import IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import auth, packet, send
 from futago.vrrp.auth import Marks
-from futago.vrrp.config import AuthMode, Freshness, Key, Version, VirtualRouterConfig
+from futago.vrrp.config import AuthMode, Freshness, Version, VirtualRouterConfig
 from futago.vrrp.engine import Engine, refuse
 from futago.vrrp.events import SendAdvert
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
@@ -19,7 +20,7 @@ from unit.vrrp.samples import KEY, NEXT_KEY, PEER, authenticated, from_peer, rou
 NOW = Millis(500)
 NOON = 1_795_000_000.5
 """The time of day."""
-OTHER = Key(key_id=1, secret=bytes(32))
+OTHER = SharedKey(key_id=1, secret=bytes(32))
 ENFORCED = authenticated(router())
 BY_GROWTH = authenticated(router(), freshness=Freshness.GROWTH)
 VECTOR_SEQUENCE = 0x68000000_8000_0000
@@ -239,10 +240,10 @@ def test_the_sequence_grows_over_the_end_of_its_64_bits() -> None:
         ({"keys": ()}, "auth_mode: authentication is enforce without a key"),
         ({"send_key": 9}, "send_key: there is no key 9 to send with"),
         (
-            {"keys": (Key(key_id=1, secret=b"short"),)},
+            {"keys": (SharedKey(key_id=1, secret=b"short"),)},
             "keys: a key has 32 to 64 bytes; `openssl rand -base64 32` makes one",
         ),
-        ({"keys": (Key(key_id=0, secret=bytes(32)),)}, "keys: key ids run from 1 to 255"),
+        ({"keys": (SharedKey(key_id=0, secret=bytes(32)),)}, "keys: key ids run from 1 to 255"),
         ({"keys": (KEY, KEY)}, "keys: two keys have the same id"),
     ],
 )

@@ -4,20 +4,20 @@ import hmac
 from collections.abc import Iterable
 from typing import Final
 
-from futago.contract.specs import HaKey
+from futago.contract.keys import SharedKey
 from futago.controller.store.rows import VrrpKey
 
 REPLICATION: Final = "replication"
 """What the nodes tell each other of connections; a router's purpose is its id."""
 
 
-def derive(keys: Iterable[VrrpKey], purpose: str) -> tuple[HaKey, ...]:
+def derive(keys: Iterable[VrrpKey], purpose: str) -> tuple[SharedKey, ...]:
     """One secret for each key, in the order of their ids.
 
     Each router has its own: VRIDs and addresses come again on other projects' HA networks.
     """
     return tuple(
-        HaKey(key_id=key.key_id, secret=hmac.digest(bytes.fromhex(key.secret), purpose.encode(), "sha256"))
+        SharedKey(key_id=key.key_id, secret=hmac.digest(bytes.fromhex(key.secret), purpose.encode(), "sha256"))
         for key in sorted(keys, key=lambda key: key.key_id)
     )
 

@@ -1,6 +1,5 @@
 """The program of this host that replicates connections: it is told what to replicate, whenever that or it is new."""
 
-import asyncio
 from pathlib import Path
 from typing import Final
 
@@ -30,10 +29,9 @@ class ConntrackDriver:
         """Replicate this. A host without routers that have twins needs no such program."""
         before = self._away
         try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                await ask(Configure(replication=wanted), self._path)
+            await ask(Configure(replication=wanted), self._path, seconds=_ANSWER_SECONDS)
             self._away = ""
-        except (ConntrackdGone, RequestRefused, TimeoutError) as error:
+        except (ConntrackdGone, RequestRefused) as error:
             self._away = f"connections are not replicated: {error}" if wanted.routers else ""
         if before != self._away:
             _log.info("replication told", error=self._away)

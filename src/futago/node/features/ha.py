@@ -111,7 +111,7 @@ def _authenticated(router: VirtualRouterConfig, auth: HaAuth) -> VirtualRouterCo
     return replace(
         router,
         auth_mode=AuthMode(auth.mode),
-        keys=tuple(config.Key(key_id=key.key_id, secret=key.secret) for key in auth.keys),
+        keys=auth.keys,
         send_key=auth.send_key,
         freshness=Freshness.GROWTH,
     )

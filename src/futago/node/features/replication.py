@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from futago.conntrack.config import Peer, ReplicatedRouter, Replication, SharedKey
+from futago.conntrack.config import Peer, ReplicatedRouter, Replication
 from futago.contract.specs import NodeSpecs, PeerSpec, ReplicationSpec, RouterSpec
 from futago.node.features.routing import namespace_of
 from futago.node.host import Place
@@ -23,7 +23,7 @@ def replication(specs: NodeSpecs, place: Place) -> Replication:
         node=place.name,
         address=place.local_ip,
         port=place.replication_port,
-        keys=tuple(SharedKey(key_id=key.key_id, secret=key.secret) for key in shared.keys),
+        keys=shared.keys,
         send_key=shared.send_key,
         scope=place.replication_scope,
         peers=tuple(Peer(node=node, address=addresses[node]) for node in nodes),
