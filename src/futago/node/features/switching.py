@@ -7,7 +7,7 @@
 A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
 network's own mark (VNI, key, tag, or none) where the frame leaves it.
 
-br-int   0 classify (from a provider: only what we know) → 60 NORMAL
+br-int   0 classify (from a provider: only what we know; advertisements: to the twin) → 60 NORMAL
 br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 22 flood to the network's members
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
 """
@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec, PortSpec
+from futago.node.features.steering import steering
 from futago.node.host import (
     DEAD_VLAN,
     HOST,
@@ -95,7 +96,7 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
     if place.local_ip is not None:
         owned.append(Owned(HOST, _tunnel_flows(networks, vlans, peers, place)))
-    owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
+    owned.append(Owned(HOST, _integration_flows(specs, networks, vlans, place)))
     return owned
 
 
@@ -164,7 +165,9 @@ def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
     return plugs
 
 
-def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+def _integration_flows(
+    specs: NodeSpecs, networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place
+) -> FlowTable:
     flows = [
         f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
         "table=0,priority=0 actions=resubmit(,60)",
@@ -185,8 +188,20 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    patches = tuple(sorted({f"int-{bridge}" for bridge in place.bridge_mappings.values()}))
-    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=patches)
+    steered = steering(specs, _tunnelled(networks, vlans, place))
+    flows += [flow for of_one in steered.values() for flow in of_one]
+    patches = {f"int-{bridge}" for bridge in place.bridge_mappings.values()}
+    # A router whose port the switch refuses holds up no other.
+    may_lack = tuple(sorted(patches | steered.keys()))
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
+
+
+def _tunnelled(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, Vlan]:
+    """The local VLANs of the networks that this node reaches through tunnels."""
+    if place.local_ip is None:
+        return {}
+    kinds = {NetworkType(kind) for kind in place.tunnel_types} & _TUNNEL_TABLE.keys()
+    return {one.network_id: vlans[one.network_id] for one in networks if one.network_type in kinds}
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
