@@ -231,7 +231,7 @@ def addresses_lost(host: Host) -> Iterator[list[str]]:
     finally:
         with suppress(BlockingIOError):
             while True:
-                messages = rtnetlink._messages(monitor.recv(1 << 16))
+                messages = rtnetlink.messages(monitor.recv(1 << 16))
                 lost.extend(str(rtnetlink._found(body).address) for kind, _, body in messages if kind == 21)
         monitor.close()
 

@@ -237,7 +237,7 @@ class Loop:
             # Without specs nobody knows what is elected for here: the engine goes on with what it has.
             self._host.uplinks.follow(self._wanted.uplinks)
             wanted = self._as_things_are(self._wanted.elections)
-            await self._host.elections.configure(wanted, self._wired, held=self._wanted.problems.keys())
+            await self._host.elections.configure(wanted, self._wired_routers(), held=self._wanted.problems.keys())
             await self._host.replication.configure(self._wanted.replication)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
@@ -305,10 +305,12 @@ class Loop:
         settled = bool(tables) and all(self._host.reconciler.holds(table) for table in tables)
         return tagged if settled else tagged | freed
 
-    def _wired(self, router: Key) -> bool:
+    def _wired_routers(self) -> Callable[[Key], bool]:
         """Whether a router's elements are all there, and what carries its frames from them to other nodes, too."""
-        carriers = [self._wanted.elements[key].element for key in self._wanted.carriers.get(router, ())]
-        return all(self._host.reconciler.holds(element) for element in [*self._wanted.owned_by(router), *carriers])
+        missing = self._host.reconciler.missing(self._wanted)
+        owners = {self._wanted.elements[key].owner for key in missing}
+        carriers = self._wanted.carriers
+        return lambda router: router not in owners and missing.isdisjoint(carriers.get(router, ()))
 
     def _ports_up(self) -> tuple[str, ...]:
         up: list[str] = []
