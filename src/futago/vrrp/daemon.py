@@ -65,9 +65,8 @@ class Daemon:
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
         saved = self._memory.recall()
-        self._wanted = {
-            router.name: router for router in saved.routers
-        }  # all of them, or one takes another's for a stray
+        # All of them, or one takes another's for a stray.
+        self._wanted = {router.name: router for router in saved.routers}
         for router in saved.routers:
             remembered = saved.roles.get(router.name)
             self._records[router.name] = Record(remembered.since if remembered else time.time())
@@ -88,9 +87,9 @@ class Daemon:
 
     def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str]) -> dict[str, str]:
         """As `configure`, but what is not named stays as it is."""
-        named = {router.name for router in put}.union(remove)
-        others = [router for name, router in self._wanted.items() if name not in named]
-        return self._change(put, self._records.keys() & set(remove), refuse(put, beside=others))
+        others = self._wanted.keys() - {router.name for router in put}.union(remove)
+        refused = refuse(put, beside=[self._wanted[name] for name in others])
+        return self._change(put, self._records.keys() & set(remove), refused)
 
     def _change(
         self, put: Sequence[VirtualRouterConfig], gone: Collection[str], refused: dict[str, str]
@@ -225,7 +224,7 @@ class Daemon:
 
     def _sweep(self, namespace: str, attachment: Attachment) -> None:
         """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
-        ours = [a for router in self._wanted.values() if router.namespace == namespace for a in router.addresses]
+        ours = (a for router in self._wanted.values() if router.namespace == namespace for a in router.addresses)
         if strays := attachment.strays(ours):
             log.info("stray addresses removed", namespace=namespace, addresses=[str(s.address) for s in strays])
             attachment.remove(strays, ())
@@ -276,8 +275,7 @@ class Daemon:
     def _beat(self) -> None:
         """Show the warden, and who comes after us, that we live."""
         self._wake()
-        seconds = self._beat_once()
-        self._beating = self._loop.call_later(seconds, self._beat)
+        self._beating = self._loop.call_later(self._beat_once(), self._beat)
 
     def _beat_once(self) -> float:
         self._memory.sign_of_life(self._now(), Millis(0))
@@ -357,8 +355,8 @@ class Daemon:
         for router in [self._wanted[name] for name in self._rounds.next(self._wanted) if name in self._wanted]:
             if router.name not in self._attached:
                 self._attach(router, None)
-            elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
-                self._repair(router)
+            elif self._check(router):
+                self._look_after(router)
         self._rearm()
 
     def _check(self, router: VirtualRouterConfig) -> bool:
@@ -371,8 +369,11 @@ class Daemon:
             return False
         return True
 
-    def _repair(self, router: VirtualRouterConfig) -> None:
+    def _look_after(self, router: VirtualRouterConfig) -> None:
         """Somebody may have taken an active router's addresses, or made an interface of it anew."""
+        self._engine.note_use(router.name, self._attached[router.name].connections(), self._now())
+        if self._engine.role(router.name) is not Role.ACTIVE:
+            return
         try:
             outcome = self._attached[router.name].restore(router.addresses, router.routes)
         except OSError as error:

@@ -42,6 +42,7 @@ from futago.vrrp.machine import OWNER_PRIORITY, step
 from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
 from futago.vrrp.receive import Listener
 from futago.vrrp.send import Speaker
+from futago.vrrp.use import UNKNOWN
 from futago.vrrp.virtual_router import Machine
 
 
@@ -91,6 +92,7 @@ class _Slot:
         self.marks = marks
         self.wakes_at: Millis | None = None
         """When its one entry among the timers comes up; the machine's deadline may be later by then."""
+        self.use = UNKNOWN
         self.configure(config)
 
     def configure(self, config: VirtualRouterConfig) -> None:
@@ -116,7 +118,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._slots: dict[str, _Slot] = {}
-        self._timers: list[tuple[Millis, str]] = []
+        self._timers: list[tuple[Millis, tuple[int, int], str]] = []
         self._isolated = False
 
     def __contains__(self, name: str) -> bool:
@@ -153,7 +155,7 @@ class Engine:
         An advertisement puts a backup's deadline off, a thousand times a second; its entry moves only when it comes up.
         """
         while self._timers:
-            at, name = self._timers[0]
+            at, _, name = self._timers[0]
             slot = self._slots.get(name)
             if slot is None or slot.wakes_at != at:  # a router that has gone, or an entry before which another was made
                 heapq.heappop(self._timers)
@@ -208,6 +210,11 @@ class Engine:
             for order in self._step(name, Lost(peer.source), now, wall)
         ]
 
+    def note_use(self, name: str, connections: int, now: Millis) -> None:
+        """So many connections go through a router: where many are due together, it has its turn accordingly (`use`)."""
+        if slot := self._slots.get(name):
+            slot.use = slot.use.noted(connections, now)
+
     def reach(self, *, nobody: bool, now: Millis, wall: float = 0.0) -> list[Order]:
         """This host reaches no other one through any tunnel, or some again."""
         self._isolated = nobody
@@ -226,7 +233,7 @@ class Engine:
         orders: list[Order] = []
         done = 0
         while done < at_most and (at := self.deadline()) is not None and at <= now:
-            _, name = heapq.heappop(self._timers)
+            _, _, name = heapq.heappop(self._timers)
             self._slots[name].wakes_at = None
             orders.extend(self._step(name, _TIMER_FIRED, now, wall))
             done += 1
@@ -266,7 +273,7 @@ class Engine:
         deadline = slot.machine.deadline
         if deadline is not None and (slot.wakes_at is None or deadline < slot.wakes_at):
             slot.wakes_at = deadline
-            heapq.heappush(self._timers, (deadline, name))
+            heapq.heappush(self._timers, (deadline, slot.use.turn, name))
 
     def _orders(
         self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged], wall: float

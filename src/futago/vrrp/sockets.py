@@ -10,6 +10,8 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
 
 from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
@@ -19,6 +21,7 @@ from futago.vrrp.inside import inside
 from futago.vrrp.packet import Datagram
 from futago.vrrp.tables import Outcome, Tables
 
+_CONNECTIONS: Final = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 
@@ -131,10 +134,17 @@ class Attachment:
         """Another description of the same virtual router."""
         self._router = router
 
+    def connections(self) -> int:
+        """How many connections the kernel has in the namespace; 0 where it follows none."""
+        try:
+            return inside(self._router.namespace, lambda: int(_CONNECTIONS.read_bytes()))
+        except OSError:
+            return 0
+
     def strays(self, ours: Iterable[VirtualAddress]) -> tuple[VirtualAddress, ...]:
         """The addresses with our mark that were there when the sockets were opened, but for `ours`."""
-        known = {(a.interface, a.address) for a in ours}
         marked = [VirtualAddress(interface=f.interface, address=f.address) for f in self.found if f.ours]
+        known = {(a.interface, a.address) for a in ours} if marked else ()
         return tuple(one for one in marked if (one.interface, one.address) not in known)
 
     def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:
