@@ -136,6 +136,8 @@ class Announce(msgspec.Struct, frozen=True, gc=False):
     """Tell the neighbours, by gratuitous ARP or unsolicited neighbour advertisements, that these addresses are here."""
 
     addresses: tuple[VirtualAddress, ...]
+    briefly: bool = False
+    """By a request only: it is for the switches, and will be said in both forms again."""
 
 
 class RoleChanged(msgspec.Struct, frozen=True, gc=False):

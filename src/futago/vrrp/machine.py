@@ -229,8 +229,9 @@ def _tick_active(m: Machine, now: Millis) -> Step:
         until = m.yields_until if yields else None
         m = replace(m, election_at=after(now, m.config.advert_interval), yields_until=until)
     if any(due(at, now) for at in m.announcements):
-        effects.append(Announce(m.config.addresses))
-        m = replace(m, announcements=tuple(at for at in m.announcements if not due(at, now)))
+        left = tuple(at for at in m.announcements if not due(at, now))
+        effects.append(Announce(m.config.addresses, briefly=bool(left)))
+        m = replace(m, announcements=left)
     return m, effects
 
 

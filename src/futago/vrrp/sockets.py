@@ -112,8 +112,8 @@ class Attachment:
         """Make these be gone."""
         return self._tables.remove(addresses, routes, self._router.addresses)
 
-    def announce(self, addresses: Iterable[VirtualAddress]) -> None:
-        """Send gratuitous ARP, in both forms, or a neighbour advertisement, from the interface's own MAC.
+    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False) -> None:
+        """Send gratuitous ARP, in both forms or one, or a neighbour advertisement, from the interface's own MAC.
 
         Raises:
             OSError: an interface is down or gone; the others have been announced.
@@ -123,7 +123,8 @@ class Attachment:
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    for frame in _frames(self._tables.mac(address.interface), address):
+                    said = _frames(self._tables.mac(address.interface), address)
+                    for frame in said[: 1 if briefly else None]:
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error

@@ -7,7 +7,8 @@ from futago.vrrp.config import Version, VirtualRouterConfig
 
 ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
 """When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
-tunnel has to learn its far end's address before it can send."""
+tunnel has to learn its far end's address before it can send. Only the last one has both forms again: those are for all
+hosts, and the others for the switches."""
 _SECOND: Final = Millis(1000)
 
 

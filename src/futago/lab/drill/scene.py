@@ -69,10 +69,8 @@ class Scene:
     def gather(self) -> None:
         """Let the other node resign every further router, so that one node is active for all."""
         self.settle()
-        there = [name for name, role in self._roles_on(self.standby).items() if role == "active"]
-        for router in there:
-            self.lab.exec(self.standby, [*FUTAGO, "vrrp", "resign", router])
-        if there:
+        if "active" in self._roles_on(self.standby).values():
+            self.lab.exec(self.standby, [*FUTAGO, "vrrp", "resign", "--all", "--wait", "60"])
             wait_for(f"{self.active} is active for all", self._all_on_active, seconds=60)
 
     def _all_on_active(self) -> bool:

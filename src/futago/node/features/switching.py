@@ -7,7 +7,7 @@
 A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
 network's own mark (VNI, key, tag, or none) where the frame leaves it.
 
-br-int   0 classify (from a provider: only what we know; advertisements: to the twin) → 60 NORMAL
+br-int   0 classify (from a provider: only what we know; `steering`) → 60 NORMAL
 br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 22 flood to the network's members
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
 """
@@ -188,7 +188,7 @@ def _integration_flows(
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    steered = steering(specs, _tunnelled(networks, vlans, place))
+    steered = steering(specs, _ways(networks, vlans, place))
     flows += [flow for of_one in steered.values() for flow in of_one]
     patches = {f"int-{bridge}" for bridge in place.bridge_mappings.values()}
     # A router whose port the switch refuses holds up no other.
@@ -196,12 +196,17 @@ def _integration_flows(
     return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
 
 
-def _tunnelled(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, Vlan]:
-    """The local VLANs of the networks that this node reaches through tunnels."""
-    if place.local_ip is None:
-        return {}
-    kinds = {NetworkType(kind) for kind in place.tunnel_types} & _TUNNEL_TABLE.keys()
-    return {one.network_id: vlans[one.network_id] for one in networks if one.network_type in kinds}
+def _ways(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, tuple[Vlan, str]]:
+    """For each network, its local VLAN and the patch port that leads to the other nodes."""
+    found: dict[str, tuple[Vlan, str]] = {}
+    for network in networks:
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in _TUNNEL_TABLE:
+            if place.local_ip is not None and network.network_type in place.tunnel_types:
+                found[network.network_id] = vlans[network.network_id], "patch-tun"
+        elif provider is not None:
+            found[network.network_id] = vlans[network.network_id], f"int-{provider}"
+    return found
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
