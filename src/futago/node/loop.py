@@ -44,6 +44,7 @@ from futago.vrrp.config import VirtualRouterConfig
 
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
+MOST_COALESCE_SECONDS: Final = 1.0
 
 SAVE_AGAIN_SECONDS: Final = 2.0
 """How long after a failed write to the disk, or in vain to conntrackd, the next one is tried."""
@@ -187,19 +188,25 @@ class Loop:
             self._news.set()
 
     async def report_by(self, send: Callable[[Report], Awaitable[None]], failure: type[Exception]) -> None:
-        """Send a report at every change and at every heartbeat, for ever; `failure` is what `send` may raise."""
+        """Send a report at every change and at every heartbeat, for ever; `failure` is what `send` may raise.
+
+        A controller that takes long to take one is given as long before the next.
+        """
+        took = 0.0
         while True:
             try:
                 async with asyncio.timeout(self._heartbeat_seconds):
                     await self._news.wait()
-                await asyncio.sleep(COALESCE_SECONDS)
+                await asyncio.sleep(min(max(COALESCE_SECONDS, took), MOST_COALESCE_SECONDS))
             except TimeoutError:
                 pass
             self._news.clear()
+            began = time.monotonic()
             try:
                 await send(self.report())
             except failure as error:
                 _log.debug("report not sent", error=str(error))
+            took = time.monotonic() - began
 
     def report(self) -> Report:
         """The state of this node, whole."""
