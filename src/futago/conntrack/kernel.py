@@ -25,7 +25,6 @@ _BATCH: Final = 64
 _READS: Final = 64
 """Events read in one go, before others have their turn."""
 _ANSWER_SECONDS: Final = 5
-_COUNT: Final = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 _SETTINGS: Final = {"events": "1", "tcp_be_liberal": "1"}
 """Tell of all connections, not only of those that began while somebody listened; and do not judge TCP by windows that
 were never seen, because another node forwarded meanwhile (nf_conntrack-sysctl.rst)."""
@@ -213,10 +212,7 @@ def _open_unless_empty() -> socket.socket | None:
     To find that out by a dump, the kernel looks at those of the whole host: 10 ms, which hundreds of idle routers would
     cost at each look, and when they are taken over together.
     """
-    with suppress(OSError):
-        if int(_COUNT.read_bytes()) == 0:
-            return None
-    return _open_requests()
+    return None if netns.connections() == 0 else _open_requests()
 
 
 def _open_requests() -> socket.socket:

@@ -10,9 +10,8 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
-from typing import Final
 
+from futago import netns
 from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
@@ -21,7 +20,6 @@ from futago.vrrp.inside import inside
 from futago.vrrp.packet import Datagram
 from futago.vrrp.tables import Outcome, Tables
 
-_CONNECTIONS: Final = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 
 
@@ -137,10 +135,9 @@ class Attachment:
 
     def connections(self) -> int:
         """How many connections the kernel has in the namespace; 0 where it follows none."""
-        try:
-            return inside(self._router.namespace, lambda: int(_CONNECTIONS.read_bytes()))
-        except OSError:
-            return 0
+        with suppress(OSError):  # the namespace is gone
+            return inside(self._router.namespace, netns.connections) or 0
+        return 0
 
     def strays(self, ours: Iterable[VirtualAddress]) -> tuple[VirtualAddress, ...]:
         """The addresses with our mark that were there when the sockets were opened, but for `ours`."""

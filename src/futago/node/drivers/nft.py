@@ -15,6 +15,7 @@ from futago.node.drivers import netns as namespaces
 from futago.node.drivers.conntrack import end_stale_flows
 from futago.node.drivers.run import each, run
 from futago.node.host import HostRefused, NftTable
+from futago.vrrp.inside import inside
 
 TABLE: Final = "ip futago"
 """The only table that we own; any other is somebody else's."""
@@ -70,10 +71,19 @@ def _read(namespace: str, wanted: NftTable | None) -> NftTable | None:
 def _put(table: NftTable) -> None:
     if not netns.exists(table.namespace):
         raise HostRefused(f"namespace {table.namespace} does not exist")
+    digest = f"add chain {TABLE} {_chain(table.body)}\n"
+    if _untouched(table.namespace):
+        run(["nft", "-f", "-"], text=ruleset(table.body) + digest, namespace=table.namespace)
+        return
     before = _listed(table.namespace)
     run(["nft", "-f", "-"], text=ruleset(table.body), namespace=table.namespace)
     end_stale_flows(table, _former(before, table))
-    run(["nft", "add", "chain", *TABLE.split(), _chain(table.body)], namespace=table.namespace)
+    run(["nft", "-f", "-"], text=digest, namespace=table.namespace)
+
+
+def _untouched(namespace: str) -> bool:
+    """A new namespace: nothing was translated in it, and nothing can be stale."""
+    return inside(namespace, netns.connections) in {0, None} and not dumps.chains(namespace, TABLE.split()[1])
 
 
 def _remove(table: NftTable) -> None:
