@@ -43,7 +43,7 @@ def node() -> Iterator[ThrowAwayHost]:
         host.start_controller()
         host.give(specs(), revision=1)
         host.start_agent()
-        assert host.wait_for_revision(1).failures == ()
+        host.wait_for_revision(1)
         yield host
 
 

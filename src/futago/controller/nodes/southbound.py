@@ -11,7 +11,8 @@ import hmac
 import math
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,8 +27,10 @@ from futago.controller.nodes.wake import Wake
 from futago.controller.store.database import Database
 
 _LONGEST_WAIT_SECONDS: Final = 60.0
+_PROMPT_THREADS: Final = 4
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 _REVISION: Final = re.compile(r"[0-9]{1,18}")
+T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -40,6 +43,7 @@ class Southbound:
         self._join_token = join_token
         self._feed = feed
         self._wake = Wake()
+        self._prompt = ThreadPoolExecutor(_PROMPT_THREADS, thread_name_prefix="reports")
         database.on_write(self._wake.from_any_thread)
 
     async def join(self, request: Request) -> Response:
@@ -75,18 +79,22 @@ class Southbound:
     async def report(self, request: Request) -> Response:
         """Turn a report into status."""
         report = decode(await _body(request), Report)
-        await asyncio.to_thread(reports.take, self._database, request.path_params["node"], report)
+        await self._promptly(reports.take, self._database, request.path_params["node"], report)
         return Response(status_code=204)
 
     def for_members(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, for nodes that show their credential."""
 
         async def checked(request: Request) -> Response:
-            if not await asyncio.to_thread(self._authentic, request.path_params["node"], _bearer(request)):
+            if not await self._promptly(self._authentic, request.path_params["node"], _bearer(request)):
                 return _refusal(401, "This node has not joined, or its credential was replaced; join again.")
             return await endpoint(request)
 
         return checked
+
+    async def _promptly(self, call: Callable[..., T], *arguments: object) -> T:
+        """In threads of its own: a node whose report waits behind the plans for all nodes would be taken for dead."""
+        return await asyncio.get_running_loop().run_in_executor(self._prompt, call, *arguments)
 
     def _authentic(self, node: str, credential: str) -> bool:
         with self._database.read() as view:
