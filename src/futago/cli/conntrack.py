@@ -54,7 +54,8 @@ def status(socket: Socket = CONNTRACKD_SOCKET, json: Json = False) -> None:
     """Show each router's connections, and how far behind the twins are."""
     import asyncio
 
-    from futago.conntrack.control import ConntrackdGone, Refusal, RequestRefused, Status, Statuses, ask, to_line
+    from futago.conntrack.control import ConntrackdGone, Refusal, Status, Statuses, ask
+    from futago.lines import RequestRefused, to_line
 
     try:
         found = asyncio.run(ask(Status(), socket))

@@ -11,7 +11,7 @@ import msgspec
 
 from futago.config import CONNTRACKD_SOCKET
 from futago.conntrack.config import Replication
-from futago.contract.codec import BadMessage, decode_hook, encode
+from futago.lines import Reader, RequestRefused, to_line
 from futago.values import IPv4Address
 
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -101,34 +101,12 @@ Reply = Done | Statuses | Refusal
 PATIENCE: Final = 10.0
 """Seconds for an answer: a program that hangs must not hang its clients."""
 
-_requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
-_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
+read_request: Final[Reader[Request]] = Reader(Request, "request")
+read_reply: Final[Reader[Reply]] = Reader(Reply, "reply")
 
 
 class ConntrackdGone(ConnectionError):
     """The program does not answer on its socket: it is not running, or has just stopped."""
-
-
-class RequestRefused(RuntimeError):
-    """The program understood the request and will not carry it out; the text says why."""
-
-
-def to_line(message: Request | Reply) -> bytes:
-    """One message as it stands on the wire."""
-    return encode(message) + b"\n"
-
-
-def read_request(line: bytes) -> Request:
-    """Read one line of a client.
-
-    Raises:
-        BadMessage: not a request.
-
-    """
-    try:
-        return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"not a request: {error}") from error
 
 
 async def ask(request: Request, path: Path = CONNTRACKD_SOCKET, *, seconds: float = PATIENCE) -> Reply:
@@ -141,7 +119,7 @@ async def ask(request: Request, path: Path = CONNTRACKD_SOCKET, *, seconds: floa
     """
     try:
         async with asyncio.timeout(seconds):
-            reply = _replies.decode(await _answer(request, path))
+            reply = read_reply(await _answer(request, path))
     except TimeoutError as error:
         text = f"the program on {path} does not answer within {seconds:g} s: it is stopped, or hangs"
         raise ConntrackdGone(text) from error

@@ -6,7 +6,8 @@ from typing import Final
 import structlog
 
 from futago.conntrack.config import Replication
-from futago.conntrack.control import Configure, ConntrackdGone, RequestRefused, ask
+from futago.conntrack.control import Configure, ConntrackdGone, ask
+from futago.lines import RequestRefused
 
 _ANSWER_SECONDS: Final = 2
 """The next pass asks again; this one must not wait for long."""

@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from futago.contract.report import RouterRole
 from futago.contract.specs import Key
+from futago.lines import RequestRefused
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
 from futago.vrrp.peers import last_resort
 
 PATIENCE_SECONDS: Final = 5.0
