@@ -81,7 +81,7 @@ async def until(what: str, look: Callable[[], object]) -> None:
 async def told(replica: Replica, node: str, *entries: Entry, since: int = 1) -> None:
     """A node says that it is active and that these are all connections."""
     table = Table(routed=True)
-    table.compare(entries, 0, set())
+    table.read(entries, 0)
     await replica.receive(node, Claim(NAME, since))
     await replica.receive(node, Put(NAME, entries))
     await replica.receive(node, Checkpoint(NAME, table.digest))
@@ -263,6 +263,8 @@ async def following(replica: Replica) -> None:
 async def everything(namespace: str) -> dict[bytes, Entry]:
     opened = Kernel(namespace)
     try:
-        return {one.key: one for one in await opened.dump()}
+        found: list[Entry] = []
+        await opened.dump(found.extend)
+        return {one.key: one for one in found}
     finally:
         opened.close()

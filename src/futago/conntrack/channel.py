@@ -53,7 +53,7 @@ class Channel:
             await task
 
     def _new_listener(self) -> Listener:
-        return Listener(lambda: self._config, self._receive, self._lost)
+        return Listener(lambda: self._config, self._receive, self._met, self._lost)
 
     @property
     def refused(self) -> int:
@@ -79,6 +79,10 @@ class Channel:
 
     def ask(self, node: str, message: Message) -> None:
         self._listener.ask(node, message)
+
+    def _met(self, node: str) -> None:
+        if node in self._links:
+            self._links[node].met()
 
     def _lost(self, node: str) -> None:
         for replica in self._replicas.values():

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -30,6 +31,8 @@ AGAIN_SECONDS: Final = 0.5
 """Until what failed is tried again."""
 READ_BYTES: Final = 256 * 1024
 _HEARTBEAT_SECONDS: Final = 1.0
+_DUMB_SECONDS: Final = 2 * _HEARTBEAT_SECONDS
+"""A twin that dials us, and has not answered for so long, has another life than the one that we have connected to."""
 
 _log = structlog.get_logger()
 
@@ -46,6 +49,7 @@ class Link:
         self._claimed: set[str] = set()
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._met = asyncio.Event()
         self._marks: deque[tuple[int, float]] = deque()
         self._number = 0
         self._sent = self._dropped = self._snapshots = 0
@@ -57,7 +61,7 @@ class Link:
         return PeerStatus(
             node=self.peer.node,
             address=self.peer.address,
-            connected=self._writer is not None and bool(self._session and self._session.proven),
+            connected=self._proven,
             lag_ms=None if self._lag is None else round(self._lag * 1000, 1),
             worst_lag_ms=round(self._worst_lag * 1000, 1),
             sent=self._sent,
@@ -84,16 +88,43 @@ class Link:
             self._write(message)
         self._mark(time.monotonic() if since is None else since)
 
+    def met(self) -> None:
+        """The twin has dialled us, so it lives and can be dialled: a connection to its former life is no use.
+
+        That one would hear of its end only when TCP sends again, which it does ever more rarely.
+        """
+        self._met.set()
+
     async def run(self) -> None:
         """Connect for ever."""
         while True:
             try:
-                await self._talk()
+                await _until_one_ends(self._talk(), self._until_useless())
             except (OSError, Refused, BadMessage, asyncio.IncompleteReadError) as error:
                 self._say(str(error) or type(error).__name__)
             finally:
                 self._hang_up()
-            await asyncio.sleep(AGAIN_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_SECONDS):
+                    await self._met.wait()
+
+    async def _until_useless(self) -> None:
+        """Wait until the twin dials us while we reach nobody, or nobody who answers."""
+        while True:
+            self._met.clear()
+            await self._met.wait()
+            if not self._proven:
+                await asyncio.sleep(AGAIN_SECONDS)  # it may be about to answer
+            if not self._proven or self._silent_for() > _DUMB_SECONDS:
+                raise ConnectionError("the other side has begun a new life")
+
+    @property
+    def _proven(self) -> bool:
+        return self._writer is not None and self._session is not None and self._session.proven
+
+    def _silent_for(self) -> float:
+        """How long the twin owes an echo, in seconds."""
+        return time.monotonic() - self._marks[0][1] if self._marks else 0.0
 
     async def _talk(self) -> None:
         config = self._config()
@@ -133,7 +164,7 @@ class Link:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             if not session.keys <= {key.key_id for key in self._config().keys}:
                 raise Refused("its key is not valid any more")
-            if self._marks and time.monotonic() - self._marks[0][1] > PATIENCE_SECONDS:
+            if self._silent_for() > PATIENCE_SECONDS:
                 raise ConnectionError(f"no echo for {PATIENCE_SECONDS:g} s")
             self._mark(time.monotonic())
 
@@ -172,7 +203,8 @@ class Link:
         for at in range(0, len(keys), ENTRIES_A_MESSAGE):
             self._write(Put(name, tuple(replica.present(keys[at : at + ENTRIES_A_MESSAGE]))))
             await writer.drain()
-        checkpoint = replica.checkpoint()
+            await asyncio.sleep(0)  # what has room in a buffer waits for nobody, and would keep others waiting
+        checkpoint = await replica.checkpoint()
         if checkpoint is not None and name in self._claimed:
             self._write(checkpoint)
             self._snapshots += 1
