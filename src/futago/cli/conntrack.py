@@ -90,6 +90,7 @@ def _routers(routers: tuple[RouterStatus, ...]) -> Table:
         "connections",
         "told by",
         "agreed",
+        "behind",
         "lost",
         "resyncs",
         "repaired",
@@ -99,9 +100,10 @@ def _routers(routers: tuple[RouterStatus, ...]) -> Table:
     table = Table(*columns, box=None)
     for r in routers:
         agreed = "-" if r.agreed_seconds_ago is None else f"{r.agreed_seconds_ago:.0f} s ago"
+        behind = ", ".join(r.behind) or "-"
         counts = (str(r.events_lost), str(r.resyncs), str(r.repaired), str(r.not_written))
         active = "here" if r.active else "-"
-        table.add_row(r.name, active, str(r.entries), r.source or "-", agreed, *counts, r.error or "-")
+        table.add_row(r.name, active, str(r.entries), r.source or "-", agreed, behind, *counts, r.error or "-")
     return table
 
 

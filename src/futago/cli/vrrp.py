@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
-from futago.config import VRRPD_SOCKET
+from futago.config import CONNTRACKD_SOCKET, VRRPD_SOCKET
 from futago.values import Role
 
 if TYPE_CHECKING:
@@ -146,6 +146,7 @@ def resign(
     json: Json = False,
 ) -> None:
     """Let another host become active for the router NAME; without another, this one is active again soon."""
+    from futago.conntrack.control import wait_for_twins
     from futago.lines import to_line
     from futago.vrrp.control import Done, VrrpdClient
 
@@ -155,6 +156,7 @@ def resign(
     async def ask() -> list[str]:
         async with VrrpdClient(socket) as client:
             names = await _to_resign(client, name)
+            await wait_for_twins(names, socket.with_name(CONNTRACKD_SOCKET.name))
             for one in names:
                 await client.resign(one)
             return await _still_active(client, names, wait) if wait else []

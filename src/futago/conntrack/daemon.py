@@ -23,6 +23,7 @@ from futago.conntrack.control import (
     Refusal,
     Reply,
     Request,
+    RouterStatus,
     Status,
     Statuses,
     read_request,
@@ -122,11 +123,14 @@ class Daemon:
     def status(self) -> Statuses:
         return Statuses(
             off=self._config.off,
-            routers=tuple(self._replicas[name].status() for name in sorted(self._replicas)),
+            routers=tuple(self._status(self._replicas[name]) for name in sorted(self._replicas)),
             peers=self._channel.statuses(),
             refused=self._channel.refused,
             error=self._error or self._channel.error,
         )
+
+    def _status(self, replica: Replica) -> RouterStatus:
+        return replica.status(self._channel.behind(replica.router))
 
     async def close(self) -> None:
         for name in list(self._replicas):

@@ -18,7 +18,7 @@ from futago.conntrack.config import Peer, Replication
 from futago.conntrack.control import PeerStatus
 from futago.conntrack.replica import Replica
 from futago.conntrack.session import NONCE_BYTES, Refused, Session
-from futago.conntrack.wire import ENTRIES_A_MESSAGE, BadMessage, Echo, Mark, Message, Put, Remove, Resync
+from futago.conntrack.wire import ENTRIES_A_MESSAGE, BadMessage, Echo, End, Mark, Message, Put, Remove, Resync
 
 ConfigNow = Callable[[], Replication]
 
@@ -47,9 +47,13 @@ class Link:
         self._session: Session | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._claimed: set[str] = set()
+        self._told: dict[str, int] = {}
+        """The mark after which the twin has everything of a router."""
+        self._echoed = 0
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
         self._met = asyncio.Event()
+        self._alive_at = time.monotonic()
         self._marks: deque[tuple[int, float]] = deque()
         self._number = 0
         self._sent = self._dropped = self._snapshots = 0
@@ -81,11 +85,13 @@ class Link:
             return
         if self._writer.transport.get_write_buffer_size() > MOST_UNSENT:
             self._dropped += sum(map(_size, messages))
-            self._claimed.discard(router)
+            self._forget(router)
             self.tell_all(router)
             return
         for message in messages:
             self._write(message)
+        if isinstance(messages[-1], End):
+            self._forget(router)
         self._mark(time.monotonic() if since is None else since)
 
     def met(self) -> None:
@@ -93,7 +99,18 @@ class Link:
 
         That one would hear of its end only when TCP sends again, which it does ever more rarely.
         """
+        self._alive_at = time.monotonic()
         self._met.set()
+
+    def behind(self, router: str) -> bool:
+        """Whether the twin is about to be told of connections of this router; not if it seems to be dead."""
+        if self._proven:
+            return self._told.get(router, self._number + 1) > self._echoed
+        return time.monotonic() - self._alive_at < GREETING_SECONDS
+
+    def _forget(self, router: str) -> None:
+        self._claimed.discard(router)
+        self._told.pop(router, None)
 
     async def run(self) -> None:
         """Connect for ever."""
@@ -172,10 +189,12 @@ class Link:
         match message:
             case Echo(number):
                 now = time.monotonic()
+                self._echoed = max(self._echoed, number)
                 while self._marks and self._marks[0][0] <= number:
                     self._lag = now - self._marks.popleft()[1]
                     self._worst_lag = max(self._worst_lag, self._lag)
             case Resync(router):
+                self._told.pop(router, None)
                 self.tell_all(router)
             case _:
                 raise BadMessage(f"{type(message).__name__} is not for whoever dials")
@@ -207,6 +226,8 @@ class Link:
         checkpoint = await replica.checkpoint()
         if checkpoint is not None and name in self._claimed:
             self._write(checkpoint)
+            self._mark(time.monotonic())
+            self._told[name] = self._number
             self._snapshots += 1
 
     def _write(self, message: Message) -> None:
@@ -221,8 +242,11 @@ class Link:
         self._write(Mark(self._number))
 
     def _hang_up(self) -> None:
+        if self._proven:
+            self._alive_at = time.monotonic()
         writer, self._writer = self._writer, None
         self._claimed.clear()
+        self._told.clear()
         self._marks.clear()
         if writer is not None:
             writer.close()

@@ -74,13 +74,14 @@ class Replica:
         """What the twins are told, while the router is active here and its connections are known."""
         return Claim(self.router.name, self._since) if self._table is not None else None
 
-    def status(self) -> RouterStatus:
-        """What the operator sees."""
+    def status(self, behind: tuple[str, ...] = ()) -> RouterStatus:
+        """What the operator sees; `behind` are the twins that would lack connections."""
         held = self._mirror if self._table is None else self._table
         agreed = None if self._agreed_at is None else time.monotonic() - self._agreed_at
         return RouterStatus(
             name=self.router.name,
             active=self._active,
+            behind=behind if self._active else (),
             entries=0 if held is None else len(held),
             source=self._source,
             agreed_seconds_ago=None if agreed is None else round(agreed, 1),

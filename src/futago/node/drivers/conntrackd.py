@@ -1,12 +1,13 @@
 """The program of this host that replicates connections: it is told what to replicate, whenever that or it is new."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import structlog
 
 from futago.conntrack.config import Replication
-from futago.conntrack.control import Configure, ConntrackdGone, ask
+from futago.conntrack.control import Configure, ConntrackdGone, ask, wait_for_twins
 from futago.lines import RequestRefused
 
 _ANSWER_SECONDS: Final = 2
@@ -36,3 +37,7 @@ class ConntrackDriver:
             self._away = f"connections are not replicated: {error}" if wanted.routers else ""
         if before != self._away:
             _log.info("replication told", error=self._away)
+
+    async def wait_for_twins(self, routers: Collection[str]) -> None:
+        """Let the twins of routers that are to leave this node have their connections first, for a few seconds."""
+        await wait_for_twins(routers, self._path)
