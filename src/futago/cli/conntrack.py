@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from futago import logs
 from futago.config import CONNTRACKD_SOCKET, CONNTRACKD_STATE, VRRPD_SOCKET
 
 if TYPE_CHECKING:
@@ -40,13 +39,9 @@ def conntrackd(
 
     What to replicate comes from `futago node`, who is active from `futago vrrpd`. It needs neither to go on.
     """
-    from futago.conntrack import daemon
+    from futago.conntrack.__main__ import become
 
-    logs.to_stderr()
-    try:
-        daemon.run(daemon.Settings(socket=socket, state=state, vrrpd_socket=vrrpd_socket))
-    except (daemon.AlreadyRunning, OSError) as error:
-        _fail(str(error))
+    become(socket, state, vrrpd_socket)
 
 
 @_verbs.command()
