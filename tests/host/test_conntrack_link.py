@@ -77,9 +77,9 @@ class PlayedReplica:
     router = ReplicatedRouter(name=NAME, namespace="", peers=("b",))
     claim = Claim(NAME, 1)
 
-    def __init__(self) -> None:
+    def __init__(self, number: int) -> None:
         self.table = Table(routed=False)
-        self.table.read([entry(port=port) for port in range(1, 701)], 0)
+        self.table.read([entry(port=port) for port in range(1, number + 1)], 0)
 
     def snapshot(self) -> Collection[bytes]:
         return self.table.keys()
@@ -91,11 +91,12 @@ class PlayedReplica:
         return Checkpoint(NAME, self.table.digest)
 
 
-def play(script: Callable[[Link, PlayedTwin], Awaitable[None]]) -> None:
+def play(script: Callable[[Link, PlayedTwin], Awaitable[None]], *, number: int = 700) -> None:
     async def both() -> None:
         twin = PlayedTwin()
         config = Replication(node="a", address=HERE, port=await twin.start(), keys=(KEY,), send_key=1)
-        link = Link(Peer(node="b", address=HERE), lambda: config, {NAME: PlayedReplica()})  # type: ignore[dict-item]
+        replicas = {NAME: PlayedReplica(number)}
+        link = Link(Peer(node="b", address=HERE), lambda: config, replicas)  # type: ignore[arg-type]
         task = asyncio.create_task(link.run())
         try:
             await script(link, twin)
@@ -175,3 +176,14 @@ def test_nobody_is_waited_for_who_has_been_away_for_long_until_he_is_met(monkeyp
         assert link.behind(NAME)
 
     play(script)
+
+
+def test_others_have_their_turns_while_a_twin_is_told_of_very_many() -> None:
+    async def script(link: Link, twin: PlayedTwin) -> None:
+        turns = 0
+        while link.behind(NAME):
+            turns += 1
+            await asyncio.sleep(0)
+        assert turns > sum(isinstance(message, Put) for message in twin.heard) > 100
+
+    play(script, number=30_000)
