@@ -105,7 +105,7 @@ class Link:
     def behind(self, router: str) -> bool:
         """Whether the twin is about to be told of connections of this router; not if it seems to be dead."""
         if self._proven:
-            return self._told.get(router, self._number + 1) > self._echoed
+            return router in self._due or self._told.get(router, self._number + 1) > self._echoed
         return time.monotonic() - self._alive_at < GREETING_SECONDS
 
     def _forget(self, router: str) -> None:
