@@ -68,6 +68,16 @@ def test_every_conversation_goes_on_after_a_planned_move_there_and_back(world: W
     assert world.resets() == 0
 
 
+def test_moves_in_quick_succession_wait_for_the_connections(world: World) -> None:
+    """Nobody but `futago vrrp resign` sees to it that the other one has them."""
+    talks = all_talks(world)
+    for text in (b"1", b"2", b"3", b"4"):
+        world.move()
+        talks.append(tcp(world))
+        assert [talk.server_says(text) for talk in talks] == [text] * len(talks)
+    assert world.resets() == 0
+
+
 def test_without_replication_a_server_that_speaks_first_is_not_heard_and_not_reset(world: World) -> None:
     """What the kernel does by itself, and why there is a replication; the client speaks, and all is well."""
     for one in world.replicators:
