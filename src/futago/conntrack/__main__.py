@@ -11,7 +11,7 @@ from typing import NoReturn
 
 def become(socket: Path, state: Path, vrrpd_socket: Path) -> NoReturn:
     """Run instead of the calling program, in its process; "conntrackd" is what a list of processes shows."""
-    words = ["-m", "futago.conntrack", "conntrackd", *map(str, (socket, state, vrrpd_socket))]
+    words = ["-P", "-m", "futago.conntrack", "conntrackd", *map(str, (socket, state, vrrpd_socket))]
     os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - our own interpreter
 
 
