@@ -3,7 +3,7 @@
 import asyncio
 import errno
 import socket
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,8 +110,8 @@ class Kernel:
             found += ctnetlink.read(data).events
         return found
 
-    async def dump(self) -> list[Entry]:
-        """All connections, read from a socket of its own, with breaks for others.
+    async def dump(self, take: Callable[[list[Entry]], None]) -> None:
+        """Have `take` hear of all connections, some at a time, with breaks for others; on a socket of its own.
 
         Raises:
             OSError: the namespace is gone, or the kernel does not answer.
@@ -122,15 +122,13 @@ class Kernel:
             return []
         try:
             reader.send(ctnetlink.dump(1))
-            found: list[Entry] = []
             done = False
             while not done:
                 answers = ctnetlink.read(reader.recv(_READ_BYTES))
-                found += [event.entry for event in answers.events]
                 _raise_for(answers.codes)
+                take([event.entry for event in answers.events])
                 done = answers.done
                 await asyncio.sleep(0)
-            return found
         finally:
             reader.close()
 

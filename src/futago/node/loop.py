@@ -61,6 +61,10 @@ class Elections(Protocol):
     @property
     def failures(self) -> dict[Key, str]: ...
 
+    def leaving(self, staying: Collection[Key]) -> Mapping[Key, VirtualRouterConfig]: ...
+
+    def yielding(self, wanted: Mapping[Key, VirtualRouterConfig]) -> Collection[str]: ...
+
     async def hand_over(self, staying: Collection[Key]) -> None: ...
 
     async def configure(
@@ -91,6 +95,8 @@ class Replications(Protocol):
     def failure(self) -> str: ...
 
     async def configure(self, wanted: Replication) -> None: ...
+
+    async def wait_for_twins(self, routers: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,6 +242,8 @@ class Loop:
         self._forget.clear()
         specs = self._specs
         if specs is not None:
+            leaving = self._host.elections.leaving(specs.specs.keys())
+            await self._host.replication.wait_for_twins([config.name for config in leaving.values()])
             await self._host.elections.hand_over(specs.specs.keys())
         if not await asyncio.to_thread(self._put, specs):
             self._retry_at = time.monotonic() + COALESCE_SECONDS
@@ -243,6 +251,7 @@ class Loop:
         if specs is not None:
             # Without specs nobody knows what is elected for here: the engine goes on with what it has.
             self._host.uplinks.follow(self._wanted.uplinks)
+            await self._host.replication.wait_for_twins(self._host.elections.yielding(self._wanted.elections))
             wanted = self._as_things_are(self._wanted.elections)
             await self._host.elections.configure(wanted, self._wired_routers(), held=self._wanted.problems.keys())
             await self._host.replication.configure(self._wanted.replication)

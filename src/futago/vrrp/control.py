@@ -14,7 +14,7 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from futago.config import VRRPD_SOCKET
-from futago.contract.codec import BadMessage, decode_hook, encode
+from futago.lines import Reader, RequestRefused, to_line
 from futago.values import IPAddress, Role
 from futago.vrrp.config import VirtualRouterConfig
 
@@ -167,34 +167,12 @@ Reply = Done | Statuses | Described | Changed | Refused
 PATIENCE: Final = 10.0
 """Seconds for an answer. A thousand routers take less than one; an engine that hangs must not hang its clients."""
 R = TypeVar("R", bound=Reply)
-_requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
-_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
+read_request: Final[Reader[Request]] = Reader(Request, "request")
+read_reply: Final[Reader[Reply]] = Reader(Reply, "reply")
 
 
 class VrrpdGone(ConnectionError):
     """The engine does not answer on its socket: it is not running, or has just stopped."""
-
-
-class RequestRefused(RuntimeError):
-    """The engine understood the request and will not carry it out; the text says why."""
-
-
-def to_line(message: Request | Reply) -> bytes:
-    """One message as it stands on the wire."""
-    return encode(message) + b"\n"
-
-
-def read_request(line: bytes) -> Request:
-    """Read one line of a client.
-
-    Raises:
-        BadMessage: not a request.
-
-    """
-    try:
-        return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"not a request: {error}") from error
 
 
 class VrrpdClient:
@@ -375,7 +353,7 @@ async def _receive(reader: asyncio.StreamReader) -> Reply:
         line = await reader.readuntil()
     except (OSError, asyncio.IncompleteReadError) as error:
         raise VrrpdGone("the VRRP engine has stopped") from error
-    reply = _replies.decode(line)
+    reply = read_reply(line)
     if isinstance(reply, Refused):
         raise RequestRefused(reply.message)
     return reply

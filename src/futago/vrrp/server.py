@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from futago.contract.codec import BadMessage
+from futago.lines import to_line
 from futago.vrrp.control import (
     MAX_LINE,
     Change,
@@ -25,7 +26,6 @@ from futago.vrrp.control import (
     Statuses,
     Watch,
     read_request,
-    to_line,
 )
 from futago.vrrp.daemon import Daemon
 from futago.vrrp.file import BadFile

@@ -27,7 +27,7 @@ class Expectation:
     moves: bool
     """Whether another node is active afterwards."""
     connections_live: bool = True
-    """Whether TCP connections through the floating IP must survive."""
+    """Whether TCP connections, through the floating IP and through SNAT, must survive."""
 
 
 class Part(StrEnum):
