@@ -28,7 +28,7 @@ from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
-from futago.vrrp.control import RouterStatus, VrrpdClient
+from futago.vrrp.control import Statuses, VrrpdClient
 
 _ENGINE_SECONDS: Final = 2.0
 """How long somebody who asks for metrics waits for the engine's."""
@@ -121,14 +121,14 @@ class Agent:
         registry.register(NodeCollector(self._statuses, self._loop.report, self._uplinks, self._loop.work))
         return metrics.serve(self._config.metrics_address, registry)
 
-    def _statuses(self) -> tuple[RouterStatus, ...]:
+    def _statuses(self) -> Statuses | None:
         """Called from the metrics' thread."""
         asked = asyncio.run_coroutine_threadsafe(self._elections.statuses(), self._here)
         try:
             return asked.result(_ENGINE_SECONDS)
         except TimeoutError:
             asked.cancel()
-            return ()
+            return None
 
     def _switch_changed(self) -> None:
         """Called from the database's thread."""

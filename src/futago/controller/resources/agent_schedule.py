@@ -113,18 +113,12 @@ def _named(body: Any, name: str) -> str:
 
 
 def _ha_state(reading: Reading, router: Router, agent: Agent, replicas: list[Replica]) -> str | None:
-    """In Neutron's words; what a dead node's replica does, nobody knows.
-
-    A node that died as the active one said so last. When another has become active since, and this one has not been
-    heard after that, its word is out of date before it counts as dead.
-    """
+    """In Neutron's words; what a dead node's replica does, nobody knows."""
     if not router.ha:
         return None
     node = agent.node
     (replica,) = (replica for replica in replicas if replica.node == node.name)
-    later = max((r.role_since for r in replicas if r.role is Role.ACTIVE and r is not replica), default=0.0)
-    out_of_date = replica.role is Role.ACTIVE and later > max(node.heartbeat_at, replica.role_since)
-    if out_of_date or not alive(reading.config, node):
+    if ha.out_of_date(replica, node.heartbeat_at, replicas) or not alive(reading.config, node):
         return "unknown"
     return "active" if replica.role is Role.ACTIVE else "standby"
 

@@ -17,7 +17,7 @@ from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
-from futago.values import NetworkType
+from futago.values import NetworkType, Role
 
 _log = structlog.get_logger()
 
@@ -101,6 +101,16 @@ def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str) ->
         and alive(config, node)
         and node.admin_state_up.get(agent_type, True)
     ]
+
+
+def out_of_date(replica: Replica, heard_at: float, among: Sequence[Replica]) -> bool:
+    """Whether a replica is no longer the active one that its node, heard last at `heard_at`, said it was.
+
+    A node that died as the active one said so last. When another has become active since, and this one has not been
+    heard after that, its word is out of date before it counts as dead.
+    """
+    later = max((one.role_since for one in among if one.role is Role.ACTIVE and one.node != replica.node), default=0.0)
+    return replica.role is Role.ACTIVE and later > max(heard_at, replica.role_since)
 
 
 def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[str]) -> None:
