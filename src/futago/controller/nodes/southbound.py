@@ -20,6 +20,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from futago.config import ControllerConfig
 from futago.contract.codec import VERSION, VERSION_HEADER, BadMessage, decode, encode
 from futago.contract.report import NodeFacts, Report
+from futago.controller import moves
 from futago.controller.nodes import membership, reports
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.overlap import Overlaps
@@ -81,9 +82,13 @@ class Southbound:
         """Turn a report into status."""
         report = decode(await _body(request), Report)
         node = request.path_params["node"]
-        await asyncio.to_thread(reports.take, self._database, node, report)
-        self._overlaps.take(node, (role.router_id for role in report.roles if role.role is Role.ACTIVE))
+        await asyncio.to_thread(self._take, node, report)
         return Response(status_code=204)
+
+    def _take(self, node: str, report: Report) -> None:
+        reports.take(self._database, node, report)
+        self._overlaps.take(node, (role.router_id for role in report.roles if role.role is Role.ACTIVE))
+        moves.settle(self._database, self._config)
 
     def for_members(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, for nodes that show their credential."""
