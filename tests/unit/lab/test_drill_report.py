@@ -114,6 +114,12 @@ def test_what_a_profile_is_blind_for_is_expected_to_be_dark_until_it_is_undone()
     assert failures(replace(deaf, profile=Profile.SEED)) == []
 
 
+def test_answers_that_are_late_but_not_lost_are_no_fault() -> None:
+    restart = events.EVENTS["engine-restart"]
+    late = drill(event=restart, survivor="net1", pings=(ping(INWARD, 0.13, 0), ping(OUTWARD, 0.13, 1)))
+    assert failures(late) == [f"{OUTWARD}: longest gap"]
+
+
 def test_a_profile_that_is_not_named_is_judged_as_the_default_one() -> None:
     assert failures(drill(profile=Profile.FAST)) == []
 

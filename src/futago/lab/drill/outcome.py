@@ -16,6 +16,8 @@ THROUGH_FLOATING_IP: Final = "TCP, floating IP"
 THROUGH_SNAT: Final = "TCP, SNAT"
 INWARD: Final = "ping, floating IP"
 OUTWARD: Final = "ping, SNAT"
+LATE: Final = 1.0
+"""Seconds by which an answer may be late that is not lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,10 +113,10 @@ class Outcome:
                 continue
             if not blind:
                 found += [
-                    checks.below(f"{ping.name}: longest gap", limit, _gap(ping.event), "s"),
+                    _quiet(f"{ping.name}: longest gap", limit, ping.event),
                     checks.equal(f"{ping.name}: answered before it was undone", "yes", _yes(ping)),
                 ]
-            found.append(checks.below(f"{ping.name}: longest gap when it is undone", limit, _gap(ping.undoing), "s"))
+            found.append(_quiet(f"{ping.name}: longest gap when it is undone", limit, ping.undoing))
         moved = "yes" if self.survivor != self.active else "no"
         found.append(checks.equal("another node is active", "yes" if wanted.moves and not blind else "no", moved))
         if wanted.connections_live:
@@ -131,8 +133,12 @@ def _ports(about: str) -> list[int]:
     return [int(end.rpartition(":")[2]) for end in about.split(" > ")]
 
 
-def _gap(loss: Loss) -> float:
-    return round(loss.longest.seconds, 3)
+def _quiet(what: str, limit: float, loss: Loss) -> Check:
+    """No silence is too long in which nothing was lost: on a busy machine, every answer may be late together."""
+    seconds = round(loss.longest.seconds, 3)
+    if loss.lost == 0 and loss.ended and limit <= seconds < LATE:
+        return Check(what, f"under {limit:g} s, or none lost", f"{seconds:.2f} s, none lost", holds=True)
+    return checks.below(what, limit, seconds, "s")
 
 
 def _yes(ping: PingOutcome) -> str:
