@@ -152,7 +152,8 @@ def test_routers_move_by_hand(admin: Client, two_network_nodes: tuple[str, str])
     admin.delete(f"{path}/{router['id']}")
     assert list(_states(admin, router)) == ["net2"]
     admin.refused("DELETE", f"{path}/{router['id']}", None, 409, "RouterNotHostedByL3Agent")
-    admin.post(path, {"router_id": router["id"]})
+    added = admin.request("POST", path, {"router_id": router["id"]})
+    assert (added.status_code, added.content) == (201, b"null"), "openstacksdk reads it"
     assert list(_states(admin, router)) == ["net1", "net2"]
 
 
@@ -164,7 +165,8 @@ def test_dhcp_moves_by_hand(admin: Client, two_network_nodes: tuple[str, str]) -
     admin.delete(f"{path}/{network['id']}")
     assert admin.get(path) == {"networks": []}
     admin.refused("DELETE", f"{path}/{network['id']}", None, 409, "NetworkNotHostedByDhcpAgent")
-    admin.post(path, {"network_id": network["id"]})
+    added = admin.request("POST", path, {"network_id": network["id"]})
+    assert (added.status_code, added.content) == (201, b"null"), "openstacksdk reads it"
     admin.refused("POST", path, {"network_id": network["id"]}, 409, "NetworkHostedByDHCPAgent")
     hosts = [agent["host"] for agent in admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]]
     assert hosts == ["net1", "net2"]
