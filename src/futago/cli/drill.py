@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -76,6 +77,13 @@ def drill(
     seconds: Annotated[
         float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)
     ] = 10,
+    run: Annotated[
+        str,
+        typer.Option(
+            metavar="COMMAND", help="Run here instead; {node} in it is the active node.", rich_help_panel=_LIVE
+        ),
+    ] = "",
+    undo: Annotated[str, typer.Option(metavar="COMMAND", help="Run here to undo it.", rich_help_panel=_LIVE)] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)] = False,
 ) -> None:
     """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
@@ -93,7 +101,7 @@ def drill(
             raise typer.Exit(0 if list_ else 2)
         chosen = known.find(events)
         if node:
-            live = _live(node, router, target, source, profile, interface, seconds)
+            live = replace(_live(node, router, target, source, profile, interface, seconds), run=run, undo=undo)
             bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
             raise typer.Exit(1 if bad else 0)
         require_root()
@@ -160,7 +168,9 @@ def _drill_live(live: "Live", event: str, out: Path, *, yes: bool) -> bool:
     with interrupts.as_ctrl_c():
         active = lives.active_of(live)
         if not yes:
-            print(f"on {active}, which is active for {live.router}: {lives.command(live, event)}")
+            text = lives.command(live, event, active)
+            lives.check(live, text, active)
+            print(f"{active} is active for {live.router}; {'here' if live.run else 'there'}: {text}")
             print("nothing was done; --yes does it")
             return True
         directory = _directory(out, event, time.time())

@@ -91,7 +91,7 @@ def hosts(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
 
     async def ask() -> tuple[HostStatus, ...]:
         async with VrrpdClient(socket) as client:
-            return await client.hosts()
+            return (await client.statuses()).hosts
 
     found = _run(ask(), json=json)
     if json:

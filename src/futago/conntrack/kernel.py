@@ -119,7 +119,7 @@ class Kernel:
         """
         reader = netns.run_inside(self._namespace, _open_unless_empty)
         if reader is None:
-            return []
+            return
         try:
             reader.send(ctnetlink.dump(1))
             done = False

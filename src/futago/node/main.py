@@ -28,7 +28,7 @@ from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
-from futago.vrrp.control import RouterStatus, VrrpdClient
+from futago.vrrp.control import Statuses, VrrpdClient
 
 T = TypeVar("T")
 
@@ -127,8 +127,8 @@ class Agent:
             registry.register(ReplicationCollector(lambda: self._asked(self._replication.status(), None)))
         return metrics.serve(self._config.metrics_address, registry)
 
-    def _statuses(self) -> tuple[RouterStatus, ...]:
-        return self._asked(self._elections.statuses(), ())
+    def _statuses(self) -> Statuses | None:
+        return self._asked(self._elections.statuses(), None)
 
     def _asked(self, question: Coroutine[object, object, T], otherwise: T) -> T:
         """Called from the metrics' thread."""

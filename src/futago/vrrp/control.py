@@ -17,6 +17,7 @@ from futago.config import VRRPD_SOCKET
 from futago.lines import Reader, RequestRefused, to_line
 from futago.values import IPAddress, Role
 from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.takeovers import Takeover, Takeovers
 
 MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes in one line; a thousand routers with a hundred addresses each take about ten million."""
@@ -59,8 +60,14 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The source of the last advertisement heard from another router."""
     adverts_sent: int = 0
     adverts_received: int = 0
+    adverts_lost: int = 0
+    """Those of an active that fell out between others that were heard; a backup counts them."""
     dropped: dict[str, int] = {}
     """Received packets that were not used, by reason."""
+    dual_active: float = 0.0
+    """Seconds in which it was active here and heard that it was active elsewhere, too."""
+    takeover: Takeover | None = None
+    """The last one to this host."""
     statistics: Statistics = Statistics()
     error: str | None = None
     """What does not work on this host at present; the engine goes on trying."""
@@ -142,6 +149,7 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag
     routers: tuple[RouterStatus, ...]
     hosts: tuple[HostStatus, ...] = ()
     """The other hosts that sessions watch, by address."""
+    takeovers: Takeovers = Takeovers()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="described"):
@@ -228,22 +236,17 @@ class VrrpdClient:
         return (await self._ask(Change(put=tuple(put), remove=tuple(remove), total=total), Done)).errors
 
     async def status(self) -> tuple[RouterStatus, ...]:
-        """All routers, sorted by name.
+        """All routers, sorted by name; raises what `statuses` does."""
+        return (await self.statuses()).routers
+
+    async def statuses(self) -> Statuses:
+        """All that the engine tells: its routers, the other hosts, the takeovers.
 
         Raises:
             VrrpdGone: nobody listens, or the engine stopped before it answered.
 
         """
-        return (await self._ask(Status(), Statuses)).routers
-
-    async def hosts(self) -> tuple[HostStatus, ...]:
-        """The other hosts that sessions watch, by address.
-
-        Raises:
-            VrrpdGone: nobody listens, or the engine stopped before it answered.
-
-        """
-        return (await self._ask(Status(), Statuses)).hosts
+        return await self._ask(Status(), Statuses)
 
     async def resign(self, name: str) -> None:
         """Let another router become active.

@@ -28,10 +28,11 @@ from futago.vrrp.hosts import Hosts
 from futago.vrrp.machine import OWNER_PRIORITY
 from futago.vrrp.memory import Memory
 from futago.vrrp.pulse import Pulse
-from futago.vrrp.records import Record, oddities, status_of
+from futago.vrrp.records import Record, oddities, status_of, takeover_of
 from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import SavedRole
+from futago.vrrp.takeovers import Takeovers
 
 AT_ONCE: Final = 20
 """Routers whose timers are served before we look whether packets have come: a millisecond.
@@ -55,6 +56,7 @@ class Daemon:
         self._wanted: dict[str, VirtualRouterConfig] = {}
         self._attached: dict[str, Attachment] = {}
         self._records: dict[str, Record] = {}
+        self.takeovers = Takeovers()
         self._watchers: set[Watcher] = set()
         self._alarm = Alarm(self._now, self._tick)
         self._saving: asyncio.TimerHandle | None = None
@@ -65,8 +67,7 @@ class Daemon:
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
         saved = self._memory.recall()
-        # All of them, or one takes another's for a stray.
-        self._wanted = {router.name: router for router in saved.routers}
+        self._wanted = {one.name: one for one in saved.routers}  # all of them, or one takes another's for a stray
         for router in saved.routers:
             remembered = saved.roles.get(router.name)
             self._records[router.name] = Record(remembered.since if remembered else time.time())
@@ -324,12 +325,12 @@ class Daemon:
 
     def _role_changed(self, name: str, change: RoleChanged) -> None:
         record = self._records[name]
-        record.role, record.cause, record.since = change.now, change.cause.value, time.time()
-        record.transitions += 1
+        record.change(change, time.time())
+        if change.now is Role.ACTIVE and (made := takeover_of(self._engine.counters(name).hearing, self._now())):
+            record.takeover, self.takeovers = made, self.takeovers.with_one(made)
         log.info("vrrp role changed", router=name, was=change.was, now=change.now, because=change.cause.value)
         self._push(name)
-        patience = self._pulse.patience
-        if change.now is Role.ACTIVE and not 0 < patience <= self._engine.patience_of(name):
+        if change.now is Role.ACTIVE and not 0 < self._pulse.patience <= self._engine.patience_of(name):
             self._beating.cancel()  # from now on the warden has to watch over it, or to look more often
             self._beating = self._loop.call_soon(self._beat)
         if self._saving is None:

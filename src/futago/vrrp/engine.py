@@ -7,9 +7,7 @@ authenticated advertisements need it.
 
 import heapq
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -18,10 +16,12 @@ from futago.values import IPAddress, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import KEY_BYTES, AuthMode, Version, VirtualRouterConfig
+from futago.vrrp.counters import Counters
 from futago.vrrp.events import (
     Adopted,
     Announce,
     Configured,
+    Effect,
     Event,
     Heard,
     Held,
@@ -39,7 +39,7 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.machine import OWNER_PRIORITY, step
-from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
+from futago.vrrp.packet import Advert, BadPacket, Datagram
 from futago.vrrp.receive import Listener
 from futago.vrrp.send import Speaker
 from futago.vrrp.use import UNKNOWN
@@ -62,25 +62,6 @@ class Order(msgspec.Struct, frozen=True, gc=False):
 
     router: VirtualRouterConfig
     action: Action
-
-
-@dataclass(slots=True, kw_only=True)
-class Counters:
-    """What a router has sent and heard."""
-
-    sent: int = 0
-    received: int = 0
-    goodbyes_sent: int = 0
-    """Of those, with priority 0."""
-    goodbyes_received: int = 0
-    other_addresses: int = 0
-    """Received and used, although they list other addresses than ours (RFC 9568, 7.1: a misconfiguration)."""
-    other_owners: int = 0
-    """Received and used, although we own the addresses (RFC 9568, 7.1, erratum 8298: a misconfiguration)."""
-    became_active: int = 0
-    dropped: Counter[DropReason] = field(default_factory=Counter)
-    peer: IPAddress | None = None
-    """The source of the last advertisement that was used."""
 
 
 class _Slot:
@@ -252,6 +233,7 @@ class Engine:
             return []
         _count(slot, datagram, advert)
         heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
+        slot.counters.hearing.hear(heard, now)
         return self._step(name, heard, now, wall)
 
     def _tell_reach(self, name: str, now: Millis, wall: float) -> list[Order]:
@@ -266,7 +248,7 @@ class Engine:
         slot = self._slots[name]
         slot.machine, effects = step(slot.machine, event, now)
         self._wake_for(name, slot)
-        return self._orders(slot, effects, wall) if effects else []
+        return self._orders(slot, effects, now, wall) if effects else []
 
     def _wake_for(self, name: str, slot: _Slot) -> None:
         """See that there is an entry among the timers that does not come too late."""
@@ -275,9 +257,7 @@ class Engine:
             slot.wakes_at = deadline
             heapq.heappush(self._timers, (deadline, slot.use.turn, name))
 
-    def _orders(
-        self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged], wall: float
-    ) -> list[Order]:
+    def _orders(self, slot: _Slot, effects: Sequence[Effect], now: Millis, wall: float) -> list[Order]:
         config, counters = slot.machine.config, slot.counters
         orders: list[Order] = []
         for effect in effects:
@@ -286,7 +266,9 @@ class Engine:
                 counters.goodbyes_sent += effect.priority == 0
                 orders.append(Order(config, Transmit(slot.speaker.say(effect, wall))))
                 continue
-            counters.became_active += isinstance(effect, RoleChanged) and effect.now is Role.ACTIVE
+            if isinstance(effect, RoleChanged):
+                counters.became_active += effect.now is Role.ACTIVE
+                counters.hearing.role_changed(effect, now)
             orders.append(Order(config, effect))
         return orders
 

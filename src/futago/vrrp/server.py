@@ -109,7 +109,7 @@ class ControlServer:
         if isinstance(request, Describe):
             config = self._daemon.described(request.name)
             return Described(config=config) if config else Refused(message=self._no_router(request.name))
-        return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
+        return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts(), takeovers=self._daemon.takeovers)
 
     def _change(self, request: Change) -> Reply:
         removed = set(request.remove)

@@ -16,6 +16,7 @@ from futago.contract.report import Failure, NodeFacts, Report, RouterRole, Uplin
 from futago.contract.specs import SpecChanges
 from futago.controller.nodes import reports
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.resources.agent import alive
 from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Subnet
@@ -35,7 +36,8 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
-    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", Feed(cloud.database, cloud.config)))
+    feed = Feed(cloud.database, cloud.config)
+    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", feed, Overlaps()))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
 

@@ -21,10 +21,13 @@ from starlette.routing import BaseRoute, Mount, Route
 from futago.config import ControllerConfig
 from futago.contract.codec import VERSION, VERSION_HEADER, BadMessage, decode, encode
 from futago.contract.report import NodeFacts, Report
+from futago.controller import moves
 from futago.controller.nodes import membership, reports
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.wake import Wake
 from futago.controller.store.database import Database
+from futago.values import Role
 
 _LONGEST_WAIT_SECONDS: Final = 60.0
 _PROMPT_THREADS: Final = 4
@@ -37,11 +40,14 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 class Southbound:
     """Serves the nodes."""
 
-    def __init__(self, database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> None:
+    def __init__(
+        self, database: Database, config: ControllerConfig, join_token: str, feed: Feed, overlaps: Overlaps
+    ) -> None:
         self._database = database
         self._config = config
         self._join_token = join_token
         self._feed = feed
+        self._overlaps = overlaps
         self._wake = Wake()
         self._prompt = ThreadPoolExecutor(_PROMPT_THREADS, thread_name_prefix="reports")
         database.on_write(self._wake.from_any_thread)
@@ -79,8 +85,13 @@ class Southbound:
     async def report(self, request: Request) -> Response:
         """Turn a report into status."""
         report = decode(await _body(request), Report)
-        await self._promptly(reports.take, self._database, request.path_params["node"], report)
+        await self._promptly(self._take, request.path_params["node"], report)
         return Response(status_code=204)
+
+    def _take(self, node: str, report: Report) -> None:
+        reports.take(self._database, node, report)
+        self._overlaps.take(node, (role.router_id for role in report.roles if role.role is Role.ACTIVE))
+        moves.settle(self._database, self._config)
 
     def for_members(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, for nodes that show their credential."""
@@ -101,9 +112,11 @@ class Southbound:
             return membership.authentic(view, node, credential)
 
 
-def build_nodes(database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> list[BaseRoute]:
-    """The routes below /nodes; `feed` is what nodes are answered from."""
-    south = Southbound(database, config, join_token, feed)
+def build_nodes(
+    database: Database, config: ControllerConfig, join_token: str, feed: Feed, overlaps: Overlaps
+) -> list[BaseRoute]:
+    """The routes below /nodes; `feed` is what nodes are answered from, `overlaps` counts what their reports tell."""
+    south = Southbound(database, config, join_token, feed, overlaps)
     routes = [
         Route("/{node}/join", _speaking_our_version(south.join), methods=["POST"]),
         Route("/{node}", _speaking_our_version(south.for_members(south.introduce)), methods=["PUT"]),

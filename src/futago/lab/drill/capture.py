@@ -21,9 +21,10 @@ from futago.lab.topology import FABRIC, fabric_end
 FILTER: Final = (
     "arp or icmp or ip proto 112 or tcp[tcpflags] & tcp-rst != 0 or"
     " (udp dst port 4789 and"
-    " (udp[28:2] = 0x0806 or udp[39] = 112 or udp[39] = 1 or (udp[39] = 6 and udp[63] & 4 != 0)))"
+    " (udp[28:2] = 0x0806 or udp[39] = 112 or udp[39] = 1 or (udp[39] = 6 and udp[63] & 4 != 0)"
+    " or (udp[39] = 17 and udp[52:2] = 3784)))"
 )
-"""Outside and inside the tunnels: ARP, ICMP, VRRP and TCP resets (pcap-filter(7))."""
+"""Outside and inside the tunnels: ARP, ICMP, VRRP and TCP resets, and BFD in them (pcap-filter(7))."""
 _SNAP: Final = 192
 _ALL: Final = 0x0003
 _OUTGOING: Final = 4

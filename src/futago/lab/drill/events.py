@@ -23,9 +23,14 @@ class Expectation:
     """What must be so for a drill to pass."""
 
     gap: Mapping[Profile, float]
-    """The longest time without an answer to a ping, either way, in seconds; also when the event is undone."""
+    """The longest time without an answer to a ping, either way, in seconds; also when the event is undone.
+
+    A profile that is not named is judged as the default one.
+    """
     moves: bool
     """Whether another node is active afterwards."""
+    blind: frozenset[Profile] = frozenset()
+    """The profiles in which nothing tells of it, and the router is dark until it is undone."""
     connections_live: bool = True
     """Whether TCP connections, through the floating IP and through SNAT, must survive."""
 
@@ -43,6 +48,8 @@ class Part(StrEnum):
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 UNPLANNED: Final = Expectation(gap={Profile.DEFAULT: 2.0, Profile.SEED: 8.0}, moves=True)
 PLANNED: Final = Expectation(gap={Profile.DEFAULT: 0.5, Profile.SEED: 3.0}, moves=True)
+DEAF: Final = Expectation(gap={Profile.DEFAULT: 2.0, Profile.SEED: 8.0}, moves=True, blind=frozenset({Profile.SEED}))
+"""By its advertisements alone, an active that hears nothing is as it should be: it takes BFD to know."""
 UNNOTICED: Final = Expectation(gap={Profile.DEFAULT: 0.1, Profile.SEED: 0.1}, moves=False)
 BOOT: Final = Expectation(gap={Profile.DEFAULT: 30.0, Profile.SEED: 40.0}, moves=False, connections_live=False)
 
@@ -235,7 +242,7 @@ EVENTS: Final = {
         Event(
             name="underlay-deaf",
             what="it hears nothing from the underlay",
-            expectation=UNPLANNED,
+            expectation=DEAF,
             do=_lose(UNDERLAY, INBOUND),
             undo=_carry(UNDERLAY, INBOUND),
             touches=Part.UNDERLAY,

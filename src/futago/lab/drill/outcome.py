@@ -16,6 +16,8 @@ THROUGH_FLOATING_IP: Final = "TCP, floating IP"
 THROUGH_SNAT: Final = "TCP, SNAT"
 INWARD: Final = "ping, floating IP"
 OUTWARD: Final = "ping, SNAT"
+LATE: Final = 1.0
+"""Seconds by which an answer may be late that is not lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +105,20 @@ class Outcome:
     def checks(self) -> list[Check]:
         """What was expected beside what was seen."""
         wanted = self.event.expectation
-        limit = wanted.gap[self.profile]
+        blind = self.profile in wanted.blind
+        limit = wanted.gap.get(self.profile, wanted.gap[Profile.DEFAULT])
         found: list[Check] = []
         for ping in self.pings:
-            if ping.name in {INWARD, OUTWARD}:
+            if ping.name not in {INWARD, OUTWARD}:
+                continue
+            if not blind:
                 found += [
-                    checks.below(f"{ping.name}: longest gap", limit, _gap(ping.event), "s"),
+                    _quiet(f"{ping.name}: longest gap", limit, ping.event),
                     checks.equal(f"{ping.name}: answered before it was undone", "yes", _yes(ping)),
-                    checks.below(f"{ping.name}: longest gap when it is undone", limit, _gap(ping.undoing), "s"),
                 ]
+            found.append(_quiet(f"{ping.name}: longest gap when it is undone", limit, ping.undoing))
         moved = "yes" if self.survivor != self.active else "no"
-        found.append(checks.equal("another node is active", "yes" if wanted.moves else "no", moved))
+        found.append(checks.equal("another node is active", "yes" if wanted.moves and not blind else "no", moved))
         if wanted.connections_live:
             found += [checks.equal(f"{tcp.name}: connections alive", tcp.connections, tcp.alive) for tcp in self.tcp]
         return found
@@ -124,8 +129,12 @@ def _ports(about: str) -> list[int]:
     return [int(end.rpartition(":")[2]) for end in about.split(" > ")]
 
 
-def _gap(loss: Loss) -> float:
-    return round(loss.longest.seconds, 3)
+def _quiet(what: str, limit: float, loss: Loss) -> Check:
+    """No silence is too long in which nothing was lost: on a busy machine, every answer may be late together."""
+    seconds = round(loss.longest.seconds, 3)
+    if loss.lost == 0 and loss.ended and limit <= seconds < LATE:
+        return Check(what, f"under {limit:g} s, or none lost", f"{seconds:.2f} s, none lost", holds=True)
+    return checks.below(what, limit, seconds, "s")
 
 
 def _yes(ping: PingOutcome) -> str:

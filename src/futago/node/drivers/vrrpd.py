@@ -18,7 +18,7 @@ from futago.contract.specs import Key
 from futago.lines import RequestRefused
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RouterStatus, Statuses, VrrpdClient, VrrpdGone
 from futago.vrrp.peers import last_resort
 
 PATIENCE_SECONDS: Final = 5.0
@@ -93,12 +93,12 @@ class Elections:
                 self._refused = dict.fromkeys(self._told, str(error))
                 return False
 
-    async def statuses(self) -> tuple[RouterStatus, ...]:
-        """All that the engine tells of its routers now, with its counters; nothing while it is away."""
+    async def statuses(self) -> Statuses | None:
+        """All that the engine tells now, with its counters; nothing while it is away."""
         try:
-            return await self._client.status()
+            return await self._client.statuses()
         except (VrrpdGone, RequestRefused):
-            return ()
+            return None
 
     async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> bool:
         """True if there was something to tell."""
