@@ -134,7 +134,7 @@ def _in_active(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
 def _elect(m: Machine, now: Millis) -> Step:
     """Who reaches nobody waits on: the others have an active one, or nobody to serve."""
     if m.isolated:
-        return replace(m, election_at=after(now, m.down_after)), []
+        return replace(m, election_at=after(now, m.down_after), active=None), []
     return _become_active(m, _why(m), now)
 
 
@@ -303,7 +303,7 @@ def _wait_no_longer(m: Machine, source: IPAddress, wait: Millis, why: Cause, now
 
 
 def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Machine:
-    """BACKUP: the loss of the active's host ends the wait for it; whoever comes back listens first, as at a start."""
+    """BACKUP: the loss of the active's host ends the wait for it; whoever comes back listens first."""
     match event:
         case Lost(source) if source == m.active:
             return _wait_no_longer(m, source, turn(m.config, source, m.active_interval), Cause.HOST_LOST, now)
@@ -311,8 +311,10 @@ def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> 
             return m
         case Isolated():
             return replace(m, isolated=True)
+        case Rejoined() if m.hears:
+            return replace(m, isolated=False)
         case Rejoined():
-            wait = after(now, m.down_after)
+            wait = after(now, timing.listening(m.config, m.active_interval))
             return replace(m, isolated=False, election_at=wait, expects=Cause.SILENCE, obeys_until=None)
         case unreachable:
             assert_never(unreachable)

@@ -198,8 +198,13 @@ def test_a_host_that_is_cut_off_elects_nobody_until_it_has_listened_again() -> N
     assert machine.role is Role.BACKUP
     assert effects == []
     back, _ = run(machine, (Rejoined(), 10_000))
-    assert at(back) == 10_000 + back.down_after
+    assert at(back) == 10_000 + 2 * INTERVAL + back.skew
     assert run(back, (TimerFired(), at(back)))[0].role is Role.ACTIVE
+
+
+def test_a_host_that_hears_the_active_before_its_session_is_up_waits_for_it_as_ever() -> None:
+    machine, _ = run(backup(), (Isolated(), 1100), (TimerFired(), 9000), (heard(200), 9900), (Rejoined(), 10_000))
+    assert at(machine) == 9900 + machine.down_after
 
 
 def test_an_active_that_is_cut_off_is_active_for_nobody() -> None:
