@@ -73,7 +73,7 @@ def test_there_are_never_two_actives_though_the_active_is_cut_off_from_its_peers
     held = {host: list(spans(found.changes, host, found.ended)) for host in healthy.nodes}
     assert held[active]
     assert held[standby]
-    assert list(judge.both(held, [], most)) == []
+    assert [span for *_, span in judge.both(held, []) if span[1] - span[0] > most] == []
     assert found.survivor == standby
 
 

@@ -36,6 +36,25 @@ futago drill move --router 0b1c… --target 203.0.113.7 --node net1='ssh root@ne
 
 
 _LIVE = "A live router (what would be done is printed; with --yes it is done)"
+
+LabProfile = Annotated[Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")]
+WithoutController = Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")]
+_WHICH_LAB = typer.Option(help="Which lab; one that is not up is built and taken away again.")
+Nodes = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
+]
+RouterId = Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)]
+Target = Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)]
+Source = Annotated[
+    str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
+]
+Interface = Annotated[
+    str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
+]
+Seconds = Annotated[float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)]
 _CHAOS_EXAMPLES = f"""\
 {PROGRAM} chaos --minutes 30 --seed 7
 
@@ -52,31 +71,20 @@ def register(app: typer.Typer) -> None:
 def drill(
     events: Annotated[str, typer.Argument(help="One or more events, with commas; all is every one.")] = "",
     list_: Annotated[bool, typer.Option("--list", help="Print the events and end.")] = False,
-    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "drill",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
-    profile: Annotated[
-        Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")
-    ] = None,
+    name: Annotated[str, _WHICH_LAB] = "drill",
+    keep: Keep = False,
+    profile: LabProfile = None,
     routers: Annotated[int, typer.Option(min=1, help="So many routers fail over together.")] = 1,
     connections: Annotated[int, typer.Option(min=0, help="TCP connections each way; half of them only listen.")] = 10,
-    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    without_controller: WithoutController = False,
     out: Annotated[Path, typer.Option(help="Where a directory for each report is made.")] = Path("drills"),
-    node: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
-    ] = None,
-    router: Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)] = "",
-    target: Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)] = "",
-    source: Annotated[
-        str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
-    ] = "",
-    interface: Annotated[
-        str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
-    ] = "",
-    seconds: Annotated[
-        float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)
-    ] = 10,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)] = False,
+    node: Nodes = None,
+    router: RouterId = "",
+    target: Target = "",
+    source: Source = "",
+    interface: Interface = "",
+    seconds: Seconds = 10,
+    yes: Yes = False,
 ) -> None:
     """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
 
@@ -88,23 +96,26 @@ def drill(
 
     with failures():
         if list_ or not events:
-            for event in known.EVENTS.values():
-                print(f"{event.name:15} {event.what}")
+            _print_events()
             raise typer.Exit(0 if list_ else 2)
         chosen = known.find(events)
         if node:
             live = _live(node, router, target, source, profile, interface, seconds)
-            bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
-            raise typer.Exit(1 if bad else 0)
+            good = [_drill_live(live, event.name, out, yes=yes) for event in chosen]
+            raise typer.Exit(0 if all(good) else 1)
         require_root()
         wanted = max(routers, *(event.routers for event in chosen))
         with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
-            good = [
-                _drill_lab(scene, event, connections, out)
-                for event in chosen
-                if not (event.needs_controller and without_controller)
-            ]
+            possible = [event for event in chosen if not (event.needs_controller and without_controller)]
+            good = [_drill_lab(scene, event, connections, out) for event in possible]
         raise typer.Exit(0 if all(good) else 1)
+
+
+def _print_events() -> None:
+    from futago.lab.drill.events import EVENTS
+
+    for event in EVENTS.values():
+        print(f"{event.name:18} {event.what}")
 
 
 @contextmanager
@@ -176,10 +187,10 @@ def chaos(
     both: Annotated[
         float | None, typer.Option(help="Seconds for which two nodes that hear each other may be active.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "chaos",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
-    profile: Annotated[Profile | None, typer.Option(help="The routers' timers.")] = None,
-    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    name: Annotated[str, _WHICH_LAB] = "chaos",
+    keep: Keep = False,
+    profile: LabProfile = None,
+    without_controller: WithoutController = False,
     out: Annotated[Path, typer.Option(help="Where a directory for the log is made.")] = Path("chaos"),
 ) -> None:
     """Break things in a lab at random, and judge from captures and kernels whether the routers bore it.
@@ -214,7 +225,9 @@ def _tell_summary(summary: "Summary", seed: int) -> None:
         print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
         print(f"  again: {PROGRAM} chaos --seed {seed} --rounds 1 --first {bad.number}")
     if not summary.bad:
-        print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
+        served = max(summary.served(), default=0)
+        print(f"no complaint; served at the latest {served:.2f} s after the last fault", end="")
+        print(f", two actives for at most {summary.both:.2f} s")
 
 
 def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = None) -> bool:

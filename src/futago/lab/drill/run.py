@@ -9,7 +9,8 @@ from typing import Final
 
 from futago.lab.api import wait_for
 from futago.lab.drill.capture import Capture
-from futago.lab.drill.events import Event, nothing
+from futago.lab.drill.deeds import nothing
+from futago.lab.drill.events import Event
 from futago.lab.drill.outcome import Outcome, PingOutcome
 from futago.lab.drill.probes import Probes
 from futago.lab.drill.scene import Scene
