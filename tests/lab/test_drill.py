@@ -103,9 +103,12 @@ def test_a_frozen_host_says_nothing_until_it_goes_on(healthy: Cloud) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_routers_bear_a_little_chaos(healthy: Cloud, tmp_path: Path) -> None:
+@pytest.mark.parametrize("controller", [True, False], ids=["with a controller", "without a controller"])
+def test_routers_bear_a_little_chaos(healthy: Cloud, tmp_path: Path, *, controller: bool) -> None:
     """No two actives, and nothing left over. How soon a router is served again depends on this machine's load."""
-    plan = session.Plan(seed=9568, seconds=120, rounds=2)
+    if not controller:
+        healthy.lab.kill("controller", "controller")
+    plan = session.Plan(seed=9572, seconds=120, rounds=2, controller=controller)
     limits = Limits(served=20.0, both=judge.DETECTION[healthy.lab.profile] + 1)
     found = session.run(Scene(healthy), plan, limits, quiet, tmp_path)
     assert len(found.rounds) >= 1

@@ -17,7 +17,7 @@ from futago.config import Profile
 from futago.lab.errors import PROGRAM
 
 if TYPE_CHECKING:
-    from futago.lab.chaos.session import Summary
+    from futago.lab.chaos.session import Plan, Summary
     from futago.lab.drill.capture import Capture
     from futago.lab.drill.events import Event
     from futago.lab.drill.live import Live
@@ -190,6 +190,7 @@ def chaos(
     name: Annotated[str, _WHICH_LAB] = "chaos",
     keep: Keep = False,
     profile: LabProfile = None,
+    routers: Annotated[int, typer.Option(min=1, help="So many routers are to bear it.")] = 5,
     without_controller: WithoutController = False,
     out: Annotated[Path, typer.Option(help="Where a directory for the log is made.")] = Path("chaos"),
 ) -> None:
@@ -203,20 +204,26 @@ def chaos(
 
     with failures():
         require_root()
-        from futago.lab.chaos import judge, session
-        from futago.lab.chaos.run import Limits
+        from futago.lab.chaos.session import Plan
 
         chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
-        plan = session.Plan(
-            seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=not without_controller
-        )
-        with _lab_scene(name, profile, keep=keep, routers=1, controller=not without_controller) as scene:
-            limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
-            directory = out / f"seed-{chosen}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-            summary = session.run(scene, plan, limits, teller(), directory)
-        print(f"log: {directory}/log.txt")
+        controller = not without_controller
+        plan = Plan(seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=controller)
+        with _lab_scene(name, profile, keep=keep, routers=routers, controller=controller) as scene:
+            summary = _chaos_in(scene, plan, served, both, out)
         _tell_summary(summary, chosen)
         raise typer.Exit(1 if summary.bad else 0)
+
+
+def _chaos_in(scene: "Scene", plan: "Plan", served: float, both: float | None, out: Path) -> "Summary":
+    from futago.lab.chaos import judge, session
+    from futago.lab.chaos.run import Limits
+
+    limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
+    directory = _directory(out, f"seed-{plan.seed}", time.time())
+    summary = session.run(scene, plan, limits, teller(), directory)
+    print(f"log: {directory}/log.txt")
+    return summary
 
 
 def _tell_summary(summary: "Summary", seed: int) -> None:
@@ -247,8 +254,8 @@ def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = Non
     return all(check.holds for check in made)
 
 
-def _directory(out: Path, event: str, began: float) -> Path:
-    return out / f"{event}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
+def _directory(out: Path, what: str, began: float) -> Path:
+    return out / f"{what}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
 
 
 def teller() -> Callable[[str], None]:

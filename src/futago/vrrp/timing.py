@@ -25,9 +25,8 @@ def down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
 def listening(config: VirtualRouterConfig, interval: Millis) -> Millis:
     """How long one listens that was cut off from all others, until it elects: two advertisements and the skew.
 
-    Packets pass both ways again, so an active one is heard in that time: the first of the two may be lost where a tunnel
-    has to learn its far end's address. Nobody may have been active meanwhile, and whole Active_Down_Interval more would
-    be lost to everybody.
+    Packets pass both ways again, so who is active is heard in that time: the first of the two may be lost, where a
+    tunnel has to learn its far end's address. Nobody may have been active meanwhile, so it is not to be longer.
     """
     return Millis(2 * interval + skew(config, interval))
 

@@ -123,6 +123,20 @@ def test_served_is_when_the_last_silence_is_over(silences: list[tuple[float, flo
     assert judge.served_after(steady(*silences), 10, 19) == after
 
 
+@pytest.mark.parametrize(
+    ("silent", "after"),
+    [
+        ([(9, 0), (12, 0)], 0.0),
+        ([(9, 4), (11, 0)], 0.0),
+        ([(9, 4), (10.5, 4), (11, 1), (11.25, 0), (20, 4)], 1.0),
+        ([(9, 0), (12, 1)], None),
+        ([], None),
+    ],
+)
+def test_many_are_served_when_nobody_of_them_is_silent(silent: list[tuple[float, int]], after: float | None) -> None:
+    assert judge.all_served_after(silent, 10, 19) == after
+
+
 def test_what_is_left_over_and_what_is_lost_is_named() -> None:
     before = {"net1": frozenset({"namespace a", "namespace b"})}
     after = {"net1": frozenset({"namespace b", "address c"})}

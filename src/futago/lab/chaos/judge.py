@@ -55,6 +55,14 @@ def served_after(answers: Sequence[float], ended: float, until: float, quiet: fl
     return None if long[-1][1] >= until else long[-1][1] - ended
 
 
+def all_served_after(silent: Sequence[tuple[float, int]], ended: float, until: float) -> float | None:
+    """As `served_after`, of many: at these times so many were silent."""
+    told = [(time, count) for time, count in silent if time < until]
+    if not told or told[-1][1]:
+        return None
+    return max((time - ended for time, count in told if count and time > ended), default=0.0)
+
+
 def left_over(before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]]) -> list[str]:
     """What a host has that it had not, and what it has lost, in words."""
     found = []
