@@ -108,7 +108,7 @@ def test_routers_bear_a_little_chaos(healthy: Cloud, tmp_path: Path, *, controll
     """No two actives, and nothing left over. How soon a router is served again depends on this machine's load."""
     if not controller:
         healthy.lab.kill("controller", "controller")
-    plan = session.Plan(seed=9572, seconds=120, rounds=2, controller=controller)
+    plan = session.Plan(seed=9573, seconds=120, rounds=2, controller=controller)
     limits = Limits(served=20.0, both=judge.DETECTION[healthy.lab.profile] + 1)
     found = session.run(Scene(healthy), plan, limits, quiet, tmp_path)
     assert len(found.rounds) >= 1

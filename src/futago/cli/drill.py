@@ -196,7 +196,7 @@ def chaos(
 ) -> None:
     """Break things in a lab at random, and judge from captures and kernels whether the routers bore it.
 
-    A round is up to four faults that may overlap, then calm: every router is served within `--served` seconds, has one
+    A round is up to six faults that may overlap, then calm: every router is served within `--served` seconds, has one
     active and one backup node, and nothing is left over; and never are two nodes active that hear each other, for
     longer than it takes to detect a loss. Needs root. The exit status is 1 if something was not so.
     """

@@ -16,6 +16,8 @@ FLAPS: Final = 3
 MEMORY: Final = Millis(60_000)
 STEADY: Final = Millis(20_000)
 """How long a session that flapped has to be up before it is believed again."""
+TOGETHER: Final = Millis(100)
+"""Sessions that one cut ends end within a packet's interval of each other (3 × 100 ms: within 100 ms)."""
 
 
 @dataclass(slots=True)
@@ -59,6 +61,11 @@ class Liveness:
         """Whether no other host is reached at all; with one session only, it is as likely the other one's fault."""
         known = [session for session in self.sessions.values() if session.seen_up]
         return len(known) > 1 and not any(session.up for session in known)
+
+    def doubt(self, now: Millis) -> Millis:
+        """How long to wait with a loss of just now: where several end together, it may be this host that is cut off."""
+        ended = [one for one in self.sessions.values() if one.seen_up and not one.up and now - one.since < TOGETHER]
+        return TOGETHER if len(ended) > 1 else Millis(0)
 
     @staticmethod
     def _settle(session: Session, now: Millis) -> None:

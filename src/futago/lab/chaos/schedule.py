@@ -48,7 +48,7 @@ SPAN: Final = 8.0
 """Seconds in which the faults of a round begin."""
 SHORTEST: Final = 0.2
 LONGEST: Final = 8.0
-MOST: Final = 4
+MOST: Final = 6
 """Faults in one round."""
 APART: Final = 5.0
 """Seconds between the moment at which one network node can serve again and that at which the other cannot."""
@@ -83,12 +83,9 @@ def round_of(seed: int, number: int) -> tuple[Fault, ...]:
     chance = random.Random(f"{seed}/{number}")
     chosen: list[Fault] = []
     wanted = chance.randint(1, MOST)
-    while len(chosen) < wanted:
-        fault = _any(chance)
-        if all(_go_together(fault, other) for other in chosen):
+    for fault in (_any(chance) for _ in range(2 * wanted)):
+        if len(chosen) < wanted and all(_go_together(fault, other) for other in chosen):
             chosen.append(fault)
-        else:
-            wanted -= 1
     return tuple(sorted(chosen))
 
 

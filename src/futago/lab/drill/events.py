@@ -180,11 +180,13 @@ EVENTS: Final = {
         ),
         Event(
             name="database-killed",
-            what="the database of Open vSwitch is killed for good",
+            what="the database of Open vSwitch is killed for good; a userspace switch forwards nothing without it",
             do=deeds.signal_program("ovsdb-server", KILL),
             undo=deeds.start_open_vswitch,
-            expectation=UNNOTICED,
-            touches=Part.DATABASE,
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
         ),
         Event(
             name="worker-killed",
