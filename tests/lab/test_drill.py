@@ -63,18 +63,20 @@ def test_a_restarted_agent_is_not_noticed(healthy: Cloud, tmp_path: Path) -> Non
     assert found.resets == 0
 
 
+@pytest.mark.parametrize("event", ["underlay", "underlay-mute", "underlay-deaf"])
 def test_there_are_never_two_actives_though_the_active_is_cut_off_from_its_peers(
-    healthy: Cloud, tmp_path: Path
+    healthy: Cloud, tmp_path: Path, event: str
 ) -> None:
     """Not even for as long as they cannot hear each other, which a judge would excuse: who reaches nobody lets go."""
     active, standby = healthy.active(), healthy.standby()
-    found = drill(healthy, "underlay", tmp_path)
+    found = drill(healthy, event, tmp_path)
     most = judge.DETECTION[healthy.lab.profile]
     held = {host: list(spans(found.changes, host, found.ended)) for host in healthy.nodes}
     assert held[active]
     assert held[standby]
     assert [span for *_, span in judge.both(held, []) if span[1] - span[0] > most] == []
     assert found.survivor == standby
+    assert all(ping.event.ended for ping in found.pings)
 
 
 @pytest.mark.parametrize(("direction", "sends"), [(Direction.OUTBOUND, False), (Direction.INBOUND, True)])

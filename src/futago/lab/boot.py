@@ -17,6 +17,8 @@ ovs-vsctl --no-wait init -- set Open_vSwitch . external_ids:system-id=$(hostname
   other_config:n-handler-threads=1 other_config:n-revalidator-threads=1 {bridges}
 """
 _SWITCH: Final = "ovs-vswitchd --pidfile --detach --no-chdir --log-file -vconsole:off"
+_WAIT: Final = "ovs-vsctl --timeout=30 set Open_vSwitch . external_ids:lab-started=$(date +%s%N)"
+"""Ends when ovs-vswitchd has carried out the change."""
 
 ECHO_PORT: Final = 7777
 """On the external host: a TCP service that tells each client which address it comes from."""
@@ -38,12 +40,17 @@ def boot(host: HostPlan, process: Process, log: Path) -> None:
 
 
 def start_open_vswitch(host: HostPlan, process: Process) -> None:
-    """Start what of it does not run, as its service does; the cards of its bridges may be new then."""
+    """Start what of it does not run, as its service does, and wait until it works as configured.
+
+    The cards of its bridges may be new then. A switch that has lost its database tries again only now and then.
+    """
     script = ["set -e"]
     if not processes.find(process, "ovsdb-server"):
         script.append(_DATABASE)
     if not processes.find(process, "ovs-vswitchd"):
         script += [_SWITCH, *(line for nic in host.nics for line in _address(nic))]
+    if len(script) > 1:
+        script.append(_WAIT)
     namespaces.run(process, ["sh"], stdin="\n".join(script))
 
 
