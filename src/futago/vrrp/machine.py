@@ -374,7 +374,8 @@ def _preempts(config: VirtualRouterConfig) -> bool:
 
 
 def _hold(m: Machine, duration: Millis) -> SendAdvert:
+    """A wish to be rid of the router waits, too: who takes over now does so beside addresses that nobody takes off."""
     interval = m.config.advert_interval
     if m.config.version is Version.V3:
         interval = min(Millis(max(interval, duration // 2)), MAX_INTERVAL_V3)
-    return SendAdvert(m.config.priority, interval)
+    return SendAdvert(max(m.config.priority, m.config.yields_below), interval)

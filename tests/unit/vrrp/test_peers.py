@@ -16,6 +16,7 @@ from futago.vrrp.events import (
     Effect,
     Event,
     Heard,
+    Held,
     Isolated,
     Lost,
     Put,
@@ -176,6 +177,16 @@ def test_who_resigns_and_finds_nobody_goes_on_as_before() -> None:
     assert machine.role is Role.ACTIVE
     assert adverts(effects) == [RESIGNING_PRIORITY] * 3 + [200]
     assert run(machine, (heard(100), 3500))[0].role is Role.ACTIVE
+
+
+def test_a_restart_comes_before_the_wish_to_be_rid_of_a_router() -> None:
+    """Nobody takes the addresses off meanwhile: whoever took over now would be active beside them."""
+    wish, _ = run(backup(), (heard(5), 2000))
+    assert wish.expects is Cause.GIVEN_WAY
+    _, effects = run(active(priority=5), (Held(Millis(3000)), 2010))
+    (held,) = (effect for effect in effects if isinstance(effect, SendAdvert))
+    waiting, _ = run(wish, (Heard(source=THEM, priority=held.priority, interval=held.interval), 2010))
+    assert at(waiting) >= 2010 + 3000
 
 
 def test_to_resign_among_strangers_is_a_goodbye() -> None:
