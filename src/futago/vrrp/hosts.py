@@ -56,6 +56,7 @@ class Hosts:
 
     def statuses(self, now: Millis, wall: float) -> tuple[HostStatus, ...]:
         """All sessions, by address."""
+        self._liveness.settle(now)
         return tuple(
             HostStatus(
                 tunnel=address,

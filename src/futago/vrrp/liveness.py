@@ -44,10 +44,10 @@ class Liveness:
     def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
         """These are all sessions, and whether each is up; the hosts that are lost since the last time, and believed."""
         self.sessions = {address: self.sessions.get(address, Session(since=now)) for address in states}
+        self.settle(now)
         lost = []
         for address, up in states.items():
             session = self.sessions[address]
-            self._settle(session, now)
             if up == session.up:
                 continue
             session.up, session.since = up, now
@@ -55,6 +55,13 @@ class Liveness:
             if not up and self._believed(session, now):
                 lost.append(address)
         return lost
+
+    def settle(self, now: Millis) -> None:
+        """Believe those again that flapped and have been up for long enough since."""
+        for session in self.sessions.values():
+            if session.damped and session.up and now - session.since >= STEADY:
+                session.damped = False
+                session.recent.clear()
 
     @property
     def isolated(self) -> bool:
@@ -66,12 +73,6 @@ class Liveness:
         """How long to wait with a loss of just now: where several end together, it may be this host that is cut off."""
         ended = [one for one in self.sessions.values() if one.seen_up and not one.up and now - one.since < TOGETHER]
         return TOGETHER if len(ended) > 1 else Millis(0)
-
-    @staticmethod
-    def _settle(session: Session, now: Millis) -> None:
-        if session.damped and session.up and now - session.since >= STEADY:
-            session.damped = False
-            session.recent.clear()
 
     @staticmethod
     def _believed(session: Session, now: Millis) -> bool:

@@ -47,6 +47,8 @@ def test_a_session_that_flaps_is_not_believed_until_it_was_up_for_long() -> None
     liveness.update({ONE: True}, at(100))
     assert liveness.update({ONE: False}, Millis(at(100) + STEADY - 1)) == []
     liveness.update({ONE: True}, at(200))
+    liveness.settle(Millis(at(200) + STEADY))
+    assert not liveness.sessions[ONE].damped
     assert liveness.update({ONE: False}, Millis(at(200) + STEADY)) == [ONE]
 
 
