@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -88,34 +88,33 @@ def drill(
 ) -> None:
     """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
 
-    Pings (100 a second) and TCP connections run both ways through the router while it happens, and while it is undone.
-    A report (Markdown, HTML, a timeline as SVG) and captures of every cable are written. Needs root. The exit status
-    is 1 if something is not as expected.
+    Pings (100 a second) and TCP connections run both ways through the router meanwhile, and every cable is captured.
+    The report is Markdown, HTML and a timeline as SVG. Needs root. It exits with 1 if something is not as expected.
     """
     from futago.lab.drill import events as known
 
     with failures():
         if list_ or not events:
-            _print_events()
-            raise typer.Exit(0 if list_ else 2)
+            _print_events(0 if list_ else 2)
         chosen = known.find(events)
         if node:
             live = _live(node, router, target, source, profile, interface, seconds)
             good = [_drill_live(live, event.name, out, yes=yes) for event in chosen]
-            raise typer.Exit(0 if all(good) else 1)
-        require_root()
-        wanted = max(routers, *(event.routers for event in chosen))
-        with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
+        else:
+            require_root()
             possible = [event for event in chosen if not (event.needs_controller and without_controller)]
-            good = [_drill_lab(scene, event, connections, out) for event in possible]
+            wanted = max(routers, *(event.routers for event in chosen))
+            with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
+                good = [_drill_lab(scene, event, connections, out) for event in possible]
         raise typer.Exit(0 if all(good) else 1)
 
 
-def _print_events() -> None:
+def _print_events(status: int) -> NoReturn:
     from futago.lab.drill.events import EVENTS
 
     for event in EVENTS.values():
         print(f"{event.name:18} {event.what}")
+    raise typer.Exit(status)
 
 
 @contextmanager
