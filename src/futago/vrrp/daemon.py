@@ -41,6 +41,7 @@ Those that wait meanwhile are timed by when their turn came, so that a crowd tha
 """
 
 log = structlog.get_logger()
+Routers = Sequence[VirtualRouterConfig]
 Watcher = Callable[[RouterStatus], None]
 
 
@@ -78,7 +79,7 @@ class Daemon:
         active = sum(record.role is Role.ACTIVE for record in self._records.values())
         log.info("state restored", routers=len(saved.routers), active=active)
 
-    def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
+    def configure(self, routers: Routers) -> dict[str, str]:
         """Make these the routers of this host; the reasons for those that do not work now are returned.
 
         A router that is refused keeps its former settings: a slip of the pen does not stop a working router.
@@ -86,15 +87,13 @@ class Daemon:
         gone = self._records.keys() - {router.name for router in routers}
         return self._change(routers, gone, refuse(routers))
 
-    def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str]) -> dict[str, str]:
+    def change(self, put: Routers, remove: Collection[str]) -> dict[str, str]:
         """As `configure`, but what is not named stays as it is."""
         others = self._wanted.keys() - {router.name for router in put}.union(remove)
         refused = refuse(put, beside=[self._wanted[name] for name in others])
         return self._change(put, self._records.keys() & set(remove), refused)
 
-    def _change(
-        self, put: Sequence[VirtualRouterConfig], gone: Collection[str], refused: dict[str, str]
-    ) -> dict[str, str]:
+    def _change(self, put: Routers, gone: Collection[str], refused: dict[str, str]) -> dict[str, str]:
         self._wake()
         for name in gone:
             self._wanted.pop(name, None)

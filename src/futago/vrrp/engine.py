@@ -53,6 +53,7 @@ class Transmit(msgspec.Struct, frozen=True, gc=False):
 
 
 _TIMER_FIRED: Final = TimerFired()
+_NONE: Final = Millis(0)
 
 Action = Transmit | Put | Remove | Announce | RoleChanged
 
@@ -181,14 +182,14 @@ class Engine:
     def resign(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         return self._step(name, Resigned(), now, wall)
 
-    def lost(self, tunnel: IPAddress, now: Millis, *, wall: float = 0.0) -> list[Order]:
-        """The host at which tunnels to this address end is dead."""
+    def lost(self, tunnel: IPAddress, now: Millis, *, doubt: Millis = _NONE, wall: float = 0.0) -> list[Order]:
+        """The host at which tunnels to this address end is dead; or we are cut off, which will show within `doubt`."""
         return [
             order
             for name, slot in self._slots.items()
             for peer in slot.machine.config.peers
             if peer.tunnel == tunnel
-            for order in self._step(name, Lost(peer.source), now, wall)
+            for order in self._step(name, Lost(peer.source, doubt), now, wall)
         ]
 
     def note_use(self, name: str, connections: int, now: Millis) -> None:

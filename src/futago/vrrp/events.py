@@ -66,6 +66,8 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     """The host of this peer is dead, by the word of somebody who watches it more closely than advertisements do."""
 
     source: IPAddress
+    doubt: Millis = Millis(0)
+    """For so long it may still turn out that we ourselves are cut off (`Isolated`)."""
 
 
 class Isolated(msgspec.Struct, frozen=True, gc=False):

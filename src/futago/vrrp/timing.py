@@ -23,6 +23,15 @@ def down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
     return Millis(3 * interval + skew(config, interval))
 
 
+def listening(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    """How long one listens that was cut off from all others, until it elects: two advertisements and the skew.
+
+    Packets pass both ways again, so who is active is heard in that time: the first of the two may be lost, where a
+    tunnel has to learn its far end's address. Nobody may have been active meanwhile, so it is not to be longer.
+    """
+    return Millis(2 * interval + skew(config, interval))
+
+
 def judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:
     """VRRPv3 judges the active by the interval that it announces, VRRPv2 by the one that all must share."""
     return heard if config.version is Version.V3 else config.advert_interval

@@ -20,7 +20,8 @@ from futago.config import Profile
 from futago.lab import namespaces
 from futago.lab.api import wait_for
 from futago.lab.drill import pcap
-from futago.lab.drill.events import EVENTS, Event, Expectation, Part, nothing
+from futago.lab.drill.deeds import nothing
+from futago.lab.drill.events import EVENTS, Event, Expectation, Part
 from futago.lab.drill.outcome import INWARD, Outcome, PingOutcome
 from futago.lab.drill.sightings import Sighting, sightings
 from futago.lab.drill.watch import Change

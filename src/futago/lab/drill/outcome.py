@@ -169,10 +169,16 @@ def tcp_outcome(name: str, connections: int, lines: Iterable[str], until: float)
 
 
 def returned(lines: Sequence[str], since: float, until: float) -> dict[int, float]:
-    """When each address of a crowd that fell silent answered again, in seconds after `since` (`crowd`'s lines)."""
+    """When each address of a crowd that fell silent answered again, in seconds after `since` (`echo`'s lines)."""
     found: dict[int, float] = {}
     for words in map(str.split, lines):
         match words:
             case ["heard", number, time] if since <= float(time) < until:
                 found[int(number)] = float(time) - since
     return found
+
+
+def silent(lines: Iterable[str]) -> list[tuple[float, int]]:
+    """The times at which a crowd was looked at, and how many of it were silent then (`echo`'s lines)."""
+    told = (words for words in map(str.split, lines) if words[:1] == ["silent"])
+    return [(float(time), int(count)) for _, count, time in told]
