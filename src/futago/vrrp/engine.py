@@ -197,6 +197,15 @@ class Engine:
         if slot := self._slots.get(name):
             slot.use = slot.use.noted(connections, now)
 
+    def found(self, tunnel: IPAddress, now: Millis, *, wall: float = 0.0) -> list[Order]:
+        """The host at which tunnels to this address end is reached again; it may have been active beside us."""
+        return [
+            order
+            for name, slot in self._slots.items()
+            if slot.machine.role is Role.ACTIVE and any(peer.tunnel == tunnel for peer in slot.machine.config.peers)
+            for order in self._step(name, Rejoined(), now, wall)
+        ]
+
     def reach(self, *, nobody: bool, now: Millis, wall: float = 0.0) -> list[Order]:
         """This host reaches no other one through any tunnel, or some again."""
         self._isolated = nobody

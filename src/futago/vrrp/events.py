@@ -75,7 +75,7 @@ class Isolated(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rejoined(msgspec.Struct, frozen=True, gc=False):
-    """This host reaches others again."""
+    """This host reaches others again; to an active one, a peer."""
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):

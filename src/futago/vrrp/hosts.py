@@ -52,6 +52,8 @@ class Hosts:
         for address in lost:
             log.warning("host lost", tunnel=str(address))
             orders += engine.lost(address, now, doubt=doubt, wall=wall)
+        for address in self._liveness.found:
+            orders += engine.found(address, now, wall=wall)
         return orders
 
     def statuses(self, now: Millis, wall: float) -> tuple[HostStatus, ...]:

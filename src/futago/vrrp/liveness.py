@@ -40,12 +40,15 @@ class Liveness:
 
     def __init__(self) -> None:
         self.sessions: dict[IPAddress, Session] = {}
+        self.found: list[IPAddress] = []
+        """The hosts that the last update has brought back."""
 
     def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
         """These are all sessions, and whether each is up; the hosts that are lost since the last time, and believed."""
         self.sessions = {address: self.sessions.get(address, Session(since=now)) for address in states}
         self.settle(now)
         lost = []
+        self.found = [address for address, up in states.items() if up and self._was_lost(self.sessions[address])]
         for address, up in states.items():
             session = self.sessions[address]
             if up == session.up:
@@ -73,6 +76,10 @@ class Liveness:
         """How long to wait with a loss of just now: where several end together, it may be this host that is cut off."""
         ended = [one for one in self.sessions.values() if one.seen_up and not one.up and now - one.since < TOGETHER]
         return TOGETHER if len(ended) > 1 else Millis(0)
+
+    @staticmethod
+    def _was_lost(session: Session) -> bool:
+        return session.seen_up and not session.up
 
     @staticmethod
     def _believed(session: Session, now: Millis) -> bool:

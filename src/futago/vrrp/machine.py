@@ -257,14 +257,15 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
 
 
 def _serve_on_unless_alone(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Step:
-    """ACTIVE: a host that is lost to us may have been active, too, until it found itself isolated: announce again."""
+    """ACTIVE: a host that is lost to us may have been active, too, until it found itself isolated: announce again.
+
+    So may one that is back, and its last word was lost if it could hear and not be heard.
+    """
     match event:
-        case Lost():
+        case Lost() | Rejoined():
             return replace(m, announcements=repeats(now)), []
         case Isolated():
             return _step_back(replace(m, isolated=True), Cause.ISOLATED, now)
-        case Rejoined():
-            return m, []
         case unreachable:
             assert_never(unreachable)
 

@@ -91,3 +91,12 @@ def test_a_host_that_never_answered_raises_no_doubt() -> None:
     liveness.update({ONE: True, TWO: False}, at(0))
     liveness.update({ONE: False, TWO: False}, at(0.05))
     assert liveness.doubt(at(0.05)) == 0
+
+
+def test_a_host_that_is_back_is_found_once_and_a_new_one_is_not() -> None:
+    liveness = Liveness()
+    found = []
+    for second, up in enumerate((True, False, True, True)):
+        liveness.update({ONE: up}, at(second))
+        found.append(liveness.found)
+    assert found == [[], [], [ONE], []]

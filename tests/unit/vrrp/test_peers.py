@@ -243,6 +243,18 @@ def test_a_host_that_hears_the_active_before_its_session_is_up_waits_for_it_as_e
     assert at(machine) == 9900 + machine.down_after
 
 
+def test_an_active_announces_itself_again_when_a_peer_is_back_that_may_have_been_active() -> None:
+    """Its last word is lost where it hears and is not heard."""
+    engine = Engine()
+    engine.start(config(), Millis(0), adopt=True)
+    for number in range(1, 10):
+        engine.timers(Millis(number * INTERVAL))
+    engine.found(IPv4Address("172.31.0.99"), Millis(2701))
+    assert engine.timers(Millis(2751)) == []
+    engine.found(TUNNEL, Millis(2801))
+    assert [order.action for order in engine.timers(Millis(2851))] == [Announce(config().addresses)]
+
+
 def test_an_active_that_is_cut_off_is_active_for_nobody() -> None:
     """If it is only deaf, others hear that they need not wait for it."""
     machine, effects = run(active(), (Isolated(), 2500))
