@@ -50,16 +50,17 @@ OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
 STOP, CONT, KILL = signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL
 
 
-def _within(seconds: float, *, seed: float) -> dict[Profile, float]:
+def within(seconds: float, *, seed: float) -> dict[Profile, float]:
+    """The longest gap that is as expected, for each profile."""
     return {Profile.DEFAULT: seconds, Profile.FAST: seconds, Profile.SEED: seed}
 
 
-UNPLANNED: Final = Expectation(gap=_within(2.0, seed=8.0), moves=True)
-DEAF: Final = Expectation(gap=_within(2.0, seed=8.0), moves=True, blind=frozenset({Profile.SEED}))
+UNPLANNED: Final = Expectation(gap=within(2.0, seed=8.0), moves=True)
+DEAF: Final = Expectation(gap=within(2.0, seed=8.0), moves=True, blind=frozenset({Profile.SEED}))
 """By its advertisements alone, an active that hears nothing is as it should be: it takes BFD to know."""
-PLANNED: Final = Expectation(gap=_within(0.5, seed=3.0), moves=True)
-UNNOTICED: Final = Expectation(gap=_within(0.1, seed=0.1), moves=False)
-BOOT: Final = Expectation(gap=_within(30.0, seed=40.0), moves=False, connections_live=False)
+PLANNED: Final = Expectation(gap=within(0.5, seed=3.0), moves=True)
+UNNOTICED: Final = Expectation(gap=within(0.1, seed=0.1), moves=False)
+BOOT: Final = Expectation(gap=within(30.0, seed=40.0), moves=False, connections_live=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +208,7 @@ EVENTS: Final = {
             what="the VRRP engine is killed for good",
             do=deeds.kill("vrrpd"),
             undo=deeds.start("vrrpd"),
-            expectation=Expectation(gap=_within(6.0, seed=12.0), moves=True),
+            expectation=Expectation(gap=within(6.0, seed=12.0), moves=True),
             touches=Part.ENGINE,
             serves=False,
         ),

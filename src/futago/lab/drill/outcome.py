@@ -106,7 +106,7 @@ class Outcome:
         """What was expected beside what was seen."""
         wanted = self.event.expectation
         blind = self.profile in wanted.blind
-        limit = wanted.gap.get(self.profile, wanted.gap[Profile.DEFAULT])
+        limit = wanted.gap[self.profile]
         found: list[Check] = []
         for ping in self.pings:
             if ping.name not in {INWARD, OUTWARD}:
