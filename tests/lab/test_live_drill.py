@@ -4,6 +4,7 @@ The lab has no systemd: what asks for it finds a program that answers for the on
 """
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
@@ -51,7 +52,7 @@ def asked(healthy: Cloud) -> Iterator[Live]:
         )
     finally:
         for host in healthy.nodes:
-            namespaces.stop_daemon(lab.process(host), "sshd")
+            namespaces.stop_daemon(lab.process(host), "sshd", signal.SIGTERM)
 
 
 def _ssh(lab: Lab, host: str) -> list[str]:
@@ -115,5 +116,6 @@ def test_a_command_of_the_operators_own_is_measured_and_undone(asked: Live, heal
     found = drill(replace(asked, run=kill, undo=f"echo {{node}} > {undone}"), "engine-killed", tmp_path)
     assert undone.read_text().strip() == active
     assert found.survivor
+    healthy.lab.start_programs(active)
     with pytest.raises(LabError, match="nobody could be sure to bring the node back"):
         drill(asked, "power", tmp_path)
