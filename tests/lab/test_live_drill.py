@@ -116,6 +116,6 @@ def test_a_command_of_the_operators_own_is_measured_and_undone(asked: Live, heal
     found = drill(replace(asked, run=kill, undo=f"echo {{node}} > {undone}"), "engine-killed", tmp_path)
     assert undone.read_text().strip() == active
     assert found.survivor
-    healthy.lab.start_programs(active)
+    healthy.lab.restart(active, "vrrpd")
     with pytest.raises(LabError, match="nobody could be sure to bring the node back"):
         drill(asked, "power", tmp_path)
