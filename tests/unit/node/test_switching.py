@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from futago.node.features.compose import host_state
-from futago.node.features.switching import REST_SECONDS, allocate_vlans, switching
+from futago.node.features.local_vlans import REST_SECONDS, allocate_vlans
+from futago.node.features.switching import switching
 from futago.node.host import DEAD_VLAN, LEARNED_SECONDS, FlowTable, HostState, LocalVlans, OvsPort, Plug
 from futago.values import IPv4Address, NetworkType, Vlan
 from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port
