@@ -1,9 +1,11 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from futago.contract.specs import NetworkSpec
 from futago.node.features.compose import host_state
 from futago.node.features.local_vlans import REST_SECONDS, allocate_vlans
 from futago.node.features.switching import switching
@@ -51,6 +53,22 @@ def test_a_node_without_tunnels_has_no_tunnel_bridge() -> None:
     assert "bridge/br-tun" not in state.elements
     assert "flows/br-tun" not in state.elements
     assert not [key for key in state.elements if key.startswith("ovs-port/vxlan-")]
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (network(INSIDE, NetworkType.VXLAN, 5), None),
+        (network(INSIDE, NetworkType.GRE, 5), "this node has no gre tunnels: add it to tunnel_types"),
+        (network(INSIDE, NetworkType.FLAT, None), None),
+        (
+            replace(network(INSIDE, NetworkType.VLAN, 5), physical_network="vlan"),
+            "no bridge leads to vlan here: add it to bridge_mappings",
+        ),
+    ],
+)
+def test_a_network_that_cannot_leave_the_node_is_told_of(one: NetworkSpec, reason: str | None) -> None:
+    assert host_state(specs_of([one]), VLANS, PLACE).problems.get(one.key) == reason
 
 
 def test_a_flood_goes_to_the_networks_members_only() -> None:

@@ -51,6 +51,17 @@ def carriers(networks: Iterable[NetworkSpec], place: Place) -> tuple[str, ...]:
     return tuple(sorted(keys))
 
 
+def why_cut_off(network: NetworkSpec, place: Place) -> str:
+    """Why frames of this network cannot leave this node; "" if they can."""
+    kind = network.network_type
+    if kind in TUNNEL_TABLE:
+        if place.local_ip is None:
+            return f"this node has no {kind} tunnels: local_ip is not set"
+        return "" if kind in place.tunnel_types else f"this node has no {kind} tunnels: add it to tunnel_types"
+    known = network.physical_network in place.bridge_mappings
+    return "" if known else f"no bridge leads to {network.physical_network} here: add it to bridge_mappings"
+
+
 def _bridges(place: Place) -> list[str]:
     return [place.integration_bridge] + ([] if place.local_ip is None else [place.tunnel_bridge])
 
