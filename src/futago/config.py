@@ -122,6 +122,9 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """VNIs for VXLAN project networks, as first:last."""
     vxlan_group: str = ""
     """Accepted for Neutron's sake: floods are sent to each node that has members of the network, not to a group."""
+    l2_population: bool = False
+    """Tell every node where the MAC addresses of its GRE and VXLAN networks are: a frame for an unknown one is not
+    flooded, and ARP is answered on the spot. Where a router is active is learned from traffic all the same."""
     global_physnet_mtu: int = 1500
     """The MTU of the physical networks and of the tunnels' underlay, in bytes."""
     path_mtu: int = 0

@@ -23,10 +23,9 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     """The bridges with their ports and flows, and the wiring of the instances' interfaces."""
     networks = [s for s in specs.specs.values() if isinstance(s, NetworkSpec) and s.network_id in vlans]
     networks.sort(key=lambda network: vlans[network.network_id])
-    peers = peers_of(specs, place)
     owned = [Owned(HOST, Bridge(name=name, datapath_type=place.datapath_type)) for name in _bridges(place)]
     owned += _patches(place)
-    for peer in peers:
+    for peer in peers_of(specs, place):
         every = peer.bfd_interval or WARM
         owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place, every)) for kind in place.tunnel_types]
     owned += _plugs(specs, vlans)
@@ -34,7 +33,7 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     # sees a frame before its own flows are there.
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
     if place.local_ip is not None:
-        owned.append(Owned(HOST, tunnel_flows(networks, vlans, peers, place)))
+        owned.append(Owned(HOST, tunnel_flows(specs, vlans, place)))
     owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
     return owned
 

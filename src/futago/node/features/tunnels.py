@@ -2,12 +2,17 @@
 
 br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 22 flood to the network's members
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
+
+A populated network (`l2_population`) has three differences: ARP requests pass 21, where those for known addresses are
+answered; 20 knows the neighbours that stay at one node, above what is learned; and of what 20 does not know, 25
+floods only what wanders, to the nodes where it may be, and what may be for a lawless port.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec
+from futago.contract.specs import NeighbourSpec, NetworkSpec, NodeSpecs, PeerSpec
 from futago.node.host import LEARNED_COOKIE, LEARNED_SECONDS, FlowTable, OvsPort, Place
 from futago.values import IPv4Address, Millis, NetworkType, Vlan
 
@@ -16,6 +21,19 @@ WARM: Final = Millis(1000)
 
 TUNNEL_TABLE: Final = {NetworkType.GRE: 3, NetworkType.VXLAN: 4}
 """Where frames that came by a tunnel of this type are told their network."""
+
+_FIXED: Final = (
+    'table=0,priority=1,in_port="patch-int" actions=resubmit(,2)',
+    "table=0,priority=0 actions=drop",
+    "table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,20)",
+    "table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,22)",
+    *(f"table={table},priority=0 actions=drop" for table in TUNNEL_TABLE.values()),
+    "table=20,priority=0 actions=resubmit(,25)",
+    "table=21,priority=0 actions=resubmit(,22)",
+    "table=22,priority=0 actions=drop",
+    "table=25,priority=0 actions=resubmit(,22)",
+)
+"""What is there on every node."""
 
 VLAN_PRESENT: Final = 0x1000
 """The bit that OpenFlow 1.2 and later have in `vlan_vid` of a tagged frame."""
@@ -51,44 +69,93 @@ def peers_of(specs: NodeSpecs, place: Place) -> list[PeerSpec]:
     return sorted(peers, key=lambda peer: peer.tunnel_address)
 
 
-def tunnel_flows(
-    networks: list[NetworkSpec], vlans: Mapping[str, Vlan], peers: list[PeerSpec], place: Place
-) -> FlowTable:
-    flows = [
-        'table=0,priority=1,in_port="patch-int" actions=resubmit(,2)',
-        "table=0,priority=0 actions=drop",
-        "table=2,priority=0,dl_dst=00:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,20)",
-        "table=2,priority=0,dl_dst=01:00:00:00:00:00/01:00:00:00:00:00 actions=resubmit(,22)",
-        *(f"table={table},priority=0 actions=drop" for table in TUNNEL_TABLE.values()),
-        f'table=10,priority=1 actions={_learn()},output:"patch-int"',
-        "table=20,priority=0 actions=resubmit(,22)",
-        "table=22,priority=0 actions=drop",
+def tunnel_flows(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+    """All flows of the tunnel bridge."""
+    peers = peers_of(specs, place)
+    names = {tunnel_name(kind, peer.tunnel_address): NetworkType(kind) for peer in peers for kind in place.tunnel_types}
+    carried = [
+        spec
+        for spec in specs.specs.values()
+        if isinstance(spec, NetworkSpec) and spec.network_id in vlans and _carries(place, spec.network_type)
     ]
-    tunnels = {
-        tunnel_name(kind, peer.tunnel_address): NetworkType(kind) for peer in peers for kind in place.tunnel_types
+    ways = {
+        network.network_id: _Way(network, vlans[network.network_id], {peer.node: peer.tunnel_address for peer in peers})
+        for network in carried
     }
-    for name, kind in tunnels.items():
+    flows = [*_FIXED, f'table=10,priority=1 actions={_learn()},output:"patch-int"']
+    for name, kind in names.items():
         flows.append(f'table=0,priority=1,in_port="{name}" actions=resubmit(,{TUNNEL_TABLE[kind]})')
-    addresses = {peer.node: peer.tunnel_address for peer in peers}
-    carried = [one for one in networks if one.network_type in TUNNEL_TABLE and one.network_type in place.tunnel_types]
-    keys = tuple(sorted((vlans[network.network_id], network.segmentation_id or 0) for network in carried))
-    for network in carried:
-        flows += _network_tunnel_flows(network, vlans[network.network_id], addresses)
+    for way in ways.values():
+        flows += _network_flows(way)
+    for spec in specs.specs.values():
+        if isinstance(spec, NeighbourSpec) and spec.network_id in ways:
+            flows += _neighbour_flows(spec, ways[spec.network_id])
     # A tunnel that the switch refuses (its peer's address may be no address of a host) holds up no other.
     return FlowTable(
-        bridge=place.tunnel_bridge, flows=tuple(sorted(flows)), may_lack=tuple(sorted(tunnels)), learned=keys
+        bridge=place.tunnel_bridge,
+        flows=tuple(sorted(flows)),
+        may_lack=tuple(sorted(names)),
+        learned=tuple(sorted((way.vlan, way.network.segmentation_id or 0) for way in ways.values())),
     )
 
 
-def _network_tunnel_flows(network: NetworkSpec, vlan: Vlan, addresses: Mapping[str, IPv4Address]) -> list[str]:
-    key, table = f"0x{network.segmentation_id or 0:x}", TUNNEL_TABLE[network.network_type]
-    tag = f"push_vlan:0x8100,set_field:{VLAN_PRESENT | vlan}->vlan_vid"
-    flows = [f"table={table},priority=1,tun_id={key} actions={tag},resubmit(,10)"]
-    members = [addresses[node] for node in network.members if node in addresses]
-    if members:
-        outputs = ",".join(f'output:"{tunnel_name(network.network_type, address)}"' for address in sorted(members))
-        flows.append(f"table=22,priority=1,dl_vlan={vlan} actions=strip_vlan,set_field:{key}->tun_id,{outputs}")
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """How frames of a network go to other nodes."""
+
+    network: NetworkSpec
+    vlan: Vlan
+    addresses: Mapping[str, IPv4Address]
+    """Node → where its tunnels end."""
+
+    @property
+    def key(self) -> str:
+        return f"0x{self.network.segmentation_id or 0:x}"
+
+    def to(self, nodes: Iterable[str]) -> str | None:
+        """The actions that send a frame to these nodes; None if no tunnel leads to any of them."""
+        ends = sorted(self.addresses[node] for node in nodes if node in self.addresses)
+        outputs = ",".join(f'output:"{tunnel_name(self.network.network_type, end)}"' for end in ends)
+        return f"strip_vlan,set_field:{self.key}->tun_id,{outputs}" if outputs else None
+
+
+def _carries(place: Place, network_type: NetworkType) -> bool:
+    return network_type in TUNNEL_TABLE and network_type in place.tunnel_types
+
+
+def _network_flows(way: _Way) -> list[str]:
+    table = TUNNEL_TABLE[way.network.network_type]
+    tag = f"push_vlan:0x8100,set_field:{VLAN_PRESENT | way.vlan}->vlan_vid"
+    flows = [f"table={table},priority=1,tun_id={way.key} actions={tag},resubmit(,10)"]
+    flood = way.to(way.network.members)
+    if flood is not None:
+        flows.append(f"table=22,priority=1,dl_vlan={way.vlan} actions={flood}")
+    if way.network.populated:
+        flows.append(
+            f"table=2,priority=1,arp,dl_vlan={way.vlan},dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1 actions=resubmit(,21)"
+        )
+        flows.append(f"table=25,priority=1,dl_vlan={way.vlan} actions={way.to(way.network.lawless) or 'drop'}")
     return flows
+
+
+def _neighbour_flows(neighbour: NeighbourSpec, way: _Way) -> list[str]:
+    flows = []
+    there = way.to(neighbour.nodes)
+    if there is not None:
+        table = 25 if neighbour.wanders else 20
+        flows.append(f"table={table},priority=2,dl_vlan={way.vlan},dl_dst={neighbour.mac} actions={there}")
+    match = f"table=21,priority=1,arp,dl_vlan={way.vlan}"
+    asked = () if neighbour.here else neighbour.addresses
+    return flows + [f"{match},arp_tpa={address} actions={_answer(neighbour, address)}" for address in asked]
+
+
+def _answer(neighbour: NeighbourSpec, address: IPv4Address) -> str:
+    """Turn an ARP request into its answer, and send it back where it came from."""
+    return (
+        f"move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],set_field:{neighbour.mac}->eth_src,set_field:2->arp_op,"
+        "move:NXM_NX_ARP_SHA[]->NXM_NX_ARP_THA[],move:NXM_OF_ARP_SPA[]->NXM_OF_ARP_TPA[],"
+        f"set_field:{neighbour.mac}->arp_sha,set_field:{address}->arp_spa,in_port"
+    )
 
 
 def _learn() -> str:
