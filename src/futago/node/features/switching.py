@@ -113,7 +113,8 @@ def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], plac
     tables = []
     for bridge in sorted(set(place.bridge_mappings.values())):
         source = f'in_port="phy-{bridge}"'
-        flows = [f"table=0,priority=2,{source} actions=drop"]
+        # A bridge that somebody wiped lacks the switch's own such flow, whose priority is 0 and which is not ours.
+        flows = [f"table=0,priority=2,{source} actions=drop", "table=0,priority=1 actions=NORMAL"]
         for network in networks:
             if place.bridge_mappings.get(network.physical_network or "") != bridge:
                 continue
