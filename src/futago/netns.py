@@ -17,6 +17,7 @@ T = TypeVar("T")
 DIRECTORY: Final = Path("/run/netns")
 """Where iproute2 keeps named namespaces (ip-netns(8))."""
 
+_CONNECTIONS: Final = Path("/proc/sys/net/netfilter/nf_conntrack_count")
 _CLONE_NEWNET: Final = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -55,6 +56,14 @@ def run_inside(name: str, call: Callable[[], T]) -> T:
     if failure:
         raise failure[0]
     return box[0]
+
+
+def connections() -> int | None:
+    """How many connections the kernel has in the calling thread's namespace; None if it follows none (nf_conntrack)."""
+    try:
+        return int(_CONNECTIONS.read_bytes())
+    except OSError:
+        return None
 
 
 def enter(name: str) -> None:

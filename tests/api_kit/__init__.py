@@ -1,12 +1,16 @@
 """A client for tests: requests by their names, answers checked for their status."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 from starlette.testclient import TestClient
 
 from futago.controller.caller import Caller, Unauthorized
+from futago.controller.store.database import Database
+from futago.controller.store.rows import Node
 
 ADMIN = "admin"
 PROJECT = "b0a952a42cc7484080a1e62c0aadbbbc"
@@ -106,3 +110,11 @@ class Client:
         assert answer.status_code == status, (method, path, body, answer.status_code, answer.text)
         assert answer.headers["x-openstack-request-id"].startswith("req-")
         return answer.json() if answer.content else None
+
+
+def die(database: Database, name: str) -> None:
+    """A node has not been heard for a minute."""
+    with database.note() as txn:
+        node = txn.get(Node, name=name)
+        assert node is not None
+        txn.replace(node, replace(node, heartbeat_at=time.time() - 60))

@@ -1,9 +1,9 @@
-"""A pair of routers with real engines, and conntrackd beside each; a client inside, a server outside.
+"""Two or three routers with real engines, and conntrackd beside each; a client inside, a server outside.
 
      [client] 192.168.80.9, .10 ── br-qr ── [a] and [b] ── br-qg ── 10.0.80.1 [server]
 
-conntrackd of `a` is at 127.0.0.2, that of `b` at 127.0.0.3, in the machine's own namespace. 192.168.80.10 has the
-floating IP 10.0.80.105.
+conntrackd of `a` is at 127.0.0.2, that of `b` at 127.0.0.3, and of `c` at 127.0.0.4, in the machine's own namespace.
+192.168.80.10 has the floating IP 10.0.80.105.
 """
 
 import asyncio
@@ -11,13 +11,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from futago import netns
-from futago.conntrack.config import Peer, ReplicatedRouter, Replication
+from futago.conntrack.config import Peer, ReplicatedRouter, Replication, Scope
 from futago.conntrack.control import Configure, RouterStatus, Status, Statuses, ask
 from futago.contract.keys import SharedKey
 from futago.contract.specs import FloatingIpSpec, GatewaySpec, RouterPort, RouterSpec
@@ -29,7 +29,7 @@ from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router
 
 CLIENT, FLOATING_CLIENT, SERVER = "192.168.80.9", "192.168.80.10", "10.0.80.1"
 ROUTER_ADDRESS, FLOATING_ADDRESS = str(OUTSIDE.address.ip), str(FLOATING.address.ip)
-ADDRESSES = (IPv4Address("127.0.0.2"), IPv4Address("127.0.0.3"))
+NODES = {node: IPv4Address(f"127.0.0.{last}") for node, last in (("a", 2), ("b", 3), ("c", 4))}
 KEY = SharedKey(key_id=1, secret=b"k" * 32)
 NAME = "router80"
 PATIENCE = 20
@@ -85,10 +85,10 @@ class Replicator:
 
 @dataclass
 class World:
-    """Two routers, who talks through them, and what was seen of it."""
+    """The routers, who talks through them, and what was seen of it."""
 
     pair: Pair
-    replicators: tuple[Replicator, Replicator]
+    replicators: tuple[Replicator, ...]
     client: str
     server: str
     taps: list[socket.socket]
@@ -106,9 +106,8 @@ class World:
 
     def agree(self) -> bool:
         states = [one.router for one in self.replicators]
-        return [one.active for one in states].count(True) == 1 and any(
-            one.agreed_seconds_ago is not None for one in states
-        )
+        standbys = [one for one in states if not one.active]
+        return len(standbys) == len(states) - 1 and all(one.agreed_seconds_ago is not None for one in standbys)
 
     @property
     def active(self) -> Replicator:
@@ -118,28 +117,41 @@ class World:
     def standby(self) -> Replicator:
         return next(one for one in self.replicators if one.host is not self.pair.active())
 
+    @property
+    def standbys(self) -> tuple[Replicator, ...]:
+        return tuple(one for one in self.replicators if one.host is not self.pair.active())
+
     def wait_for_entries(self, where: Replicator, number: int) -> None:
         wait_for(f"{where.node} has {number} connections", lambda: where.router.entries == number)
 
     def power_off_active(self) -> Replicator:
-        """As a power cut: everything of it is gone at once; returns the survivor's replicator."""
-        lost, survivor = self.active, self.standby
+        """As a power cut: everything of it is gone at once; returns the replicator of who takes over."""
+        lost, survivors = self.active, self.standbys
+        return self.power_off(lost, *survivors)
+
+    @staticmethod
+    def power_off(lost: Replicator, *survivors: Replicator) -> Replicator:
         lost.kill()
         lost.host.kill_everything()
         lost.host.links("down")
-        wait_for("the other is active", survivor.host.active)
-        return survivor
+        return new_active(survivors)
 
     def move(self) -> Replicator:
         """A planned move; returns the new active node's replicator."""
-        before, after = self.active, self.standby
+        before, others = self.active, self.standbys
         run(sys.executable, "-m", "futago", "vrrp", "resign", NAME, "--socket", str(before.host.socket))
-        wait_for("the other is active", after.host.active)
-        return after
+        return new_active(others)
 
     def resets(self) -> int:
         """TCP packets with RST that client or server have seen."""
         return sum(_is_reset(packet) for tap in self.taps for packet in _drain(tap))
+
+
+def new_active(candidates: Sequence[Replicator]) -> Replicator:
+    """Wait until one of these is active."""
+    found: list[Replicator] = []
+    wait_for("another is active", lambda: found.extend(one for one in candidates if one.host.active()) or found)
+    return found[0]
 
 
 @dataclass
@@ -178,6 +190,17 @@ def tcp(world: World, source: str = CLIENT) -> Talk:
     return Talk(client, server, peer[0])
 
 
+def tcp_untranslated(world: World) -> Talk:
+    """A connection from outside to the instance's own address, which the router merely routes."""
+    run("ip", "-n", world.server, "route", "replace", f"{CLIENT}/32", "via", ROUTER_ADDRESS)
+    with netns.run_inside(world.client, lambda: socket.create_server((CLIENT, 0))) as listener:
+        to = listener.getsockname()
+        server = netns.run_inside(world.server, lambda: socket.create_connection(to, timeout=PATIENCE))
+        client, _ = listener.accept()
+    client.settimeout(PATIENCE)
+    return Talk(client, server, server.getpeername()[0])
+
+
 def tcp_from_outside(world: World) -> Talk:
     """A connection to the floating IP."""
     listener = netns.run_inside(world.client, lambda: socket.create_server((FLOATING_CLIENT, 0)))
@@ -189,10 +212,10 @@ def tcp_from_outside(world: World) -> Talk:
     return Talk(client, server, server.getpeername()[0])
 
 
-def udp(world: World) -> Talk:
+def udp(world: World, source: str = CLIENT) -> Talk:
     """A question from inside that was answered."""
     server = netns.run_inside(world.server, lambda: _datagrams((SERVER, 0)))
-    client = netns.run_inside(world.client, lambda: _datagrams((CLIENT, 0)))
+    client = netns.run_inside(world.client, lambda: _datagrams((source, 0)))
     client.connect(server.getsockname())
     client.send(b"question")
     _, peer = server.recvfrom(100)
@@ -203,12 +226,12 @@ def udp(world: World) -> Talk:
 
 
 @contextmanager
-def make_world(directory: Path) -> Iterator[World]:
+def make_world(directory: Path, *, number: int = 2, scope: Scope = "translated") -> Iterator[World]:
     """Everything wired, nothing started."""
     like = router(advert_interval=Millis(300), priority=50, addresses=(INSIDE, OUTSIDE, FLOATING))
-    with make_pair(directory, like) as pair:
+    with make_pair(directory, like, number=number) as pair:
         ends = (f"{pair.wire}c", f"{pair.wire}s")
-        replicators = _replicators(pair)
+        replicators = _replicators(pair, scope)
         taps: list[socket.socket] = []
         try:
             for host in pair.hosts:
@@ -227,24 +250,26 @@ def make_world(directory: Path) -> Iterator[World]:
                 subprocess.run(["ip", "netns", "del", end], capture_output=True, check=False)
 
 
-def _replicators(pair: Pair) -> tuple[Replicator, Replicator]:
+def _replicators(pair: Pair, scope: Scope) -> tuple[Replicator, ...]:
     port = _free_port()
-    made = []
-    for host, node, address, other, twin in (
-        (pair.a, "a", ADDRESSES[0], ADDRESSES[1], "b"),
-        (pair.b, "b", ADDRESSES[1], ADDRESSES[0], "a"),
-    ):
-        config = Replication(
-            node=node,
-            address=address,
-            port=port,
-            keys=(KEY,),
-            send_key=KEY.key_id,
-            peers=(Peer(node=twin, address=other),),
-            routers=(ReplicatedRouter(name=NAME, namespace=host.namespace, peers=(twin,)),),
-        )
-        made.append(Replicator(host, node, address, config))
-    return made[0], made[1]
+    places = dict(zip(NODES, pair.hosts, strict=False))
+    return tuple(
+        _replicator(host, node, tuple(n for n in places if n != node), port, scope) for node, host in places.items()
+    )
+
+
+def _replicator(host: Host, node: str, twins: tuple[str, ...], port: int, scope: Scope) -> Replicator:
+    config = Replication(
+        node=node,
+        address=NODES[node],
+        port=port,
+        keys=(KEY,),
+        send_key=KEY.key_id,
+        scope=scope,
+        peers=tuple(Peer(node=twin, address=NODES[twin]) for twin in twins),
+        routers=(ReplicatedRouter(name=NAME, namespace=host.namespace, peers=twins),),
+    )
+    return Replicator(host, node, NODES[node], config)
 
 
 def _make_router(namespace: str) -> None:
@@ -295,7 +320,7 @@ def _datagrams(address: tuple[str, int]) -> socket.socket:
 
 
 def _free_port() -> int:
-    with socket.create_server((str(ADDRESSES[0]), 0)) as probe:
+    with socket.create_server((str(NODES["a"]), 0)) as probe:
         port: int = probe.getsockname()[1]
         return port
 

@@ -78,10 +78,21 @@ async def until(what: str, look: Callable[[], object]) -> None:
         await asyncio.sleep(0.02)
 
 
+async def turns_until(done: Callable[[], object]) -> int:
+    """How often somebody else has had his turn by then."""
+    turns = 0
+    end = time.monotonic() + 60
+    while not done():
+        assert time.monotonic() < end
+        turns += 1
+        await asyncio.sleep(0)
+    return turns
+
+
 async def told(replica: Replica, node: str, *entries: Entry, since: int = 1) -> None:
     """A node says that it is active and that these are all connections."""
     table = Table(routed=True)
-    table.compare(entries, 0, set())
+    table.read(entries, 0)
     await replica.receive(node, Claim(NAME, since))
     await replica.receive(node, Put(NAME, entries))
     await replica.receive(node, Checkpoint(NAME, table.digest))
@@ -100,6 +111,41 @@ def test_events_that_the_kernel_could_not_hold_are_made_up_for(namespace: str, m
         assert replica.status().events_lost > 0
         assert replica.status().entries == 500
         writer.close()
+
+    play(namespace, script, active=True)
+
+
+def test_others_have_their_turns_while_very_many_connections_are_read_and_shortened(namespace: str) -> None:
+    """A standby that was active for all of them, of which the new active node knows none."""
+    ends = [(f"192.168.80.{host}", f"10.0.80.{host}") for host in range(101, 106)]
+    many = [entry(inside=inside, outside=outside, port=port) for inside, outside in ends for port in range(1, 4001)]
+
+    async def script(replica: Replica, twins: Played) -> None:
+        writer = Kernel(namespace)
+        for at in range(0, len(many), 1000):
+            writer.write([(one, False) for one in many[at : at + 1000]], ())
+        writer.close()
+        replica.set_role(active=True, since=2.0)
+        assert await turns_until(lambda: twins.claims) > 50
+        assert replica.status().entries == len(many)
+        replica.set_role(active=False, since=3.0)
+        await until("it has left", lambda: End(NAME) in twins.heard and replica._kernel is not None)
+        telling = asyncio.ensure_future(told(replica, "net2"))
+        assert await turns_until(telling.done) > 100
+        found = await everything(namespace)
+        assert max(one.timeout for one in found.values()) <= STRAY_SECONDS
+
+    play(namespace, script, active=False)
+
+
+def test_a_role_that_changes_while_the_kernel_is_read_is_noticed(namespace: str) -> None:
+    async def script(replica: Replica, twins: Played) -> None:
+        await turns_until(lambda: replica._kernel)
+        assert not twins.claims, "the kernel is being read"
+        replica.set_role(active=False, since=2.0)
+        await until("it follows", lambda: twins.heard == [End(NAME)] and replica.claim is None)
+        await told(replica, "net2", entry())
+        assert set(await everything(namespace)) == {entry().key}
 
     play(namespace, script, active=True)
 
@@ -263,6 +309,8 @@ async def following(replica: Replica) -> None:
 async def everything(namespace: str) -> dict[bytes, Entry]:
     opened = Kernel(namespace)
     try:
-        return {one.key: one for one in await opened.dump()}
+        found: list[Entry] = []
+        await opened.dump(found.extend)
+        return {one.key: one for one in found}
     finally:
         opened.close()

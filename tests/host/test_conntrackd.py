@@ -39,30 +39,42 @@ def world(tmp_path: Path) -> Iterator[World]:
         yield made
 
 
-def four_talks(world: World) -> list[Talk]:
-    """Through SNAT, out of and into a floating IP, and over UDP; the standby has all of them."""
-    talks = [tcp(world), tcp(world, FLOATING_CLIENT), tcp_from_outside(world), udp(world)]
-    assert [talk.seen_from for talk in talks] == [ROUTER_ADDRESS, FLOATING_ADDRESS, FLOATING_ADDRESS, ROUTER_ADDRESS]
-    world.wait_for_entries(world.standby, 4)
+def all_talks(world: World) -> list[Talk]:
+    """TCP through SNAT, out of and into a floating IP, and UDP; the standby has all of them."""
+    talks = [tcp(world), tcp(world, FLOATING_CLIENT), tcp_from_outside(world), udp(world), udp(world, FLOATING_CLIENT)]
+    through_floating_ip = [False, True, True, False, True]
+    outside = [FLOATING_ADDRESS if floating else ROUTER_ADDRESS for floating in through_floating_ip]
+    assert [talk.seen_from for talk in talks] == outside
+    world.wait_for_entries(world.standby, 5)
     return talks
 
 
 def test_every_conversation_goes_on_after_a_power_cut_though_only_the_server_speaks(world: World) -> None:
-    talks = four_talks(world)
+    talks = all_talks(world)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 4
-    assert [talk.client_says(b"back") for talk in talks] == [b"back"] * 4
+    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 5
+    assert [talk.client_says(b"back") for talk in talks] == [b"back"] * 5
     assert world.resets() == 0
 
 
 def test_every_conversation_goes_on_after_a_planned_move_there_and_back(world: World) -> None:
-    talks = four_talks(world)
+    talks = all_talks(world)
     for text in (b"there", b"back"):
         world.move()
-        assert [talk.server_says(text) for talk in talks] == [text] * 4
-        assert [talk.client_says(text) for talk in talks] == [text] * 4
+        assert [talk.server_says(text) for talk in talks] == [text] * 5
+        assert [talk.client_says(text) for talk in talks] == [text] * 5
         world.pair.wait_for_one_active()
         world.wait_for_agreement()
+    assert world.resets() == 0
+
+
+def test_moves_in_quick_succession_wait_for_the_connections(world: World) -> None:
+    """Nobody but `futago vrrp resign` sees to it that the other one has them."""
+    talks = all_talks(world)
+    for text in (b"1", b"2", b"3", b"4"):
+        world.move()
+        talks.append(tcp(world))
+        assert [talk.server_says(text) for talk in talks] == [text] * len(talks)
     assert world.resets() == 0
 
 
@@ -114,14 +126,14 @@ def test_what_ends_on_the_active_node_is_forgotten_on_the_standby(world: World) 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_restart_of_either_program_loses_nothing(world: World, number: signal.Signals) -> None:
-    talks = four_talks(world)
+    talks = all_talks(world)
     for one in world.replicators:
         one.kill(number)
         one.start()
     late = tcp(world)
-    world.wait_for_entries(world.standby, 5)
+    world.wait_for_entries(world.standby, 6)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in [*talks, late]] == [b"push"] * 5
+    assert [talk.server_says(b"push") for talk in [*talks, late]] == [b"push"] * 6
     assert world.resets() == 0
 
 
@@ -142,14 +154,14 @@ def test_a_second_program_does_not_disturb_the_first(world: World) -> None:
 
 
 def test_connections_that_somebody_flushed_from_a_standby_come_back_at_the_next_start(world: World) -> None:
-    talks = four_talks(world)
+    talks = all_talks(world)
     run("ip", "netns", "exec", world.standby.host.namespace, "conntrack", "-F")
     world.standby.kill()
     world.standby.start()
-    world.wait_for_entries(world.standby, 4)
-    wait_for("the kernel has them", lambda: len(kernel_keys(world.standby.host.namespace)) == 4)
+    world.wait_for_entries(world.standby, 5)
+    wait_for("the kernel has them", lambda: len(kernel_keys(world.standby.host.namespace)) == 5)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 4
+    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 5
 
 
 def test_garbage_and_strangers_are_counted_and_change_nothing(world: World) -> None:

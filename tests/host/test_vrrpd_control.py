@@ -15,9 +15,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from futago.lines import RequestRefused
 from futago.values import Millis, Role
 from futago.vrrp.config import Version, VirtualAddress, VirtualRouterConfig
-from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
 from host.vrrpd_kit import VIRTUAL, Host, Pair, make_pair, run, wait_for
 from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, authenticated
 

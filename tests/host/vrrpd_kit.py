@@ -1,4 +1,4 @@
-"""Two hosts, each with one replica of router80, joined by three bridges in a namespace of their own.
+"""Two hosts, or three, each with one replica of router80, joined by three bridges in a namespace of their own.
 
         [a]                [wire]               [b]
        ha-1 ─────────────── br-ha ───────────── ha-1
@@ -33,7 +33,7 @@ from futago.vrrp.control import RouterStatus, VrrpdClient
 from unit.vrrp.samples import INSIDE, OUTSIDE, router
 
 LEGS = ("ha-1", "qr-1", "qg-1")
-SOURCES = (IPv4Address("169.254.192.1"), IPv4Address("169.254.192.2"))
+SOURCES = tuple(IPv4Address(f"169.254.192.{last}") for last in (1, 2, 3))
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
 LONG_HOLD, SHORT_HOLD = 10.0, 1.0
 """Seconds: more than a start takes on a busy machine; what a test can wait for."""
@@ -161,18 +161,19 @@ class Host:
 
 @dataclass
 class Pair:
-    """The two hosts."""
+    """The two hosts, and any others."""
 
     wire: str
     a: Host
     b: Host
+    others: tuple[Host, ...] = ()
 
     @property
-    def hosts(self) -> tuple[Host, Host]:
-        return self.a, self.b
+    def hosts(self) -> tuple[Host, ...]:
+        return self.a, self.b, *self.others
 
     def start(self) -> None:
-        """Both run, one is active."""
+        """All run, one is active."""
         for host in self.hosts:
             host.start()
             assert host.configure() == {}
@@ -182,7 +183,8 @@ class Pair:
         wait_for("one is active and the other a backup", self.settled)
 
     def settled(self) -> bool:
-        return sorted(host.status().role for host in self.hosts) == [Role.ACTIVE, Role.BACKUP]
+        backups = [Role.BACKUP] * (len(self.hosts) - 1)
+        return sorted(host.status().role for host in self.hosts) == [Role.ACTIVE, *backups]
 
     def active(self) -> Host:
         """Who is active; while the two agree on it, wait."""
@@ -196,13 +198,13 @@ class Pair:
 
 @contextmanager
 def make_pair(
-    directory: Path, like: VirtualRouterConfig | None = None, hold_seconds: float = LONG_HOLD
+    directory: Path, like: VirtualRouterConfig | None = None, hold_seconds: float = LONG_HOLD, *, number: int = 2
 ) -> Iterator[Pair]:
-    """Both hosts wired, no engine started yet."""
+    """So many hosts wired, no engine started yet."""
     like = like or router(advert_interval=Millis(300), priority=50)
-    sources = (IPv6Address("fe80::a9fe:c001"), IPv6Address("fe80::a9fe:c002")) if like.ipv6 else SOURCES
+    sources = (IPv6Address("fe80::a9fe:c001"), IPv6Address("fe80::a9fe:c002")) if like.ipv6 else SOURCES[:number]
     base = f"fvt{os.getpid()}-{next(_serial)}"
-    wire, *names = (f"{base}{end}" for end in ("-w", "-a", "-b"))
+    wire, *names = (f"{base}{end}" for end in ("-w", "-a", "-b", "-c")[: 1 + number])
     hosts: list[Host] = []
     try:
         _make_wire(wire)
@@ -211,7 +213,7 @@ def make_pair(
             (directory / name).mkdir()
             hosts.append(Host(namespace=name, config=config, directory=directory / name, hold_seconds=hold_seconds))
             _plug(wire, name, source)
-        yield Pair(wire, *hosts)
+        yield Pair(wire, hosts[0], hosts[1], tuple(hosts[2:]))
     finally:
         for host in hosts:
             _clean_up(host)
@@ -231,7 +233,7 @@ def addresses_lost(host: Host) -> Iterator[list[str]]:
     finally:
         with suppress(BlockingIOError):
             while True:
-                messages = rtnetlink._messages(monitor.recv(1 << 16))
+                messages = rtnetlink.messages(monitor.recv(1 << 16))
                 lost.extend(str(rtnetlink._found(body).address) for kind, _, body in messages if kind == 21)
         monitor.close()
 

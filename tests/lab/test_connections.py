@@ -117,3 +117,16 @@ def test_a_node_that_returns_has_the_connections_before_it_is_needed(healthy: Cl
         healthy.lab.power_off(survivor)
         healthy.eventually("the first one is active again", lambda: healthy.holders() == (lost,), 30)
         assert all_alive(kinds, 1)
+
+
+def test_a_router_is_moved_to_a_node_that_has_just_come_back_with_its_connections(healthy: Cloud) -> None:
+    """Nobody but the agent sees to it that they are there before the router."""
+    with talks(healthy) as kinds, resets(healthy.lab) as seen:
+        lost, survivor = healthy.active(), healthy.standby()
+        healthy.lab.power_off(lost)
+        healthy.eventually("the survivor holds the gateway", lambda: healthy.holders() == (survivor,), 30)
+        healthy.heal()
+        healthy.lab.exec("controller", ["futago", "router", "failover", healthy.router_id, "--to", lost])
+        healthy.eventually("the first one is active again", lambda: healthy.holders() == (lost,), 30)
+        assert all_alive(kinds, 1)
+        assert only_the_greeting(seen)

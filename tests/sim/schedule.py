@@ -20,11 +20,22 @@ from futago.values import (
     IPv6Interface,
     Millis,
 )
-from futago.vrrp.config import AuthMode, Checksum, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.config import (
+    AuthMode,
+    Checksum,
+    Peer,
+    Version,
+    VirtualAddress,
+    VirtualRoute,
+    VirtualRouterConfig,
+)
+from futago.vrrp.peers import YIELDS_BELOW
 
 SECOND: Final = 1_000_000
 MILLI: Final = 1_000
 OWNER: Final = 255
+LEAST: Final = 2
+"""The least priority of hosts that know each other: of one that wants to be rid of its router."""
 
 ADDRESSES: Final = tuple(
     VirtualAddress(interface=interface, address=IPv4Interface(address))
@@ -213,6 +224,8 @@ def draw(seed: int) -> Schedule:
     delay = dice.choice((MILLI, 5 * MILLI, min(100 * MILLI, interval * MILLI // 3)))
     span = dice.randint(4, 30) * interval * MILLI
     events = [_event(dice, number, span, members[0].config) for _ in range(dice.randint(1, 8))]
+    if Random(f"{seed}/acquainted").random() < 0.4:
+        members, events = _acquainted(members), [_ordinary(event) for event in events]
     return Schedule(
         seed=seed,
         members=members,
@@ -247,6 +260,28 @@ def _members(dice: Random, number: int, alike: VirtualRouterConfig) -> tuple[Mem
         )
         for host, priority in enumerate(priorities)
     )
+
+
+def _acquainted(members: tuple[Member, ...]) -> tuple[Member, ...]:
+    """Hosts that know each other, as Futago's own do: with what they agree on beside the RFC, but for sessions."""
+    configs = [
+        msgspec.structs.replace(m.config, priority=max(m.config.priority, LEAST), yields_below=YIELDS_BELOW)
+        for m in members
+    ]
+    peers = [Peer(source=config.source, priority=config.priority) for config in configs]
+    return tuple(
+        replace(
+            member, config=msgspec.structs.replace(config, peers=tuple(p for p in peers if p.source != config.source))
+        )
+        for member, config in zip(members, configs, strict=True)
+    )
+
+
+def _ordinary(event: Event) -> Event:
+    """Among those, priority 1 is a last word, and no router has it."""
+    if isinstance(event, Reconfigure) and event.priority is not None:
+        return replace(event, priority=max(event.priority, LEAST))
+    return event
 
 
 def _source(host: int, *, ipv6: bool) -> IPAddress:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from futago import logs
 from futago.config import CONNTRACKD_SOCKET, CONNTRACKD_STATE, VRRPD_SOCKET
 
 if TYPE_CHECKING:
@@ -40,13 +39,9 @@ def conntrackd(
 
     What to replicate comes from `futago node`, who is active from `futago vrrpd`. It needs neither to go on.
     """
-    from futago.conntrack import daemon
+    from futago.conntrack.__main__ import become
 
-    logs.to_stderr()
-    try:
-        daemon.run(daemon.Settings(socket=socket, state=state, vrrpd_socket=vrrpd_socket))
-    except (daemon.AlreadyRunning, OSError) as error:
-        _fail(str(error))
+    become(socket, state, vrrpd_socket)
 
 
 @_verbs.command()
@@ -54,7 +49,8 @@ def status(socket: Socket = CONNTRACKD_SOCKET, json: Json = False) -> None:
     """Show each router's connections, and how far behind the twins are."""
     import asyncio
 
-    from futago.conntrack.control import ConntrackdGone, Refusal, RequestRefused, Status, Statuses, ask, to_line
+    from futago.conntrack.control import ConntrackdGone, Refusal, Status, Statuses, ask
+    from futago.lines import RequestRefused, to_line
 
     try:
         found = asyncio.run(ask(Status(), socket))
@@ -89,6 +85,7 @@ def _routers(routers: tuple[RouterStatus, ...]) -> Table:
         "connections",
         "told by",
         "agreed",
+        "behind",
         "lost",
         "resyncs",
         "repaired",
@@ -98,9 +95,10 @@ def _routers(routers: tuple[RouterStatus, ...]) -> Table:
     table = Table(*columns, box=None)
     for r in routers:
         agreed = "-" if r.agreed_seconds_ago is None else f"{r.agreed_seconds_ago:.0f} s ago"
+        behind = ", ".join(r.behind) or "-"
         counts = (str(r.events_lost), str(r.resyncs), str(r.repaired), str(r.not_written))
         active = "here" if r.active else "-"
-        table.add_row(r.name, active, str(r.entries), r.source or "-", agreed, *counts, r.error or "-")
+        table.add_row(r.name, active, str(r.entries), r.source or "-", agreed, behind, *counts, r.error or "-")
     return table
 
 

@@ -6,9 +6,10 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -17,7 +18,7 @@ from futago.config import Profile
 from futago.lab.errors import PROGRAM
 
 if TYPE_CHECKING:
-    from futago.lab.chaos.session import Summary
+    from futago.lab.chaos.session import Plan, Summary
     from futago.lab.drill.capture import Capture
     from futago.lab.drill.events import Event
     from futago.lab.drill.live import Live
@@ -36,6 +37,30 @@ futago drill move --router 0b1c… --target 203.0.113.7 --node net1='ssh root@ne
 
 
 _LIVE = "A live router (what would be done is printed; with --yes it is done)"
+
+LabProfile = Annotated[Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")]
+Keep = Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")]
+WithoutController = Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")]
+_WHICH_LAB = typer.Option(help="Which lab; one that is not up is built and taken away again.")
+Nodes = Annotated[
+    list[str] | None,
+    typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
+]
+RouterId = Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)]
+Target = Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)]
+Source = Annotated[
+    str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
+]
+Interface = Annotated[
+    str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
+]
+Seconds = Annotated[float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)]
+Run = Annotated[
+    str,
+    typer.Option(metavar="COMMAND", help="Run here instead; {node} in it is the active node.", rich_help_panel=_LIVE),
+]
+Undo = Annotated[str, typer.Option(metavar="COMMAND", help="Run here to undo it.", rich_help_panel=_LIVE)]
+Yes = Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)]
 _CHAOS_EXAMPLES = f"""\
 {PROGRAM} chaos --minutes 30 --seed 7
 
@@ -52,59 +77,52 @@ def register(app: typer.Typer) -> None:
 def drill(
     events: Annotated[str, typer.Argument(help="One or more events, with commas; all is every one.")] = "",
     list_: Annotated[bool, typer.Option("--list", help="Print the events and end.")] = False,
-    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "drill",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
-    profile: Annotated[
-        Profile | None, typer.Option(help="The routers' timers; default: those that the lab has.")
-    ] = None,
+    name: Annotated[str, _WHICH_LAB] = "drill",
+    keep: Keep = False,
+    profile: LabProfile = None,
     routers: Annotated[int, typer.Option(min=1, help="So many routers fail over together.")] = 1,
     connections: Annotated[int, typer.Option(min=0, help="TCP connections each way; half of them only listen.")] = 10,
-    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    without_controller: WithoutController = False,
     out: Annotated[Path, typer.Option(help="Where a directory for each report is made.")] = Path("drills"),
-    node: Annotated[
-        list[str] | None,
-        typer.Option(help="NAME=COMMAND for each node of a live router: net1='ssh root@net1'.", rich_help_panel=_LIVE),
-    ] = None,
-    router: Annotated[str, typer.Option(help="The id of the live router.", rich_help_panel=_LIVE)] = "",
-    target: Annotated[str, typer.Option(help="What is pinged: a floating IP of it.", rich_help_panel=_LIVE)] = "",
-    source: Annotated[
-        str, typer.Option("--from", help="COMMAND for the host that pings; default: here.", rich_help_panel=_LIVE)
-    ] = "",
-    interface: Annotated[
-        str, typer.Option(help="For underlay and external: the link that is taken away.", rich_help_panel=_LIVE)
-    ] = "",
-    seconds: Annotated[
-        float, typer.Option(min=0.1, max=60, help="For how long it is away.", rich_help_panel=_LIVE)
-    ] = 10,
-    yes: Annotated[bool, typer.Option("--yes", help="Do it to the live router.", rich_help_panel=_LIVE)] = False,
+    node: Nodes = None,
+    router: RouterId = "",
+    target: Target = "",
+    source: Source = "",
+    interface: Interface = "",
+    seconds: Seconds = 10,
+    run: Run = "",
+    undo: Undo = "",
+    yes: Yes = False,
 ) -> None:
     """Let an EVENT happen to the active node of a router, in a lab or live, and report what was lost.
 
-    Pings (100 a second) and TCP connections run both ways through the router while it happens, and while it is undone.
-    A report (Markdown, HTML, a timeline as SVG) and captures of every cable are written. Needs root. The exit status
-    is 1 if something is not as expected.
+    Pings (100 a second) and TCP connections run both ways through the router meanwhile, and every cable is captured.
+    The report is Markdown, HTML and a timeline as SVG. Needs root. It exits with 1 if something is not as expected.
     """
     from futago.lab.drill import events as known
 
     with failures():
         if list_ or not events:
-            for event in known.EVENTS.values():
-                print(f"{event.name:15} {event.what}")
-            raise typer.Exit(0 if list_ else 2)
+            _print_events(0 if list_ else 2)
         chosen = known.find(events)
         if node:
-            live = _live(node, router, target, source, profile, interface, seconds)
-            bad = sum(not _drill_live(live, event.name, out, yes=yes) for event in chosen)
-            raise typer.Exit(1 if bad else 0)
-        require_root()
-        wanted = max(routers, *(event.routers for event in chosen))
-        with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
-            good = [
-                _drill_lab(scene, event, connections, out)
-                for event in chosen
-                if not (event.needs_controller and without_controller)
-            ]
+            live = replace(_live(node, router, target, source, profile, interface, seconds), run=run, undo=undo)
+            good = [_drill_live(live, event.name, out, yes=yes) for event in chosen]
+        else:
+            require_root()
+            possible = [event for event in chosen if not (event.needs_controller and without_controller)]
+            wanted = max(routers, *(event.routers for event in chosen))
+            with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
+                good = [_drill_lab(scene, event, connections, out) for event in possible]
         raise typer.Exit(0 if all(good) else 1)
+
+
+def _print_events(status: int) -> NoReturn:
+    from futago.lab.drill.events import EVENTS
+
+    for event in EVENTS.values():
+        print(f"{event.name:18} {event.what}")
+    raise typer.Exit(status)
 
 
 @contextmanager
@@ -160,7 +178,9 @@ def _drill_live(live: "Live", event: str, out: Path, *, yes: bool) -> bool:
     with interrupts.as_ctrl_c():
         active = lives.active_of(live)
         if not yes:
-            print(f"on {active}, which is active for {live.router}: {lives.command(live, event)}")
+            text = lives.command(live, event, active)
+            lives.check(live, text, active)
+            print(f"{active} is active for {live.router}; {'here' if live.run else 'there'}: {text}")
             print("nothing was done; --yes does it")
             return True
         directory = _directory(out, event, time.time())
@@ -176,15 +196,16 @@ def chaos(
     both: Annotated[
         float | None, typer.Option(help="Seconds for which two nodes that hear each other may be active.")
     ] = None,
-    name: Annotated[str, typer.Option(help="Which lab; one that is not up is built and taken away again.")] = "chaos",
-    keep: Annotated[bool, typer.Option("--keep", help="Leave the lab up that was built.")] = False,
-    profile: Annotated[Profile | None, typer.Option(help="The routers' timers.")] = None,
-    without_controller: Annotated[bool, typer.Option("--without-controller", help="It is down meanwhile.")] = False,
+    name: Annotated[str, _WHICH_LAB] = "chaos",
+    keep: Keep = False,
+    profile: LabProfile = None,
+    routers: Annotated[int, typer.Option(min=1, help="So many routers are to bear it.")] = 5,
+    without_controller: WithoutController = False,
     out: Annotated[Path, typer.Option(help="Where a directory for the log is made.")] = Path("chaos"),
 ) -> None:
     """Break things in a lab at random, and judge from captures and kernels whether the routers bore it.
 
-    A round is up to four faults that may overlap, then calm: every router is served within `--served` seconds, has one
+    A round is up to six faults that may overlap, then calm: every router is served within `--served` seconds, has one
     active and one backup node, and nothing is left over; and never are two nodes active that hear each other, for
     longer than it takes to detect a loss. Needs root. The exit status is 1 if something was not so.
     """
@@ -192,20 +213,26 @@ def chaos(
 
     with failures():
         require_root()
-        from futago.lab.chaos import judge, session
-        from futago.lab.chaos.run import Limits
+        from futago.lab.chaos.session import Plan
 
         chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
-        plan = session.Plan(
-            seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=not without_controller
-        )
-        with _lab_scene(name, profile, keep=keep, routers=1, controller=not without_controller) as scene:
-            limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
-            directory = out / f"seed-{chosen}-{datetime.now().astimezone():%Y%m%d-%H%M%S}"
-            summary = session.run(scene, plan, limits, teller(), directory)
-        print(f"log: {directory}/log.txt")
+        controller = not without_controller
+        plan = Plan(seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=controller)
+        with _lab_scene(name, profile, keep=keep, routers=routers, controller=controller) as scene:
+            summary = _chaos_in(scene, plan, served, both, out)
         _tell_summary(summary, chosen)
         raise typer.Exit(1 if summary.bad else 0)
+
+
+def _chaos_in(scene: "Scene", plan: "Plan", served: float, both: float | None, out: Path) -> "Summary":
+    from futago.lab.chaos import judge, session
+    from futago.lab.chaos.run import Limits
+
+    limits = Limits(served=served, both=both or judge.DETECTION[scene.lab.profile])
+    directory = _directory(out, f"seed-{plan.seed}", time.time())
+    summary = session.run(scene, plan, limits, teller(), directory)
+    print(f"log: {directory}/log.txt")
+    return summary
 
 
 def _tell_summary(summary: "Summary", seed: int) -> None:
@@ -214,7 +241,9 @@ def _tell_summary(summary: "Summary", seed: int) -> None:
         print(f"round {bad.number}: {'; '.join(text.splitlines()[0] for text in bad.complaints)}")
         print(f"  again: {PROGRAM} chaos --seed {seed} --rounds 1 --first {bad.number}")
     if not summary.bad:
-        print(f"no complaint; served at the latest {max(summary.served(), default=0):.2f} s after the last fault")
+        served = max(summary.served(), default=0)
+        print(f"no complaint; served at the latest {served:.2f} s after the last fault", end="")
+        print(f", two actives for at most {summary.both:.2f} s")
 
 
 def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = None) -> bool:
@@ -234,8 +263,8 @@ def _report(outcome: "Outcome", directory: Path, capture: "Capture | None" = Non
     return all(check.holds for check in made)
 
 
-def _directory(out: Path, event: str, began: float) -> Path:
-    return out / f"{event}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
+def _directory(out: Path, what: str, began: float) -> Path:
+    return out / f"{what}-{datetime.fromtimestamp(began).astimezone():%Y%m%d-%H%M%S}"
 
 
 def teller() -> Callable[[str], None]:

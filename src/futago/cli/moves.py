@@ -32,11 +32,18 @@ The new node is active before the old one lets go. `openstack network agent set 
 Wait = Annotated[float, typer.Option(min=0, metavar="SECONDS", help="For the nodes to make it true.")]
 NodeName = Annotated[str, typer.Argument(metavar="NODE", help="The node's name, as in `openstack network agent list`.")]
 
-_router = typer.Typer(name="router", help="Planned moves of routers.", epilog=_HOW, no_args_is_help=True)
+RouterName = Annotated[str, typer.Argument(metavar="ROUTER", help="Its name, its id, or how its id begins.")]
+
+_router = typer.Typer(
+    name="router", help="Where routers are active: planned moves, preferences.", epilog=_HOW, no_args_is_help=True
+)
 
 
 def register(app: typer.Typer, node: typer.Typer) -> None:
-    """Add the commands of this file; `node` is the group that drain belongs to."""
+    """Add the commands of this file, and of `replicas`; `node` is the group that drain belongs to."""
+    from futago.cli import replicas
+
+    replicas.register(_router)
     app.add_typer(_router)
     app.command("rebalance", epilog=_HOW)(rebalance)
     node.command("drain", epilog=_HOW)(drain)
@@ -45,7 +52,7 @@ def register(app: typer.Typer, node: typer.Typer) -> None:
 
 @_router.command()
 def failover(
-    router: Annotated[str, typer.Argument(metavar="ROUTER", help="Its name, its id, or how its id begins.")],
+    router: RouterName,
     to: Annotated[str, typer.Option(metavar="NODE", help="To this node, rather than to the best one.")] = "",
     config: Config = "",
     state: State = "",
@@ -96,7 +103,7 @@ def drain(node: NodeName, config: Config = "", state: State = "", wait: Wait = 6
         def held(view: View) -> tuple[list[str], list[str]]:
             return moves.held_by(view, settings, node)
 
-        gone = _wait(
+        gone = wait_for(
             database, lambda view: not held(view)[0], wait, lambda view: f"{_routers(len(held(view)[0]))} left"
         )
         with database.read() as view:
@@ -142,14 +149,15 @@ def _carry_out(database: Database, wanted: Sequence[Move], seconds: float) -> bo
         def left(view: View) -> int:
             return sum(not moves.done(view, move) for move in wanted)
 
-        return _wait(database, lambda view: not left(view), seconds, lambda view: f"{_routers(left(view))} left")
+        return wait_for(database, lambda view: not left(view), seconds, lambda view: f"{_routers(left(view))} left")
     finally:
         with database.write() as txn:
             for move in wanted:
                 moves.end(txn, move)
 
 
-def _wait(database: Database, look: Callable[[View], bool], seconds: float, progress: Callable[[View], str]) -> bool:
+def wait_for(database: Database, look: Callable[[View], bool], seconds: float, progress: Callable[[View], str]) -> bool:
+    """Look at the store until something is so; whether it became so in time."""
     until, tell_at = time.monotonic() + seconds, time.monotonic() + _TELL_EVERY
     while True:
         with database.read() as view:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
-from futago.config import VRRPD_SOCKET
+from futago.config import CONNTRACKD_SOCKET, VRRPD_SOCKET
 from futago.values import Role
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ def status(
 ) -> None:
     """Show the virtual routers of this host, their roles and why they have them; one NAME is shown in detail."""
     from futago.cli import vrrp_view
-    from futago.vrrp.control import Statuses, VrrpdClient, to_line
+    from futago.lines import to_line
+    from futago.vrrp.control import Statuses, VrrpdClient
 
     async def ask() -> tuple[list[RouterStatus], VirtualRouterConfig | None]:
         async with VrrpdClient(socket) as client:
@@ -85,11 +86,12 @@ def status(
 def hosts(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
     """Show the other hosts that BFD sessions watch: who is up, since when, and how often that ended."""
     from futago.cli import vrrp_view
-    from futago.vrrp.control import Statuses, VrrpdClient, to_line
+    from futago.lines import to_line
+    from futago.vrrp.control import Statuses, VrrpdClient
 
     async def ask() -> tuple[HostStatus, ...]:
         async with VrrpdClient(socket) as client:
-            return await client.hosts()
+            return (await client.statuses()).hosts
 
     found = _run(ask(), json=json)
     if json:
@@ -108,7 +110,8 @@ def hosts(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
 def watch(names: Names = None, role: OfRole = None, socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
     """Print the virtual routers, then each change as it happens, until interrupted."""
     from futago.cli import vrrp_view
-    from futago.vrrp.control import Changed, VrrpdClient, to_line
+    from futago.lines import to_line
+    from futago.vrrp.control import Changed, VrrpdClient
 
     async def follow() -> None:
         wanted: set[str] | None = None
@@ -143,7 +146,9 @@ def resign(
     json: Json = False,
 ) -> None:
     """Let another host become active for the router NAME; without another, this one is active again soon."""
-    from futago.vrrp.control import Done, VrrpdClient, to_line
+    from futago.conntrack.control import wait_for_twins
+    from futago.lines import to_line
+    from futago.vrrp.control import Done, VrrpdClient
 
     if (name is None) != every:
         raise typer.BadParameter("name a router, or say --all")
@@ -151,6 +156,7 @@ def resign(
     async def ask() -> list[str]:
         async with VrrpdClient(socket) as client:
             names = await _to_resign(client, name)
+            await wait_for_twins(names, socket.with_name(CONNTRACKD_SOCKET.name))
             for one in names:
                 await client.resign(one)
             return await _still_active(client, names, wait) if wait else []
@@ -163,7 +169,7 @@ def resign(
 
 
 async def _to_resign(client: VrrpdClient, name: str | None) -> list[str]:
-    from futago.vrrp.control import RequestRefused
+    from futago.lines import RequestRefused
 
     routers = await client.status()
     if name is None:
@@ -191,7 +197,8 @@ async def _still_active(client: VrrpdClient, names: Sequence[str], seconds: floa
 @_verbs.command(epilog=_examples("futago vrrpd --config /etc/futago/vrrpd.toml --check && futago vrrp reload"))
 def reload(socket: Socket = VRRPD_SOCKET, *, json: Json = False) -> None:
     """Have an engine that runs with --config read its file again; a bad one is refused, and nothing changes."""
-    from futago.vrrp.control import Done, VrrpdClient, to_line
+    from futago.lines import to_line
+    from futago.vrrp.control import Done, VrrpdClient
 
     async def ask() -> dict[str, str]:
         async with VrrpdClient(socket) as client:
@@ -247,7 +254,7 @@ def _is_faulty(router: RouterStatus) -> bool:
 
 async def _description(client: VrrpdClient, name: str) -> VirtualRouterConfig | None:
     """None for a router that was refused: it was never configured."""
-    from futago.vrrp.control import RequestRefused
+    from futago.lines import RequestRefused
 
     try:
         return await client.describe(name)
@@ -258,7 +265,8 @@ async def _description(client: VrrpdClient, name: str) -> VirtualRouterConfig | 
 def _run(call: Coroutine[Any, Any, Any], *, json: bool) -> Any:
     import asyncio
 
-    from futago.vrrp.control import Refused, RequestRefused, VrrpdGone, to_line
+    from futago.lines import RequestRefused, to_line
+    from futago.vrrp.control import Refused, VrrpdGone
 
     try:
         return asyncio.run(call)

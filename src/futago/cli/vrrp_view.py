@@ -12,6 +12,7 @@ from rich.text import Text
 
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.control import HostStatus, RouterStatus
+from futago.vrrp.takeovers import Takeover
 
 WIDE = 100_000
 """Columns of a table that nothing narrows."""
@@ -68,8 +69,18 @@ def _state(router: RouterStatus) -> Iterable[tuple[str, object]]:
     yield "because", router.cause
     yield "since", f"{_time(router.since)} ({_age(router.since)})"
     yield "role changes", router.transitions
+    yield "last takeover", _takeover(router.takeover)
+    yield "active beside another", f"{router.dual_active:.3f} s"
     yield "last heard from", router.peer or "nobody"
+    yield "advertisements lost", router.adverts_lost
     yield "error", router.error or "none"
+
+
+def _takeover(takeover: Takeover | None) -> str:
+    if takeover is None:
+        return "none"
+    silence = "" if takeover.silence is None else f", {takeover.silence:.3f} s after the last advertisement heard"
+    return f"carried out in {takeover.duration:.3f} s{silence}"
 
 
 def _settings(config: VirtualRouterConfig) -> Iterable[tuple[str, object]]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 
-from futago.conntrack.config import Replication
+from futago.conntrack.config import ReplicatedRouter, Replication
 from futago.conntrack.control import PeerStatus
 from futago.conntrack.link import Link
 from futago.conntrack.listener import Listener, Receive
@@ -53,7 +53,7 @@ class Channel:
             await task
 
     def _new_listener(self) -> Listener:
-        return Listener(lambda: self._config, self._receive, self._lost)
+        return Listener(lambda: self._config, self._receive, self._met, self._lost)
 
     @property
     def refused(self) -> int:
@@ -65,6 +65,10 @@ class Channel:
 
     def statuses(self) -> tuple[PeerStatus, ...]:
         return tuple(self._links[node].status() for node in sorted(self._links))
+
+    def behind(self, router: ReplicatedRouter) -> tuple[str, ...]:
+        """The twins that live, and have not got everything of a router that is active here."""
+        return tuple(node for node in router.peers if node in self._links and self._links[node].behind(router.name))
 
     def claim(self, replica: Replica) -> None:
         """Tell all twins of a replica everything."""
@@ -79,6 +83,10 @@ class Channel:
 
     def ask(self, node: str, message: Message) -> None:
         self._listener.ask(node, message)
+
+    def _met(self, node: str) -> None:
+        if node in self._links:
+            self._links[node].met()
 
     def _lost(self, node: str) -> None:
         for replica in self._replicas.values():

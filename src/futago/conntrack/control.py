@@ -4,6 +4,8 @@ A unix stream socket, mode 0600; one JSON object a line, both ways, each request
 """
 
 import asyncio
+from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +13,8 @@ import msgspec
 
 from futago.config import CONNTRACKD_SOCKET
 from futago.conntrack.config import Replication
-from futago.contract.codec import BadMessage, decode_hook, encode
+from futago.contract.codec import BadMessage
+from futago.lines import Reader, RequestRefused, to_line
 from futago.values import IPv4Address
 
 MAX_LINE: Final = 16 * 1024 * 1024
@@ -27,6 +30,8 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """Those that are replicated: told by this node while it is active, held for the active one while not."""
     source: str
     """On a standby: the node that tells; "" is nobody at present."""
+    behind: tuple[str, ...]
+    """While active: the nodes of the twins that live, and have not been told of all connections yet."""
     agreed_seconds_ago: float | None
     """On a standby: since when everything is known to be as on the active node."""
     events_lost: int
@@ -98,37 +103,18 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag=
 
 Reply = Done | Statuses | Refusal
 
+CATCH_UP_SECONDS: Final = 5.0
+"""How long a router that is to leave waits for its twins, at most."""
+_LOOK_SECONDS: Final = 0.05
 PATIENCE: Final = 10.0
 """Seconds for an answer: a program that hangs must not hang its clients."""
 
-_requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
-_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
+read_request: Final[Reader[Request]] = Reader(Request, "request")
+read_reply: Final[Reader[Reply]] = Reader(Reply, "reply")
 
 
 class ConntrackdGone(ConnectionError):
     """The program does not answer on its socket: it is not running, or has just stopped."""
-
-
-class RequestRefused(RuntimeError):
-    """The program understood the request and will not carry it out; the text says why."""
-
-
-def to_line(message: Request | Reply) -> bytes:
-    """One message as it stands on the wire."""
-    return encode(message) + b"\n"
-
-
-def read_request(line: bytes) -> Request:
-    """Read one line of a client.
-
-    Raises:
-        BadMessage: not a request.
-
-    """
-    try:
-        return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"not a request: {error}") from error
 
 
 async def ask(request: Request, path: Path = CONNTRACKD_SOCKET, *, seconds: float = PATIENCE) -> Reply:
@@ -141,13 +127,30 @@ async def ask(request: Request, path: Path = CONNTRACKD_SOCKET, *, seconds: floa
     """
     try:
         async with asyncio.timeout(seconds):
-            reply = _replies.decode(await _answer(request, path))
+            reply = read_reply(await _answer(request, path))
     except TimeoutError as error:
         text = f"the program on {path} does not answer within {seconds:g} s: it is stopped, or hangs"
         raise ConntrackdGone(text) from error
     if isinstance(reply, Refusal):
         raise RequestRefused(reply.message)
     return reply
+
+
+async def wait_for_twins(
+    routers: Collection[str], path: Path = CONNTRACKD_SOCKET, *, seconds: float = CATCH_UP_SECONDS
+) -> None:
+    """Wait until the twins have the connections of these routers, which are about to leave this node.
+
+    Nobody waits for a program that does not answer, nor for longer than `seconds`: connections may be lost, a router
+    that goes must go.
+    """
+    with suppress(TimeoutError, ConntrackdGone, RequestRefused, BadMessage):
+        async with asyncio.timeout(seconds):
+            while routers:
+                found = await ask(Status(), path, seconds=seconds)
+                if not (isinstance(found, Statuses) and any(r.behind for r in found.routers if r.name in routers)):
+                    return
+                await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _answer(request: Request, path: Path) -> bytes:

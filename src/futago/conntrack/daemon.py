@@ -5,7 +5,6 @@ import fcntl
 import os
 import resource
 import signal
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Final
 
 import structlog
 
+from futago import lines
 from futago.conntrack.channel import Channel
 from futago.conntrack.config import ReplicatedRouter, Replication
 from futago.conntrack.control import (
@@ -23,16 +23,16 @@ from futago.conntrack.control import (
     Refusal,
     Reply,
     Request,
+    RouterStatus,
     Status,
     Statuses,
     read_request,
-    to_line,
 )
 from futago.conntrack.replica import Replica
 from futago.conntrack.wire import Echo, Mark, Message
 from futago.contract.codec import BadMessage, decode, encode
 from futago.values import Role
-from futago.vrrp.control import RequestRefused, VrrpdClient, VrrpdGone
+from futago.vrrp.control import VrrpdClient, VrrpdGone
 
 _PATIENCE_SECONDS: Final = 5.0
 """How long the last word of an engine that is away stands: a restart takes less, and then its guard has withdrawn."""
@@ -76,7 +76,7 @@ async def _run(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     daemon = Daemon(settings)
-    server = await asyncio.start_unix_server(daemon.serve, sock=_listen(settings.socket), limit=MAX_LINE)
+    server = await asyncio.start_unix_server(daemon.serve, sock=lines.bind(settings.socket), limit=MAX_LINE)
     await daemon.restore()
     roles = asyncio.create_task(daemon.follow_roles())
     _log.info("conntrackd started", pid=os.getpid())
@@ -123,11 +123,14 @@ class Daemon:
     def status(self) -> Statuses:
         return Statuses(
             off=self._config.off,
-            routers=tuple(self._replicas[name].status() for name in sorted(self._replicas)),
+            routers=tuple(self._status(self._replicas[name]) for name in sorted(self._replicas)),
             peers=self._channel.statuses(),
             refused=self._channel.refused,
             error=self._error or self._channel.error,
         )
+
+    def _status(self, replica: Replica) -> RouterStatus:
+        return replica.status(self._channel.behind(replica.router))
 
     async def close(self) -> None:
         for name in list(self._replicas):
@@ -138,10 +141,10 @@ class Daemon:
         """Answer one client of the control socket."""
         try:
             while (line := await reader.readline()).endswith(b"\n"):
-                writer.write(to_line(await self._answer(read_request(line))))
+                writer.write(lines.to_line(await self._answer(read_request(line))))
                 await writer.drain()
         except (BadMessage, ValueError) as error:
-            writer.write(to_line(Refusal(message=str(error))))
+            writer.write(lines.to_line(Refusal(message=str(error))))
         except OSError:
             return  # the client went away; it knows
         finally:
@@ -158,7 +161,7 @@ class Daemon:
                 self._forget(set(self._roles) - known)
                 async for status in client.watch():
                     self._set_role(status.name, active=status.role is Role.ACTIVE, since=status.since)
-            except (VrrpdGone, RequestRefused) as error:
+            except (VrrpdGone, lines.RequestRefused) as error:
                 self._error = str(error)
                 away_since = away_since or time.monotonic()
                 if time.monotonic() - away_since > _PATIENCE_SECONDS:
@@ -225,18 +228,6 @@ class Daemon:
             beside.replace(self._settings.state)
         except OSError as error:
             _log.warning("configuration not kept for a restart", error=str(error))
-
-
-def _listen(path: Path) -> socket.socket:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(path))
-    finally:
-        os.umask(mask)
-    return listener
 
 
 def _claim(path: Path) -> int:

@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from typing import Final
 
 import structlog
@@ -17,7 +18,7 @@ from futago.conntrack.config import Peer, Replication
 from futago.conntrack.control import PeerStatus
 from futago.conntrack.replica import Replica
 from futago.conntrack.session import NONCE_BYTES, Refused, Session
-from futago.conntrack.wire import ENTRIES_A_MESSAGE, BadMessage, Echo, Mark, Message, Put, Remove, Resync
+from futago.conntrack.wire import ENTRIES_A_MESSAGE, BadMessage, Echo, End, Mark, Message, Put, Remove, Resync
 
 ConfigNow = Callable[[], Replication]
 
@@ -30,6 +31,8 @@ AGAIN_SECONDS: Final = 0.5
 """Until what failed is tried again."""
 READ_BYTES: Final = 256 * 1024
 _HEARTBEAT_SECONDS: Final = 1.0
+_DUMB_SECONDS: Final = 2 * _HEARTBEAT_SECONDS
+"""A twin that dials us, and has not answered for so long, has another life than the one that we have connected to."""
 
 _log = structlog.get_logger()
 
@@ -44,8 +47,13 @@ class Link:
         self._session: Session | None = None
         self._writer: asyncio.StreamWriter | None = None
         self._claimed: set[str] = set()
+        self._told: dict[str, int] = {}
+        """The mark after which the twin has everything of a router."""
+        self._echoed = 0
         self._due: dict[str, None] = {}
         self._wake = asyncio.Event()
+        self._met = asyncio.Event()
+        self._alive_at = time.monotonic()
         self._marks: deque[tuple[int, float]] = deque()
         self._number = 0
         self._sent = self._dropped = self._snapshots = 0
@@ -57,7 +65,7 @@ class Link:
         return PeerStatus(
             node=self.peer.node,
             address=self.peer.address,
-            connected=self._writer is not None and bool(self._session and self._session.proven),
+            connected=self._proven,
             lag_ms=None if self._lag is None else round(self._lag * 1000, 1),
             worst_lag_ms=round(self._worst_lag * 1000, 1),
             sent=self._sent,
@@ -77,23 +85,63 @@ class Link:
             return
         if self._writer.transport.get_write_buffer_size() > MOST_UNSENT:
             self._dropped += sum(map(_size, messages))
-            self._claimed.discard(router)
+            self._forget(router)
             self.tell_all(router)
             return
         for message in messages:
             self._write(message)
+        if isinstance(messages[-1], End):
+            self._forget(router)
         self._mark(time.monotonic() if since is None else since)
+
+    def met(self) -> None:
+        """The twin has dialled us, so it lives and can be dialled: a connection to its former life is no use.
+
+        That one would hear of its end only when TCP sends again, which it does ever more rarely.
+        """
+        self._alive_at = time.monotonic()
+        self._met.set()
+
+    def behind(self, router: str) -> bool:
+        """Whether the twin is about to be told of connections of this router; not if it seems to be dead."""
+        if self._proven:
+            return router in self._due or self._told.get(router, self._number + 1) > self._echoed
+        return time.monotonic() - self._alive_at < GREETING_SECONDS
+
+    def _forget(self, router: str) -> None:
+        self._claimed.discard(router)
+        self._told.pop(router, None)
 
     async def run(self) -> None:
         """Connect for ever."""
         while True:
             try:
-                await self._talk()
+                await _until_one_ends(self._talk(), self._until_useless())
             except (OSError, Refused, BadMessage, asyncio.IncompleteReadError) as error:
                 self._say(str(error) or type(error).__name__)
             finally:
                 self._hang_up()
-            await asyncio.sleep(AGAIN_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN_SECONDS):
+                    await self._met.wait()
+
+    async def _until_useless(self) -> None:
+        """Wait until the twin dials us while we reach nobody, or nobody who answers."""
+        while True:
+            self._met.clear()
+            await self._met.wait()
+            if not self._proven:
+                await asyncio.sleep(AGAIN_SECONDS)  # it may be about to answer
+            if not self._proven or self._silent_for() > _DUMB_SECONDS:
+                raise ConnectionError("the other side has begun a new life")
+
+    @property
+    def _proven(self) -> bool:
+        return self._writer is not None and self._session is not None and self._session.proven
+
+    def _silent_for(self) -> float:
+        """How long the twin owes an echo, in seconds."""
+        return time.monotonic() - self._marks[0][1] if self._marks else 0.0
 
     async def _talk(self) -> None:
         config = self._config()
@@ -133,7 +181,7 @@ class Link:
             await asyncio.sleep(_HEARTBEAT_SECONDS)
             if not session.keys <= {key.key_id for key in self._config().keys}:
                 raise Refused("its key is not valid any more")
-            if self._marks and time.monotonic() - self._marks[0][1] > PATIENCE_SECONDS:
+            if self._silent_for() > PATIENCE_SECONDS:
                 raise ConnectionError(f"no echo for {PATIENCE_SECONDS:g} s")
             self._mark(time.monotonic())
 
@@ -141,10 +189,12 @@ class Link:
         match message:
             case Echo(number):
                 now = time.monotonic()
+                self._echoed = max(self._echoed, number)
                 while self._marks and self._marks[0][0] <= number:
                     self._lag = now - self._marks.popleft()[1]
                     self._worst_lag = max(self._worst_lag, self._lag)
             case Resync(router):
+                self._told.pop(router, None)
                 self.tell_all(router)
             case _:
                 raise BadMessage(f"{type(message).__name__} is not for whoever dials")
@@ -172,9 +222,12 @@ class Link:
         for at in range(0, len(keys), ENTRIES_A_MESSAGE):
             self._write(Put(name, tuple(replica.present(keys[at : at + ENTRIES_A_MESSAGE]))))
             await writer.drain()
-        checkpoint = replica.checkpoint()
+            await asyncio.sleep(0)  # what has room in a buffer waits for nobody, and would keep others waiting
+        checkpoint = await replica.checkpoint()
         if checkpoint is not None and name in self._claimed:
             self._write(checkpoint)
+            self._mark(time.monotonic())
+            self._told[name] = self._number
             self._snapshots += 1
 
     def _write(self, message: Message) -> None:
@@ -189,8 +242,11 @@ class Link:
         self._write(Mark(self._number))
 
     def _hang_up(self) -> None:
+        if self._proven:
+            self._alive_at = time.monotonic()
         writer, self._writer = self._writer, None
         self._claimed.clear()
+        self._told.clear()
         self._marks.clear()
         if writer is not None:
             writer.close()

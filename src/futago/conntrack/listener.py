@@ -23,9 +23,12 @@ _log = structlog.get_logger()
 class Listener:
     """Hears the twins that dial this node."""
 
-    def __init__(self, config: ConfigNow, receive: Receive, lost: Callable[[str], None]) -> None:
+    def __init__(
+        self, config: ConfigNow, receive: Receive, met: Callable[[str], None], lost: Callable[[str], None]
+    ) -> None:
         self._config = config
         self._receive = receive
+        self._met = met
         self._lost = lost
         self._server: asyncio.Server | None = None
         self._heard: dict[str, tuple[Session, asyncio.StreamWriter]] = {}
@@ -108,6 +111,7 @@ class Listener:
                 writer.write(session.seal(wire.encode(Echo(message.number))))
             else:
                 await self._receive(session.peer, message)
+                await asyncio.sleep(0)  # to write as many connections as were read would keep others waiting
 
     def _greet(self, session: Session, writer: asyncio.StreamWriter) -> None:
         """The other end has proven itself: its older connection, if there is one, is dead."""
@@ -120,3 +124,4 @@ class Listener:
         if known is not None:
             known[1].close()
             self._lost(session.peer)
+        self._met(session.peer)

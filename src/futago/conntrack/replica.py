@@ -3,7 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 import structlog
@@ -14,10 +16,12 @@ from futago.conntrack.control import RouterStatus
 from futago.conntrack.entry import Entry
 from futago.conntrack.kernel import EventsLost, Kernel, Written
 from futago.conntrack.table import STRAY_SECONDS, Mirror, Table
-from futago.conntrack.wire import Checkpoint, Claim, End, Message, Put, Remove, Resync, puts, removes
+from futago.conntrack.wire import ENTRIES_A_MESSAGE, Checkpoint, Claim, End, Message, Put, Remove, Resync, puts, removes
 
 COALESCE_SECONDS: Final = 0.005
 """Changes that come together are sent together."""
+TOLD_AT_ONCE: Final = 2000
+"""Changes, at most; others wait until somebody else had a turn."""
 CHECKPOINT_SECONDS: Final = 15.0
 """How often what was sent is compared with what the kernel of the active node has."""
 CHECK_SECONDS: Final = 60.0
@@ -56,8 +60,6 @@ class Replica:
         self._kernel: Kernel | None = None
         self._claims = Claims()
         self._table: Table | None = None
-        self._loading: set[bytes] | None = None
-        """What has changed since a dump began, which the dump may or may not have."""
         self._oldest: float | None = None
         self._flush: asyncio.TimerHandle | None = None
         self._mirror: Mirror | None = None
@@ -72,13 +74,14 @@ class Replica:
         """What the twins are told, while the router is active here and its connections are known."""
         return Claim(self.router.name, self._since) if self._table is not None else None
 
-    def status(self) -> RouterStatus:
-        """What the operator sees."""
+    def status(self, behind: tuple[str, ...] = ()) -> RouterStatus:
+        """What the operator sees; `behind` are the twins that would lack connections."""
         held = self._mirror if self._table is None else self._table
         agreed = None if self._agreed_at is None else time.monotonic() - self._agreed_at
         return RouterStatus(
             name=self.router.name,
             active=self._active,
+            behind=behind if self._active else (),
             entries=0 if held is None else len(held),
             source=self._source,
             agreed_seconds_ago=None if agreed is None else round(agreed, 1),
@@ -112,39 +115,39 @@ class Replica:
     # Active here
 
     async def _lead(self, kernel: Kernel) -> None:
-        loop = asyncio.get_running_loop()
+        loop, role = asyncio.get_running_loop(), self._role
         table = Table(routed=self._routed)
         listener = kernel.listen()
         loop.add_reader(listener, self._hear, kernel, table)
         try:
-            await self._compare(kernel, table)
+            await self._read(kernel, table)
             table.take_changes(_now())
             self._table = table
             self._say(None)
             _log.info("connections followed", router=self.router.name, entries=len(table))
             self._twins.claim(self)
-            while not await self._pause(CHECKPOINT_SECONDS):
+            while not await self._pause(role, CHECKPOINT_SECONDS):
                 kernel.check()
-                await self._compare(kernel, table)
-                self._tell(table)
-                self._send([Checkpoint(self.router.name, table.digest)])
+                await self._read(kernel, table)
+                checkpoint = await self.checkpoint()
+                if checkpoint is not None:
+                    self._send([checkpoint])
         finally:
             loop.remove_reader(listener)
+            if self._table is not None:
+                while table.unsent:
+                    self._tell(table)
+                self._table = None
+                self._send([End(self.router.name)])
             if self._flush is not None:
                 self._flush.cancel()
                 self._flush = None
-            if self._table is not None:
-                self._tell(table)
-                self._table = None
-                self._send([End(self.router.name)])
 
-    async def _compare(self, kernel: Kernel, table: Table) -> None:
-        self._loading = set()
-        try:
-            present = await kernel.dump()
-            table.compare(present, _now(), self._loading)
-        finally:
-            self._loading = None
+    @staticmethod
+    async def _read(kernel: Kernel, table: Table) -> None:
+        table.begin_reading()
+        await kernel.dump(lambda entries: table.read(entries, _now()))
+        table.end_reading()
 
     def _hear(self, kernel: Kernel, table: Table) -> None:
         """The kernel has events."""
@@ -160,18 +163,22 @@ class Replica:
             return
         now = _now()
         for event in events:
-            if self._loading is not None:
-                self._loading.add(event.entry.key)
             table.learn(event, now)
         if table.unsent and self._flush is None and self._table is not None:
             self._oldest = time.monotonic()
             self._flush = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._tell, table)
 
     def _tell(self, table: Table) -> None:
-        self._flush = None
-        changes = table.take_changes(_now())
-        name = self.router.name
+        """Send what is new, or a part of it, and the rest a little later."""
+        changes = table.take_changes(_now(), TOLD_AT_ONCE)
+        name, oldest = self.router.name, self._oldest
         self._send([*removes(name, changes.remove), *puts(name, changes.put)])
+        if self._flush is not None:
+            self._flush.cancel()
+            self._flush = None
+        if table.unsent:
+            self._oldest = oldest
+            self._flush = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._tell, table)
 
     def snapshot(self) -> Collection[bytes]:
         """The keys of all connections, for a twin that is told everything."""
@@ -185,12 +192,14 @@ class Replica:
         found = (self._table.entry(key, now) for key in keys)
         return [entry for entry in found if entry is not None]
 
-    def checkpoint(self) -> Checkpoint | None:
-        """The digest of everything; what was not sent yet is sent before."""
-        if self._table is None:
-            return None
-        self._tell(self._table)
-        return Checkpoint(self.router.name, self._table.digest)
+    async def checkpoint(self) -> Checkpoint | None:
+        """The digest of everything; what was not sent yet is sent before. None while the router is not active here."""
+        while self._table is not None:
+            self._tell(self._table)
+            if not self._table.unsent:
+                return Checkpoint(self.router.name, self._table.digest)
+            await asyncio.sleep(0)
+        return None
 
     def _send(self, messages: Sequence[Message]) -> None:
         if messages:
@@ -200,11 +209,12 @@ class Replica:
     # Standby here
 
     async def _follow(self, kernel: Kernel) -> None:
+        role = self._role
         self._mirror, self._source = None, ""
         self._ask_owner()
         checked_at = time.monotonic()
         try:
-            while not await self._pause(LOOK_SECONDS):
+            while not await self._pause(role, LOOK_SECONDS):
                 kernel.check()
                 if time.monotonic() - checked_at > CHECK_SECONDS:
                     checked_at = time.monotonic()
@@ -226,7 +236,7 @@ class Replica:
             case Remove(keys=keys) if self._obeys(node):
                 self._remove(keys)
             case Checkpoint() if self._obeys(node):
-                self._agree(node, message)
+                await self._agree(node, message)
             case _:
                 self._counts["ignored"] += 1
 
@@ -241,14 +251,15 @@ class Replica:
         kernel = self._kernel
         if kernel is None or self._active:
             return
+        mirror = Mirror()
         try:
-            present = await kernel.dump()
+            await kernel.dump(lambda entries: mirror.adopt(entries, _now()))
         except OSError as error:
             self._say(str(error))
             return
         if self._kernel is kernel and not self._active and self._claims.owner == node:
-            self._mirror, self._source = Mirror(present, _now()), node
-            self._mirror.begin()
+            self._mirror, self._source = mirror, node
+            mirror.begin()
 
     def _obeys(self, node: str) -> bool:
         return self._mirror is not None and self._source == node and not self._active
@@ -256,8 +267,6 @@ class Replica:
     def _put(self, entries: Sequence[Entry]) -> None:
         assert self._mirror is not None
         self._write([(entry, self._mirror.reply_of(entry.key) == entry.reply) for entry in entries], ())
-        if self._loading is not None:
-            self._loading.update(entry.key for entry in entries)
         now = _now()
         for entry in entries:
             self._mirror.put(entry, now)
@@ -265,14 +274,14 @@ class Replica:
     def _remove(self, keys: Sequence[bytes]) -> None:
         assert self._mirror is not None
         self._write((), keys)
-        if self._loading is not None:
-            self._loading.update(keys)
         for key in keys:
             self._mirror.remove(key)
 
-    def _agree(self, node: str, checkpoint: Checkpoint) -> None:
+    async def _agree(self, node: str, checkpoint: Checkpoint) -> None:
         assert self._mirror is not None
-        self._shorten(self._mirror.finish(_now()))
+        await self._shorten(self._mirror.finish(_now()))
+        if not self._obeys(node):
+            return
         if self._mirror.digest == checkpoint.digest:
             self._agreed_at = time.monotonic()
             self._say(None)
@@ -285,26 +294,32 @@ class Replica:
 
     async def _check(self, kernel: Kernel) -> None:
         """See that the kernel has what it was given; a flush by somebody is repaired."""
-        mirror, self._loading = self._mirror, set()
-        try:
-            present = await kernel.dump()
-            told_meanwhile = self._loading
-        finally:
-            self._loading = None
-        if mirror is None or self._mirror is not mirror:
+        mirror = self._mirror
+        if mirror is None:
+            return
+        mirror.begin_reading()
+        await kernel.dump(mirror.read)
+        if self._mirror is not mirror:
             return
         now = _now()
+        missing, strays = mirror.end_reading(now)
         mirror.expire(now)
-        missing, strays = mirror.compare(present, now, told_meanwhile)
+        missing = [entry for entry in missing if entry.key in mirror]
         self._counts["repaired"] += len(missing)
-        self._write([(entry, False) for entry in missing], ())
-        wanted = set(strays)
-        self._shorten([entry for entry in present if entry.key in wanted])
+        for some in _slices(missing):
+            self._write([(entry, False) for entry in some if entry.key in mirror], ())
+            await asyncio.sleep(0)
+            if self._mirror is not mirror:
+                return
+        await self._shorten(strays)
 
-    def _shorten(self, strays: Sequence[Entry]) -> None:
+    async def _shorten(self, strays: Sequence[Entry]) -> None:
         """Let the kernel forget soon what the active node does not know."""
         long = [entry._replace(timeout=STRAY_SECONDS) for entry in strays if entry.timeout > STRAY_SECONDS]
-        self._do(lambda kernel: kernel.renew(long))
+        for some in _slices(long):
+            still = [entry for entry in some if self._mirror is None or entry.key not in self._mirror]
+            self._do(partial(_renew, still))
+            await asyncio.sleep(0)
 
     def _write(self, put: Sequence[tuple[Entry, bool]], remove: Sequence[bytes]) -> None:
         self._do(lambda kernel: kernel.write(put, remove))
@@ -328,16 +343,17 @@ class Replica:
 
     # Either
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait; True if the role is another now, so that something else is to be done."""
-        role = (self._active, self._since)
-        try:
-            async with asyncio.timeout(seconds):
+    @property
+    def _role(self) -> tuple[bool, int]:
+        return self._active, self._since
+
+    async def _pause(self, role: tuple[bool, int], seconds: float) -> bool:
+        """Wait; True if the role is another one than this by then, so that something else is to be done."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(0 if role != self._role else seconds):
                 await self._changed.wait()
-        except TimeoutError:
-            return False
         self._changed.clear()
-        return role != (self._active, self._since)
+        return role != self._role
 
     def _say(self, error: str | None) -> None:
         if error != self._error:
@@ -348,3 +364,12 @@ class Replica:
 
 def _now() -> int:
     return int(time.monotonic())
+
+
+def _renew(entries: Sequence[Entry], kernel: Kernel) -> Written:
+    return kernel.renew(entries)
+
+
+def _slices(entries: Sequence[Entry]) -> Iterator[Sequence[Entry]]:
+    """As many as can be written without keeping others waiting."""
+    return (entries[at : at + ENTRIES_A_MESSAGE] for at in range(0, len(entries), ENTRIES_A_MESSAGE))

@@ -5,11 +5,13 @@ Both count what they hold into a digest, so that a few bytes tell whether they a
 
 import hashlib
 import struct
-from collections.abc import Collection, Iterable, Iterator
+import sys
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Final, NamedTuple
 
 from futago.conntrack.ctnetlink import Event
-from futago.conntrack.entry import TCP, Entry, Status, TcpState, matters
+from futago.conntrack.entry import REPLY_BYTES, TCP, Entry, Status, TcpState, matters
 
 GRACE_SECONDS: Final = 60
 """How much longer than the active node a standby keeps a connection that it hears nothing new of."""
@@ -19,16 +21,28 @@ STRAY_SECONDS: Final = 300
 """How long a standby still keeps what the active node does not know: it may be wrong."""
 
 _VALUE: Final = struct.Struct("!12sBBI")
+_EXPIRES_BYTES: Final = 5
 _DIGEST_MASK: Final = (1 << 64) - 1
 
 
-class Kept(NamedTuple):
-    """A connection in a table."""
+class Kept(bytes):
+    """A connection in a table: its value, and when the standby forgets it. As bytes, since there may be very many."""
 
-    value: bytes
-    """What both sides must agree on: the reply, the status, the state, the mark."""
-    expires: int
-    """When the standby forgets it, by the clock of whoever keeps the table."""
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, value: bytes, expires: int) -> "Kept":
+        """`expires` is a second by the clock of whoever keeps the table."""
+        return cls(value + expires.to_bytes(_EXPIRES_BYTES))
+
+    @property
+    def value(self) -> bytes:
+        """What both sides must agree on: the reply, the status, the state, the mark."""
+        return self[: _VALUE.size]
+
+    @property
+    def expires(self) -> int:
+        return int.from_bytes(self[_VALUE.size :])
 
 
 class Changes(NamedTuple):
@@ -36,6 +50,14 @@ class Changes(NamedTuple):
 
     put: list[Entry]
     remove: list[bytes]
+
+
+class Compared(NamedTuple):
+    """How a standby's kernel differs from its mirror."""
+
+    missing: list[Entry]
+    strays: list[Entry]
+    """What it has beside it, and would keep for long."""
 
 
 class Digest(NamedTuple):
@@ -55,11 +77,17 @@ def entry_of(key: bytes, value: bytes, timeout: int) -> Entry:
 
 
 class _Held:
-    """Connections by key, and their digest."""
+    """Connections by key, and their digest.
+
+    The kernel is read bit by bit, and things change meanwhile: what has `changed` since the reading began counts more
+    than what was read.
+    """
 
     def __init__(self) -> None:
         self._held: dict[bytes, Kept] = {}
         self._total = 0
+        self._unread: set[bytes] = set()
+        self._changed: set[bytes] | None = None
 
     def __len__(self) -> int:
         return len(self._held)
@@ -79,11 +107,30 @@ class _Held:
         kept = self._held.get(key)
         return None if kept is None else entry_of(key, kept.value, kept.expires - now)
 
-    def _set(self, key: bytes, kept: Kept) -> None:
+    def begin_reading(self) -> None:
+        """The kernel is about to tell of all connections, by `read`, until `end_reading`."""
+        self._unread, self._changed = set(self._held), set()
+
+    def _not_read(self) -> list[bytes]:
+        """The reading has ended: what is held and was not told of."""
+        unread, self._unread = self._unread, set()
+        changed, self._changed = self._changed or set(), None
+        return [key for key in unread if key in self._held and key not in changed]
+
+    def _note(self, key: bytes) -> None:
+        if self._changed is not None:
+            self._changed.add(key)
+
+    def _reads(self, key: bytes) -> bool:
+        """Whether what the kernel tells of this connection is news."""
+        self._unread.discard(key)
+        return self._changed is None or key not in self._changed
+
+    def _set(self, key: bytes, value: bytes, expires: int) -> None:
         before = self._held.get(key)
-        if before is None or before.value != kept.value:
-            self._count(key, None if before is None else before.value, kept.value)
-        self._held[key] = kept
+        if before is None or before.value != value:
+            self._count(key, None if before is None else before.value, value)
+        self._held[key] = Kept.of(value, expires)
 
     def _drop(self, key: bytes) -> bool:
         before = self._held.pop(key, None)
@@ -109,33 +156,40 @@ class Table(_Held):
         return len(self._unsent)
 
     def learn(self, event: Event, now: int) -> None:
-        """The kernel tells of one connection."""
-        entry = self._with_state(event.entry)
-        if event.destroyed or not matters(entry, routed=self._routed):
+        """The kernel tells of one connection that has changed."""
+        self._note(event.entry.key)
+        self._learn(event.entry, now, destroyed=event.destroyed)
+
+    def read(self, present: Iterable[Entry], now: int) -> None:
+        """The kernel tells of some connections that it has."""
+        for entry in present:
+            if self._reads(entry.key):
+                self._learn(entry, now, destroyed=False)
+
+    def end_reading(self) -> None:
+        """The kernel has no others."""
+        for key in self._not_read():
+            self._drop(key)
+            self._unsent[key] = None
+
+    def _learn(self, entry: Entry, now: int, *, destroyed: bool) -> None:
+        entry = self._with_state(entry)
+        if destroyed or not matters(entry, routed=self._routed):
             if self._drop(entry.key):
                 self._unsent[entry.key] = None
             return
         kept = self._held.get(entry.key)
         value = value_of(entry)
         if kept is None or kept.value != value or _runs_out(kept, entry, now):
-            self._set(entry.key, Kept(value, now + entry.timeout + GRACE_SECONDS))
+            self._set(entry.key, value, now + entry.timeout + GRACE_SECONDS)
             self._unsent[entry.key] = None
 
-    def compare(self, present: Iterable[Entry], now: int, skip: set[bytes]) -> None:
-        """The kernel has told of all connections; those to `skip` have changed since it began."""
-        found: set[bytes] = set()
-        for entry in present:
-            found.add(entry.key)
-            if entry.key not in skip:
-                self.learn(Event(entry, destroyed=False), now)
-        for key in [key for key in self._held if key not in found and key not in skip]:
-            self._drop(key)
-            self._unsent[key] = None
-
-    def take_changes(self, now: int) -> Changes:
-        """What was not sent yet; it counts as sent from now on."""
-        unsent, self._unsent = self._unsent, {}
-        found = {key: self.entry(key, now) for key in unsent}
+    def take_changes(self, now: int, most: int = sys.maxsize) -> Changes:
+        """What was not sent yet, `most` connections of it; that counts as sent from now on."""
+        taken = list(islice(self._unsent, most))
+        for key in taken:
+            del self._unsent[key]
+        found = {key: self.entry(key, now) for key in taken}
         return Changes([one for one in found.values() if one], [key for key, one in found.items() if one is None])
 
     def _with_state(self, entry: Entry) -> Entry:
@@ -152,12 +206,15 @@ class Table(_Held):
 class Mirror(_Held):
     """A standby's: what the active node has told, which is what this node's kernel is to have."""
 
-    def __init__(self, present: Iterable[Entry], now: int) -> None:
-        """`present`: what the kernel has already, of whatever origin."""
+    def __init__(self) -> None:
         super().__init__()
         self._awaited: set[bytes] | None = None
+        self._strays: list[Entry] = []
+
+    def adopt(self, present: Iterable[Entry], now: int) -> None:
+        """The kernel has these already, of whatever origin."""
         for entry in present:
-            self._set(entry.key, Kept(value_of(entry), now + entry.timeout))
+            self._set(entry.key, value_of(entry), now + entry.timeout)
 
     def begin(self) -> None:
         """Everything is told from the start: what is not mentioned until `finish` is not there."""
@@ -174,31 +231,36 @@ class Mirror(_Held):
 
     def reply_of(self, key: bytes) -> bytes | None:
         kept = self._held.get(key)
-        return None if kept is None else kept.value[:12]
+        return None if kept is None else kept[:REPLY_BYTES]
 
     def put(self, entry: Entry, now: int) -> None:
-        self._set(entry.key, Kept(value_of(entry), now + entry.timeout))
+        self._note(entry.key)
+        self._set(entry.key, value_of(entry), now + entry.timeout)
         if self._awaited is not None:
             self._awaited.discard(entry.key)
 
     def remove(self, key: bytes) -> bool:
+        self._note(key)
         if self._awaited is not None:
             self._awaited.discard(key)
         return self._drop(key)
 
-    def compare(self, present: Iterable[Entry], now: int, skip: Collection[bytes]) -> Changes:
-        """What the kernel lacks of the mirror; and what it has beside it, and would keep for long.
+    def begin_reading(self) -> None:
+        super().begin_reading()
+        self._strays = []
 
-        Those to `skip` have changed since the kernel began to tell.
-        """
-        found = set(skip)
-        strays = []
+    def read(self, present: Iterable[Entry]) -> None:
+        """The kernel tells of some connections that it has."""
         for entry in present:
-            if entry.key not in found and entry.key not in self._held and entry.timeout > STRAY_SECONDS:
-                strays.append(entry.key)
-            found.add(entry.key)
-        missing = (self.entry(key, now) for key in self._held if key not in found)
-        return Changes([entry for entry in missing if entry is not None], strays)
+            if self._reads(entry.key) and entry.key not in self._held and entry.timeout > STRAY_SECONDS:
+                self._strays.append(entry)
+
+    def end_reading(self, now: int) -> Compared:
+        """The kernel has no others."""
+        changed = self._changed or set()
+        strays, self._strays = [one for one in self._strays if one.key not in changed], []
+        missing = (self.entry(key, now) for key in self._not_read())
+        return Compared([entry for entry in missing if entry is not None], strays)
 
     def expire(self, now: int) -> None:
         """Forget what the kernel has forgotten by itself."""

@@ -24,6 +24,7 @@ from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
 from futago.controller.metrics import CountRequests, Measure
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.store.database import Database
 
@@ -78,7 +79,8 @@ def build(config: ControllerConfig) -> Starlette:
     vrrp_keys.ensure(database)
     identity, identity_routes = build_identity(database, config)
     feed = Feed(database, config)
-    node_routes = build_nodes(database, config, first_start.join_token(config.state_path), feed)
+    overlaps = Overlaps()
+    node_routes = build_nodes(database, config, first_start.join_token(config.state_path), feed, overlaps)
     api_routes = build_api(database, config, identity)
 
     @asynccontextmanager
@@ -86,7 +88,7 @@ def build(config: ControllerConfig) -> Starlette:
         yield
         database.close()
 
-    measure = Measure(database, config, feed)
+    measure = Measure(database, config, feed, overlaps)
     app = Starlette(
         routes=[*identity_routes, *node_routes, *api_routes],
         middleware=[Middleware(CountRequests, measure=measure)],

@@ -2,18 +2,20 @@
 
 import time
 from collections import Counter as Tally
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Final
 
 from prometheus_client import Counter, Histogram, Metric
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from futago import metrics
 from futago.config import ControllerConfig
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.resources.agent import alive
+from futago.controller.resources.ha import out_of_date
 from futago.controller.store.database import Database
 from futago.controller.store.rows import Node, Replica
 from futago.metrics import label_values
@@ -27,7 +29,7 @@ _SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0
 class Measure:
     """The controller's counters, and the registry that they are in."""
 
-    def __init__(self, database: Database, config: ControllerConfig, feed: Feed) -> None:
+    def __init__(self, database: Database, config: ControllerConfig, feed: Feed, overlaps: Overlaps) -> None:
         self.registry = metrics.new_registry()
         self.requests = Counter(
             "futago_api_requests_total", "Answers given.", ["part", "method", "code"], registry=self.registry
@@ -47,7 +49,7 @@ class Measure:
             registry=self.registry,
         )
         database.on_commit(lambda kind, seconds: commits.labels(kind).observe(seconds))
-        self.registry.register(_Cloud(database, config, feed))
+        self.registry.register(_Cloud(database, config, feed, overlaps))
 
 
 class CountRequests:
@@ -85,10 +87,11 @@ class CountRequests:
 class _Cloud(Collector):
     """Nodes, routers and revisions, looked up when asked for."""
 
-    def __init__(self, database: Database, config: ControllerConfig, feed: Feed) -> None:
+    def __init__(self, database: Database, config: ControllerConfig, feed: Feed, overlaps: Overlaps) -> None:
         self._database = database
         self._config = config
         self._feed = feed
+        self._overlaps = overlaps
 
     def describe(self) -> list[Metric]:
         """Nothing: the store need not be asked to be registered."""
@@ -97,12 +100,17 @@ class _Cloud(Collector):
     def collect(self) -> Iterator[Metric]:
         with self._database.read() as view:
             revision, nodes, replicas = view.revision(), view.find(Node), view.find(Replica)
-        living = {node.name for node in nodes if alive(self._config, node)}
+        living = {node.name: node.heartbeat_at for node in nodes if alive(self._config, node)}
         yield GaugeMetricFamily("futago_store_revision", "The number of the last write.", value=revision)
         yield from self._of_nodes(nodes, living)
         yield _routers_by_actives(replicas, living)
+        yield CounterMetricFamily(
+            "futago_ha_dual_active_seconds",
+            "Two nodes said that they were active for one router; of all routers together.",
+            value=self._overlaps.seconds,
+        )
 
-    def _of_nodes(self, nodes: list[Node], living: set[str]) -> Iterator[Metric]:
+    def _of_nodes(self, nodes: list[Node], living: Collection[str]) -> Iterator[Metric]:
         up = GaugeMetricFamily("futago_node_alive", "1 if the node has reported lately.", labels=["node"])
         reached = GaugeMetricFamily(
             "futago_node_reached_revision", "The revision that the node has reached.", labels=["node"]
@@ -123,13 +131,20 @@ class _Cloud(Collector):
         yield from (up, reached, pending, failures)
 
 
-def _routers_by_actives(replicas: list[Replica], living: set[str]) -> Metric:
+def _routers_by_actives(replicas: list[Replica], living: Mapping[str, float]) -> Metric:
     """HA routers by how many living nodes say that they are active: more than one is what must never last."""
-    actives = {replica.router_id: 0 for replica in replicas if replica.ha_port_id is not None}
+    of_router: dict[str, list[Replica]] = {}
     for replica in replicas:
-        if replica.router_id in actives and replica.node in living and replica.role is Role.ACTIVE:
-            actives[replica.router_id] += 1
-    tally = Tally(min(number, 2) for number in actives.values())
+        if replica.ha_port_id is not None:
+            of_router.setdefault(replica.router_id, []).append(replica)
+    actives = [
+        sum(
+            one.role is Role.ACTIVE and one.node in living and not out_of_date(one, living[one.node], among)
+            for one in among
+        )
+        for among in of_router.values()
+    ]
+    tally = Tally(min(number, 2) for number in actives)
     family = GaugeMetricFamily(
         "futago_ha_routers",
         "HA routers, by the number of nodes where they are active (2: or more).",

@@ -4,7 +4,7 @@ Nothing here tells a node to let go: a replica that yields is taken over by one 
 the yielding one hears of it. Where no other replica is fit, the yielding one goes on.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -13,7 +13,7 @@ from futago.config import ControllerConfig
 from futago.controller import schedule
 from futago.controller.agent_types import L3
 from futago.controller.resources.agent import alive
-from futago.controller.store.database import Transaction, View
+from futago.controller.store.database import Database, Transaction, View
 from futago.controller.store.rows import Node, Replica, Router
 from futago.values import Role
 
@@ -62,7 +62,12 @@ def target(view: View, config: ControllerConfig, router: Router, wanted: str = "
         raise MoveRefused(f"{wanted} does not carry router {router.id}; it is on {places}")
     if wanted and wanted not in fit:
         raise MoveRefused(f"{wanted} is down or drained, and cannot take router {router.id}")
-    ready = [r for r in replicas if r.node in fit and (r.node == wanted or (not wanted and r.role is not Role.ACTIVE))]
+    up = [replica for replica in replicas if replica.node in fit and replica.admin_state_up]
+    if wanted and wanted not in {replica.node for replica in up}:
+        raise MoveRefused(
+            f"router {router.id} is disabled on {wanted}: futago router set {router.id} {wanted} --enable"
+        )
+    ready = [r for r in up if r.node == wanted or (not wanted and r.role is not Role.ACTIVE)]
     if not ready:
         raise MoveRefused(f"no other node is alive to take router {router.id}")
     return Move(router.id, max(ready, key=lambda replica: replica.priority).node)
@@ -70,20 +75,68 @@ def target(view: View, config: ControllerConfig, router: Router, wanted: str = "
 
 def begin(txn: Transaction, move: Move) -> None:
     """All replicas but the wanted one yield."""
-    for replica in txn.find(Replica, router_id=move.router_id):
-        txn.replace(replica, replace(replica, yielding=replica.node != move.node))
+    _have_yield(txn, move.router_id, lambda replica: replica.node != move.node)
 
 
 def end(txn: Transaction, move: Move) -> None:
     """Nobody yields any more: the next failover is an ordinary election."""
-    for replica in txn.find(Replica, router_id=move.router_id):
-        txn.replace(replica, replace(replica, yielding=False))
+    _have_yield(txn, move.router_id, lambda _: False)
+
+
+def _have_yield(txn: Transaction, router_id: str, which: Callable[[Replica], bool]) -> None:
+    for replica in txn.find(Replica, router_id=router_id):
+        if replica.yielding is not which(replica):
+            txn.replace(replica, replace(replica, yielding=which(replica)))
 
 
 def done(view: View, move: Move) -> bool:
     """Whether the wanted node is active, and no other one, as far as the nodes have said."""
     active = {r.node for r in view.find(Replica, router_id=move.router_id) if r.role is Role.ACTIVE}
     return active == {move.node}
+
+
+def follow_priorities(txn: Transaction, config: ControllerConfig, router_id: str) -> None:
+    """Begin the move of a router to its fit replica with the highest priority; `settle` ends it."""
+    fit = {node.name for node in _fit(txn, config)}
+    up = [r for r in txn.find(Replica, router_id=router_id) if r.node in fit and r.admin_state_up]
+    if not up:
+        return
+    move = Move(router_id, max(up, key=lambda replica: replica.priority).node)
+    if done(txn, move):
+        end(txn, move)
+    else:
+        begin(txn, move)
+
+
+def under_way(view: View, config: ControllerConfig, router_id: str) -> bool:
+    """Whether a replica that is to leave the router to others is active still, and another one can take it."""
+    fit = {node.name for node in _fit(view, config)}
+    replicas = view.find(Replica, router_id=router_id)
+    leaving = [r for r in replicas if r.yielding or not r.admin_state_up]
+    able = [r for r in replicas if r not in leaving and r.node in fit]
+    return bool(able) and any(r.role is Role.ACTIVE for r in leaving)
+
+
+def settle(database: Database, config: ControllerConfig) -> None:
+    """End the moves that are done, or cannot be done any more; whoever has begun them, and whatever became of it."""
+    with database.read() as view:
+        if not _settled(view, config):
+            return
+    with database.write() as txn:
+        for move in _settled(txn, config):
+            end(txn, move)
+
+
+def _settled(view: View, config: ControllerConfig) -> list[Move]:
+    begun = sorted({replica.router_id for replica in view.find(Replica, yielding=True)})
+    fit = {node.name for node in _fit(view, config)} if begun else set()
+    found = []
+    for router_id in begun:
+        wanted = [r for r in view.find(Replica, router_id=router_id) if not r.yielding]
+        able = [replica.node for replica in wanted if replica.node in fit and replica.admin_state_up]
+        if not able or any(done(view, Move(router_id, node)) for node in able):
+            found.append(Move(router_id, able[0] if able else ""))
+    return found
 
 
 def set_drained(txn: Transaction, name: str, *, drained: bool) -> None:
@@ -104,7 +157,11 @@ def held_by(view: View, config: ControllerConfig, name: str) -> tuple[list[str],
     """The routers that a drained node is active for: those that another node can take, and those that none can."""
     fit = {node.name for node in _fit(view, config)} - {name}
     active = [r.router_id for r in view.find(Replica, node=name) if r.role is Role.ACTIVE and r.ha_port_id]
-    others = {r.router_id for r in view.find(Replica, router_id=active) if r.node in fit} if active else set()
+    others = (
+        {r.router_id for r in view.find(Replica, router_id=active) if r.node in fit and r.admin_state_up}
+        if active
+        else set()
+    )
     return [one for one in active if one in others], [one for one in active if one not in others]
 
 
@@ -114,7 +171,7 @@ def spread(view: View, config: ControllerConfig) -> list[Move]:
     actives: dict[str, str] = {}
     carriers: dict[str, list[str]] = {}
     for replica in view.find(Replica):
-        if replica.ha_port_id is None or replica.node not in fit:
+        if replica.ha_port_id is None or replica.node not in fit or not replica.admin_state_up:
             continue
         carriers.setdefault(replica.router_id, []).append(replica.node)
         if replica.role is Role.ACTIVE:

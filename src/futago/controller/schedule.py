@@ -1,8 +1,8 @@
 """Pure: which nodes carry what.
 
 A router's replicas go to the nodes that have the fewest, and the first of them is the one that it prefers: it gets
-the highest priority, so that actives are spread evenly. The seed's profile has all
-advertise the same priority, as Neutron does.
+the highest priority, and the others yield until it is active, so that actives are spread evenly whichever node is ready
+first. The seed's profile has all advertise the same priority, as Neutron does.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -13,15 +13,17 @@ import msgspec
 
 SEED_PRIORITY: Final = 50
 _FIRST_PRIORITY: Final = 200
-_LAST_PRIORITY: Final = 10
+LAST_PRIORITY: Final = 10
 """Less is left to those who want to be rid of a router (`vrrp.peers`)."""
+HIGHEST_PRIORITY: Final = 254
+"""255 is the owner's of the addresses, which would preempt (RFC 9568, 5.2.4)."""
 
 
 class Candidate(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """A living node that could carry one more, ordered by how much it carries."""
 
     preferred_of: int
-    """How many routers have it as their first choice."""
+    """How many routers it is active for, or will be."""
     carried: int
     node: str
 
@@ -46,12 +48,12 @@ def priority(rank: int) -> int:
     Each is half of the one before: a replica waits (256 - priority) / 256 of an interval longer than three (RFC 9568,
     6.1), and that has to be more than the nodes differ in starting the router.
     """
-    return max(_LAST_PRIORITY, _FIRST_PRIORITY >> rank)
+    return max(LAST_PRIORITY, _FIRST_PRIORITY >> rank)
 
 
 def free_priority(taken: Collection[int]) -> int:
     """The priority of one more replica: that of the lowest rank which no other has."""
-    return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == _LAST_PRIORITY)
+    return next(wanted for wanted in map(priority, count()) if wanted not in taken or wanted == LAST_PRIORITY)
 
 
 def spread(actives: Mapping[str, str], carriers: Mapping[str, Sequence[str]]) -> dict[str, str]:

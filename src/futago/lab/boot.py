@@ -3,18 +3,22 @@
 from pathlib import Path
 from typing import Final
 
-from futago.lab import namespaces
+from futago.lab import namespaces, processes
 from futago.lab.state import Process
 from futago.lab.topology import HostPlan, Nic, mac_of
 
-_OVS: Final = """
+_DATABASE: Final = """
 db=/etc/openvswitch/conf.db
 [ -e $db ] || ovsdb-tool create $db /usr/share/openvswitch/vswitch.ovsschema
 ovsdb-server $db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir --log-file -vconsole:off
+"""
+_BRIDGES: Final = """
 ovs-vsctl --no-wait init -- set Open_vSwitch . external_ids:system-id=$(hostname) external_ids:hostname=$(hostname) \
   other_config:n-handler-threads=1 other_config:n-revalidator-threads=1 {bridges}
-ovs-vswitchd --pidfile --detach --no-chdir --log-file -vconsole:off
 """
+_SWITCH: Final = "ovs-vswitchd --pidfile --detach --no-chdir --log-file -vconsole:off"
+_WAIT: Final = "ovs-vsctl --timeout=30 set Open_vSwitch . external_ids:lab-started=$(date +%s%N)"
+"""Ends when ovs-vswitchd has carried out the change."""
 
 ECHO_PORT: Final = 7777
 """On the external host: a TCP service that tells each client which address it comes from."""
@@ -25,13 +29,29 @@ def boot(host: HostPlan, process: Process, log: Path) -> None:
     script = ["set -e", *(f"ethtool -K {nic.device} tx off > /dev/null" for nic in host.nics)]
     script += [f"ip link set {nic.device} up" for nic in host.nics]
     if host.has_ovs:
-        script.append(_OVS.format(bridges=" ".join(_bridge(host, nic) for nic in host.nics)))
+        bridges = " ".join(_bridge(host, nic) for nic in host.nics)
+        script += [_DATABASE, _BRIDGES.format(bridges=bridges), _SWITCH]
     for nic in host.nics:
         script += _address(nic)
     namespaces.run(process, ["sh"], stdin="\n".join(script))
     if not host.has_ovs and not host.programs:
         argv = ["python3", "-I", "-S", "-c", _ECHO, str(ECHO_PORT)]
         namespaces.start_daemon(process, "echo", argv, log / "echo.log")
+
+
+def start_open_vswitch(host: HostPlan, process: Process) -> None:
+    """Start what of it does not run, as its service does, and wait until it works as configured.
+
+    The cards of its bridges may be new then. A switch that has lost its database tries again only now and then.
+    """
+    script = ["set -e"]
+    if not processes.find(process, "ovsdb-server"):
+        script.append(_DATABASE)
+    if not processes.find(process, "ovs-vswitchd"):
+        script += [_SWITCH, *(line for nic in host.nics for line in _address(nic))]
+    if len(script) > 1:
+        script.append(_WAIT)
+    namespaces.run(process, ["sh"], stdin="\n".join(script))
 
 
 def _bridge(host: HostPlan, nic: Nic) -> str:
@@ -49,7 +69,7 @@ def _address(nic: Nic) -> list[str]:
     if nic.address is None:
         return []
     device = nic.bridge or nic.device
-    lines = [f"ip addr add {nic.address} dev {device}", f"ip link set {device} up"]
+    lines = [f"ip addr replace {nic.address} dev {device}", f"ip link set {device} up"]
     return [f"ethtool -K {device} tx off > /dev/null", *lines] if nic.bridge else lines
 
 

@@ -58,6 +58,8 @@ class Cloud:
             if host not in self.lab.powered:
                 self.lab.power_on(host)
             self.lab.restore(host, *(nic.network for nic in plan.nics))
+            if plan.has_ovs:
+                self.lab.start_open_vswitch(host)
             for program in plan.programs:
                 if not self.lab.running(host, program):
                     self.lab.restart(host, program)

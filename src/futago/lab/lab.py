@@ -158,6 +158,10 @@ class Lab:
         programs.check(self.plan(host), program)
         return namespaces.daemon_alive(self.process(host), program)
 
+    def start_open_vswitch(self, host: str) -> None:
+        """Start what of Open vSwitch does not run on a host."""
+        boot.start_open_vswitch(self.plan(host), self.process(host))
+
     def log_end(self, host: str, program: str, characters: int = 2000) -> str:
         """The last that a program has logged."""
         path = self.directory(host) / "log" / f"{program}.log"

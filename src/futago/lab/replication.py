@@ -1,15 +1,8 @@
 """What `futago conntrackd` says on a host of a lab."""
 
-from typing import Final
-
-import msgspec
-
-from futago.conntrack.control import Reply, Statuses
-from futago.contract.codec import decode_hook
+from futago.conntrack.control import Statuses, read_reply
 from futago.lab.errors import LabError
 from futago.lab.lab import Lab
-
-_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
 
 
 def status(lab: Lab, host: str) -> Statuses:
@@ -20,7 +13,7 @@ def status(lab: Lab, host: str) -> Statuses:
 
     """
     said = lab.exec(host, ["futago", "conntrack", "status", "--json"]).stdout
-    reply = _replies.decode(said)
+    reply = read_reply(said.encode())
     if not isinstance(reply, Statuses):
         raise LabError(f"{host}: {reply}")
     return reply

@@ -107,6 +107,10 @@ def mac_of(host: str, device: str) -> Mac:
     return Mac("02:" + ":".join(f"{byte:02x}" for byte in digest[:5]))
 
 
+FIRST_NETWORK_NODE: Final = 11
+"""The end of its address in the underlay; the others follow."""
+
+
 def hosts_of(topology: Topology) -> tuple[HostPlan, ...]:
     """The hosts of a lab."""
     return standard() if topology is Topology.STANDARD else seed()
@@ -116,8 +120,8 @@ def standard() -> tuple[HostPlan, ...]:
     """One controller, two network nodes, two compute nodes, and a host in the external network."""
     return (
         HostPlan(name="controller", kind=Kind.CONTROLLER, nics=(_underlay(10, bridge=None),)),
-        HostPlan(name="net1", kind=Kind.NETWORK, nics=(_underlay(11), _external())),
-        HostPlan(name="net2", kind=Kind.NETWORK, nics=(_underlay(12), _external())),
+        network_node("net1", FIRST_NETWORK_NODE),
+        network_node("net2", FIRST_NETWORK_NODE + 1),
         HostPlan(name="compute1", kind=Kind.COMPUTE, nics=(_underlay(21),)),
         HostPlan(name="compute2", kind=Kind.COMPUTE, nics=(_underlay(22),)),
         HostPlan(
@@ -126,6 +130,11 @@ def standard() -> tuple[HostPlan, ...]:
             nics=(Nic(network=EXTERNAL, device="eth1", address=IPv4Interface("10.0.80.1/24")),),
         ),
     )
+
+
+def network_node(name: str, last_octet: int) -> HostPlan:
+    """A host that carries routers; the number is that of its address in the underlay."""
+    return HostPlan(name=name, kind=Kind.NETWORK, nics=(_underlay(last_octet), _external()))
 
 
 def seed() -> tuple[HostPlan, ...]:

@@ -243,7 +243,3 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """By network; what is to be watched."""
     carriers: dict[Key, tuple[str, ...]] = {}
     """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""
-
-    def owned_by(self, owner: Key) -> list[Element]:
-        """The elements that are there for `owner`."""
-        return [owned.element for owned in self.elements.values() if owned.owner == owner]

@@ -44,6 +44,7 @@ from futago.vrrp.config import VirtualRouterConfig
 
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
+MOST_COALESCE_SECONDS: Final = 1.0
 
 SAVE_AGAIN_SECONDS: Final = 2.0
 """How long after a failed write to the disk, or in vain to conntrackd, the next one is tried."""
@@ -59,6 +60,10 @@ class Elections(Protocol):
 
     @property
     def failures(self) -> dict[Key, str]: ...
+
+    def leaving(self, staying: Collection[Key]) -> Mapping[Key, VirtualRouterConfig]: ...
+
+    def yielding(self, wanted: Mapping[Key, VirtualRouterConfig]) -> Collection[str]: ...
 
     async def hand_over(self, staying: Collection[Key]) -> None: ...
 
@@ -90,6 +95,8 @@ class Replications(Protocol):
     def failure(self) -> str: ...
 
     async def configure(self, wanted: Replication) -> None: ...
+
+    async def wait_for_twins(self, routers: Collection[str]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,19 +194,25 @@ class Loop:
             self._news.set()
 
     async def report_by(self, send: Callable[[Report], Awaitable[None]], failure: type[Exception]) -> None:
-        """Send a report at every change and at every heartbeat, for ever; `failure` is what `send` may raise."""
+        """Send a report at every change and at every heartbeat, for ever; `failure` is what `send` may raise.
+
+        A controller that takes long to take one is given as long before the next.
+        """
+        took = 0.0
         while True:
             try:
                 async with asyncio.timeout(self._heartbeat_seconds):
                     await self._news.wait()
-                await asyncio.sleep(COALESCE_SECONDS)
+                await asyncio.sleep(min(max(COALESCE_SECONDS, took), MOST_COALESCE_SECONDS))
             except TimeoutError:
                 pass
             self._news.clear()
+            began = time.monotonic()
             try:
                 await send(self.report())
             except failure as error:
                 _log.debug("report not sent", error=str(error))
+            took = time.monotonic() - began
 
     def report(self) -> Report:
         """The state of this node, whole."""
@@ -229,6 +242,8 @@ class Loop:
         self._forget.clear()
         specs = self._specs
         if specs is not None:
+            leaving = self._host.elections.leaving(specs.specs.keys())
+            await self._host.replication.wait_for_twins([config.name for config in leaving.values()])
             await self._host.elections.hand_over(specs.specs.keys())
         if not await asyncio.to_thread(self._put, specs):
             self._retry_at = time.monotonic() + COALESCE_SECONDS
@@ -236,8 +251,9 @@ class Loop:
         if specs is not None:
             # Without specs nobody knows what is elected for here: the engine goes on with what it has.
             self._host.uplinks.follow(self._wanted.uplinks)
+            await self._host.replication.wait_for_twins(self._host.elections.yielding(self._wanted.elections))
             wanted = self._as_things_are(self._wanted.elections)
-            await self._host.elections.configure(wanted, self._wired, held=self._wanted.problems.keys())
+            await self._host.elections.configure(wanted, self._wired_routers(), held=self._wanted.problems.keys())
             await self._host.replication.configure(self._wanted.replication)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
@@ -305,10 +321,12 @@ class Loop:
         settled = bool(tables) and all(self._host.reconciler.holds(table) for table in tables)
         return tagged if settled else tagged | freed
 
-    def _wired(self, router: Key) -> bool:
+    def _wired_routers(self) -> Callable[[Key], bool]:
         """Whether a router's elements are all there, and what carries its frames from them to other nodes, too."""
-        carriers = [self._wanted.elements[key].element for key in self._wanted.carriers.get(router, ())]
-        return all(self._host.reconciler.holds(element) for element in [*self._wanted.owned_by(router), *carriers])
+        missing = self._host.reconciler.missing(self._wanted)
+        owners = {self._wanted.elements[key].owner for key in missing}
+        carriers = self._wanted.carriers
+        return lambda router: router not in owners and missing.isdisjoint(carriers.get(router, ()))
 
     def _ports_up(self) -> tuple[str, ...]:
         up: list[str] = []

@@ -3,8 +3,8 @@
 import asyncio
 import signal
 import time
-from collections.abc import Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Final, TypeVar
 
 import structlog
 
@@ -29,10 +29,12 @@ from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
-from futago.vrrp.control import RouterStatus, VrrpdClient
+from futago.vrrp.control import Statuses, VrrpdClient
+
+T = TypeVar("T")
 
 _ENGINE_SECONDS: Final = 2.0
-"""How long somebody who asks for metrics waits for the engine's."""
+"""How long somebody who asks for metrics waits for the engine's, and for conntrackd's."""
 _log = structlog.get_logger()
 
 
@@ -75,8 +77,9 @@ class Agent:
             on_change=self._impairment_changed,
             on_switch=self._switch_returned,
         )
+        self._replication = ConntrackDriver(config.conntrackd_socket)
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections, self._uplinks, ConntrackDriver(config.conntrackd_socket)),
+            build_host(place, self._ovsdb, self._elections, self._uplinks, self._replication),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -120,19 +123,25 @@ class Agent:
             return lambda: None
         from futago import metrics
         from futago.node.metrics import NodeCollector
+        from futago.node.replication_metrics import ReplicationCollector
 
         registry = metrics.new_registry()
         registry.register(NodeCollector(self._statuses, self._loop.report, self._uplinks, self._loop.work))
+        if "l3" in self._config.roles:
+            registry.register(ReplicationCollector(lambda: self._asked(self._replication.status(), None)))
         return metrics.serve(self._config.metrics_address, registry)
 
-    def _statuses(self) -> tuple[RouterStatus, ...]:
+    def _statuses(self) -> Statuses | None:
+        return self._asked(self._elections.statuses(), None)
+
+    def _asked(self, question: Coroutine[object, object, T], otherwise: T) -> T:
         """Called from the metrics' thread."""
-        asked = asyncio.run_coroutine_threadsafe(self._elections.statuses(), self._here)
+        asked = asyncio.run_coroutine_threadsafe(question, self._here)
         try:
             return asked.result(_ENGINE_SECONDS)
         except TimeoutError:
             asked.cancel()
-            return ()
+            return otherwise
 
     def _switch_changed(self) -> None:
         """Called from the database's thread."""

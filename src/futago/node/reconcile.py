@@ -104,6 +104,11 @@ class Reconciler:
         """Whether `element` is there, as far as we know."""
         return any(seen.known.get(element.key) == element for seen in self._seen.values())
 
+    def missing(self, wanted: HostState) -> set[str]:
+        """The keys of the elements that are not there, as far as we know."""
+        there = {key: element for seen in self._seen.values() for key, element in seen.known.items()}
+        return {key for key, owned in wanted.elements.items() if there.get(key) != owned.element}
+
     def failures(self) -> dict[Key, str]:
         """Why some specs are not true, by spec: the first reason of each."""
         reasons: dict[Key, str] = {}

@@ -14,9 +14,10 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 from futago.config import VRRPD_SOCKET
-from futago.contract.codec import BadMessage, decode_hook, encode
+from futago.lines import Reader, RequestRefused, to_line
 from futago.values import IPAddress, Role
 from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.takeovers import Takeover, Takeovers
 
 MAX_LINE: Final = 64 * 1024 * 1024
 """Bytes in one line; a thousand routers with a hundred addresses each take about ten million."""
@@ -59,8 +60,14 @@ class RouterStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The source of the last advertisement heard from another router."""
     adverts_sent: int = 0
     adverts_received: int = 0
+    adverts_lost: int = 0
+    """Those of an active that fell out between others that were heard; a backup counts them."""
     dropped: dict[str, int] = {}
     """Received packets that were not used, by reason."""
+    dual_active: float = 0.0
+    """Seconds in which it was active here and heard that it was active elsewhere, too."""
+    takeover: Takeover | None = None
+    """The last one to this host."""
     statistics: Statistics = Statistics()
     error: str | None = None
     """What does not work on this host at present; the engine goes on trying."""
@@ -142,6 +149,7 @@ class Statuses(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag
     routers: tuple[RouterStatus, ...]
     hosts: tuple[HostStatus, ...] = ()
     """The other hosts that sessions watch, by address."""
+    takeovers: Takeovers = Takeovers()
 
 
 class Described(msgspec.Struct, frozen=True, kw_only=True, tag_field="reply", tag="described"):
@@ -167,34 +175,12 @@ Reply = Done | Statuses | Described | Changed | Refused
 PATIENCE: Final = 10.0
 """Seconds for an answer. A thousand routers take less than one; an engine that hangs must not hang its clients."""
 R = TypeVar("R", bound=Reply)
-_requests: Final[msgspec.json.Decoder[Request]] = msgspec.json.Decoder(Request, dec_hook=decode_hook)
-_replies: Final[msgspec.json.Decoder[Reply]] = msgspec.json.Decoder(Reply, dec_hook=decode_hook)
+read_request: Final[Reader[Request]] = Reader(Request, "request")
+read_reply: Final[Reader[Reply]] = Reader(Reply, "reply")
 
 
 class VrrpdGone(ConnectionError):
     """The engine does not answer on its socket: it is not running, or has just stopped."""
-
-
-class RequestRefused(RuntimeError):
-    """The engine understood the request and will not carry it out; the text says why."""
-
-
-def to_line(message: Request | Reply) -> bytes:
-    """One message as it stands on the wire."""
-    return encode(message) + b"\n"
-
-
-def read_request(line: bytes) -> Request:
-    """Read one line of a client.
-
-    Raises:
-        BadMessage: not a request.
-
-    """
-    try:
-        return _requests.decode(line)
-    except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise BadMessage(f"not a request: {error}") from error
 
 
 class VrrpdClient:
@@ -250,22 +236,17 @@ class VrrpdClient:
         return (await self._ask(Change(put=tuple(put), remove=tuple(remove), total=total), Done)).errors
 
     async def status(self) -> tuple[RouterStatus, ...]:
-        """All routers, sorted by name.
+        """All routers, sorted by name; raises what `statuses` does."""
+        return (await self.statuses()).routers
+
+    async def statuses(self) -> Statuses:
+        """All that the engine tells: its routers, the other hosts, the takeovers.
 
         Raises:
             VrrpdGone: nobody listens, or the engine stopped before it answered.
 
         """
-        return (await self._ask(Status(), Statuses)).routers
-
-    async def hosts(self) -> tuple[HostStatus, ...]:
-        """The other hosts that sessions watch, by address.
-
-        Raises:
-            VrrpdGone: nobody listens, or the engine stopped before it answered.
-
-        """
-        return (await self._ask(Status(), Statuses)).hosts
+        return await self._ask(Status(), Statuses)
 
     async def resign(self, name: str) -> None:
         """Let another router become active.
@@ -375,7 +356,7 @@ async def _receive(reader: asyncio.StreamReader) -> Reply:
         line = await reader.readuntil()
     except (OSError, asyncio.IncompleteReadError) as error:
         raise VrrpdGone("the VRRP engine has stopped") from error
-    reply = _replies.decode(line)
+    reply = read_reply(line)
     if isinstance(reply, Refused):
         raise RequestRefused(reply.message)
     return reply

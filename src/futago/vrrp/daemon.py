@@ -28,10 +28,11 @@ from futago.vrrp.hosts import Hosts
 from futago.vrrp.machine import OWNER_PRIORITY
 from futago.vrrp.memory import Memory
 from futago.vrrp.pulse import Pulse
-from futago.vrrp.records import Record, oddities, status_of
+from futago.vrrp.records import Record, oddities, status_of, takeover_of
 from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
 from futago.vrrp.state import SavedRole
+from futago.vrrp.takeovers import Takeovers
 
 AT_ONCE: Final = 20
 """Routers whose timers are served before we look whether packets have come: a millisecond.
@@ -40,6 +41,7 @@ Those that wait meanwhile are timed by when their turn came, so that a crowd tha
 """
 
 log = structlog.get_logger()
+Routers = Sequence[VirtualRouterConfig]
 Watcher = Callable[[RouterStatus], None]
 
 
@@ -55,6 +57,7 @@ class Daemon:
         self._wanted: dict[str, VirtualRouterConfig] = {}
         self._attached: dict[str, Attachment] = {}
         self._records: dict[str, Record] = {}
+        self.takeovers = Takeovers()
         self._watchers: set[Watcher] = set()
         self._alarm = Alarm(self._now, self._tick)
         self._saving: asyncio.TimerHandle | None = None
@@ -65,9 +68,7 @@ class Daemon:
     def restore(self) -> None:
         """Go on with what was written down; a router whose addresses are in place, and not for too long, is active."""
         saved = self._memory.recall()
-        self._wanted = {
-            router.name: router for router in saved.routers
-        }  # all of them, or one takes another's for a stray
+        self._wanted = {one.name: one for one in saved.routers}  # all of them, or one takes another's for a stray
         for router in saved.routers:
             remembered = saved.roles.get(router.name)
             self._records[router.name] = Record(remembered.since if remembered else time.time())
@@ -78,7 +79,7 @@ class Daemon:
         active = sum(record.role is Role.ACTIVE for record in self._records.values())
         log.info("state restored", routers=len(saved.routers), active=active)
 
-    def configure(self, routers: Sequence[VirtualRouterConfig]) -> dict[str, str]:
+    def configure(self, routers: Routers) -> dict[str, str]:
         """Make these the routers of this host; the reasons for those that do not work now are returned.
 
         A router that is refused keeps its former settings: a slip of the pen does not stop a working router.
@@ -86,15 +87,13 @@ class Daemon:
         gone = self._records.keys() - {router.name for router in routers}
         return self._change(routers, gone, refuse(routers))
 
-    def change(self, put: Sequence[VirtualRouterConfig], remove: Collection[str]) -> dict[str, str]:
+    def change(self, put: Routers, remove: Collection[str]) -> dict[str, str]:
         """As `configure`, but what is not named stays as it is."""
-        named = {router.name for router in put}.union(remove)
-        others = [router for name, router in self._wanted.items() if name not in named]
-        return self._change(put, self._records.keys() & set(remove), refuse(put, beside=others))
+        others = self._wanted.keys() - {router.name for router in put}.union(remove)
+        refused = refuse(put, beside=[self._wanted[name] for name in others])
+        return self._change(put, self._records.keys() & set(remove), refused)
 
-    def _change(
-        self, put: Sequence[VirtualRouterConfig], gone: Collection[str], refused: dict[str, str]
-    ) -> dict[str, str]:
+    def _change(self, put: Routers, gone: Collection[str], refused: dict[str, str]) -> dict[str, str]:
         self._wake()
         for name in gone:
             self._wanted.pop(name, None)
@@ -225,7 +224,7 @@ class Daemon:
 
     def _sweep(self, namespace: str, attachment: Attachment) -> None:
         """Remove addresses that carry our mark and that no router here has: a former engine died with them."""
-        ours = [a for router in self._wanted.values() if router.namespace == namespace for a in router.addresses]
+        ours = (a for router in self._wanted.values() if router.namespace == namespace for a in router.addresses)
         if strays := attachment.strays(ours):
             log.info("stray addresses removed", namespace=namespace, addresses=[str(s.address) for s in strays])
             attachment.remove(strays, ())
@@ -276,8 +275,7 @@ class Daemon:
     def _beat(self) -> None:
         """Show the warden, and who comes after us, that we live."""
         self._wake()
-        seconds = self._beat_once()
-        self._beating = self._loop.call_later(seconds, self._beat)
+        self._beating = self._loop.call_later(self._beat_once(), self._beat)
 
     def _beat_once(self) -> float:
         self._memory.sign_of_life(self._now(), Millis(0))
@@ -318,20 +316,20 @@ class Daemon:
                 self._note(name, "put", "; ".join(attachment.put(addresses, routes).problems) or None)
             case Remove(addresses, routes):
                 self._note(name, "remove", "; ".join(attachment.remove(addresses, routes).problems) or None)
-            case Announce(addresses):
-                attachment.announce(addresses)
+            case Announce(addresses, briefly):
+                attachment.announce(addresses, briefly=briefly)
                 self._note(name, "announce", None)
             case RoleChanged() as change:
                 self._role_changed(name, change)
 
     def _role_changed(self, name: str, change: RoleChanged) -> None:
         record = self._records[name]
-        record.role, record.cause, record.since = change.now, change.cause.value, time.time()
-        record.transitions += 1
+        record.change(change, time.time())
+        if change.now is Role.ACTIVE and (made := takeover_of(self._engine.counters(name).hearing, self._now())):
+            record.takeover, self.takeovers = made, self.takeovers.with_one(made)
         log.info("vrrp role changed", router=name, was=change.was, now=change.now, because=change.cause.value)
         self._push(name)
-        patience = self._pulse.patience
-        if change.now is Role.ACTIVE and not 0 < patience <= self._engine.patience_of(name):
+        if change.now is Role.ACTIVE and not 0 < self._pulse.patience <= self._engine.patience_of(name):
             self._beating.cancel()  # from now on the warden has to watch over it, or to look more often
             self._beating = self._loop.call_soon(self._beat)
         if self._saving is None:
@@ -357,8 +355,8 @@ class Daemon:
         for router in [self._wanted[name] for name in self._rounds.next(self._wanted) if name in self._wanted]:
             if router.name not in self._attached:
                 self._attach(router, None)
-            elif self._check(router) and self._engine.role(router.name) is Role.ACTIVE:
-                self._repair(router)
+            elif self._check(router):
+                self._look_after(router)
         self._rearm()
 
     def _check(self, router: VirtualRouterConfig) -> bool:
@@ -371,8 +369,11 @@ class Daemon:
             return False
         return True
 
-    def _repair(self, router: VirtualRouterConfig) -> None:
+    def _look_after(self, router: VirtualRouterConfig) -> None:
         """Somebody may have taken an active router's addresses, or made an interface of it anew."""
+        self._engine.note_use(router.name, self._attached[router.name].connections(), self._now())
+        if self._engine.role(router.name) is not Role.ACTIVE:
+            return
         try:
             outcome = self._attached[router.name].restore(router.addresses, router.routes)
         except OSError as error:

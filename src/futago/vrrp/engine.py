@@ -7,9 +7,7 @@ authenticated advertisements need it.
 
 import heapq
 import sys
-from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -18,10 +16,12 @@ from futago.values import IPAddress, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import KEY_BYTES, AuthMode, Version, VirtualRouterConfig
+from futago.vrrp.counters import Counters
 from futago.vrrp.events import (
     Adopted,
     Announce,
     Configured,
+    Effect,
     Event,
     Heard,
     Held,
@@ -39,9 +39,10 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.machine import OWNER_PRIORITY, step
-from futago.vrrp.packet import Advert, BadPacket, Datagram, DropReason
+from futago.vrrp.packet import Advert, BadPacket, Datagram
 from futago.vrrp.receive import Listener
 from futago.vrrp.send import Speaker
+from futago.vrrp.use import UNKNOWN
 from futago.vrrp.virtual_router import Machine
 
 
@@ -52,6 +53,7 @@ class Transmit(msgspec.Struct, frozen=True, gc=False):
 
 
 _TIMER_FIRED: Final = TimerFired()
+_NONE: Final = Millis(0)
 
 Action = Transmit | Put | Remove | Announce | RoleChanged
 
@@ -63,25 +65,6 @@ class Order(msgspec.Struct, frozen=True, gc=False):
     action: Action
 
 
-@dataclass(slots=True, kw_only=True)
-class Counters:
-    """What a router has sent and heard."""
-
-    sent: int = 0
-    received: int = 0
-    goodbyes_sent: int = 0
-    """Of those, with priority 0."""
-    goodbyes_received: int = 0
-    other_addresses: int = 0
-    """Received and used, although they list other addresses than ours (RFC 9568, 7.1: a misconfiguration)."""
-    other_owners: int = 0
-    """Received and used, although we own the addresses (RFC 9568, 7.1, erratum 8298: a misconfiguration)."""
-    became_active: int = 0
-    dropped: Counter[DropReason] = field(default_factory=Counter)
-    peer: IPAddress | None = None
-    """The source of the last advertisement that was used."""
-
-
 class _Slot:
     """One router: its machine, and how it speaks and listens."""
 
@@ -91,6 +74,7 @@ class _Slot:
         self.marks = marks
         self.wakes_at: Millis | None = None
         """When its one entry among the timers comes up; the machine's deadline may be later by then."""
+        self.use = UNKNOWN
         self.configure(config)
 
     def configure(self, config: VirtualRouterConfig) -> None:
@@ -116,7 +100,7 @@ class Engine:
 
     def __init__(self) -> None:
         self._slots: dict[str, _Slot] = {}
-        self._timers: list[tuple[Millis, str]] = []
+        self._timers: list[tuple[Millis, tuple[int, int], str]] = []
         self._isolated = False
 
     def __contains__(self, name: str) -> bool:
@@ -153,7 +137,7 @@ class Engine:
         An advertisement puts a backup's deadline off, a thousand times a second; its entry moves only when it comes up.
         """
         while self._timers:
-            at, name = self._timers[0]
+            at, _, name = self._timers[0]
             slot = self._slots.get(name)
             if slot is None or slot.wakes_at != at:  # a router that has gone, or an entry before which another was made
                 heapq.heappop(self._timers)
@@ -198,15 +182,20 @@ class Engine:
     def resign(self, name: str, now: Millis, *, wall: float = 0.0) -> list[Order]:
         return self._step(name, Resigned(), now, wall)
 
-    def lost(self, tunnel: IPAddress, now: Millis, *, wall: float = 0.0) -> list[Order]:
-        """The host at which tunnels to this address end is dead."""
+    def lost(self, tunnel: IPAddress, now: Millis, *, doubt: Millis = _NONE, wall: float = 0.0) -> list[Order]:
+        """The host at which tunnels to this address end is dead; or we are cut off, which will show within `doubt`."""
         return [
             order
             for name, slot in self._slots.items()
             for peer in slot.machine.config.peers
             if peer.tunnel == tunnel
-            for order in self._step(name, Lost(peer.source), now, wall)
+            for order in self._step(name, Lost(peer.source, doubt), now, wall)
         ]
+
+    def note_use(self, name: str, connections: int, now: Millis) -> None:
+        """So many connections go through a router: where many are due together, it has its turn accordingly (`use`)."""
+        if slot := self._slots.get(name):
+            slot.use = slot.use.noted(connections, now)
 
     def reach(self, *, nobody: bool, now: Millis, wall: float = 0.0) -> list[Order]:
         """This host reaches no other one through any tunnel, or some again."""
@@ -226,7 +215,7 @@ class Engine:
         orders: list[Order] = []
         done = 0
         while done < at_most and (at := self.deadline()) is not None and at <= now:
-            _, name = heapq.heappop(self._timers)
+            _, _, name = heapq.heappop(self._timers)
             self._slots[name].wakes_at = None
             orders.extend(self._step(name, _TIMER_FIRED, now, wall))
             done += 1
@@ -245,6 +234,7 @@ class Engine:
             return []
         _count(slot, datagram, advert)
         heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
+        slot.counters.hearing.hear(heard, now)
         return self._step(name, heard, now, wall)
 
     def _tell_reach(self, name: str, now: Millis, wall: float) -> list[Order]:
@@ -259,18 +249,16 @@ class Engine:
         slot = self._slots[name]
         slot.machine, effects = step(slot.machine, event, now)
         self._wake_for(name, slot)
-        return self._orders(slot, effects, wall) if effects else []
+        return self._orders(slot, effects, now, wall) if effects else []
 
     def _wake_for(self, name: str, slot: _Slot) -> None:
         """See that there is an entry among the timers that does not come too late."""
         deadline = slot.machine.deadline
         if deadline is not None and (slot.wakes_at is None or deadline < slot.wakes_at):
             slot.wakes_at = deadline
-            heapq.heappush(self._timers, (deadline, name))
+            heapq.heappush(self._timers, (deadline, slot.use.turn, name))
 
-    def _orders(
-        self, slot: _Slot, effects: Sequence[SendAdvert | Put | Remove | Announce | RoleChanged], wall: float
-    ) -> list[Order]:
+    def _orders(self, slot: _Slot, effects: Sequence[Effect], now: Millis, wall: float) -> list[Order]:
         config, counters = slot.machine.config, slot.counters
         orders: list[Order] = []
         for effect in effects:
@@ -279,7 +267,9 @@ class Engine:
                 counters.goodbyes_sent += effect.priority == 0
                 orders.append(Order(config, Transmit(slot.speaker.say(effect, wall))))
                 continue
-            counters.became_active += isinstance(effect, RoleChanged) and effect.now is Role.ACTIVE
+            if isinstance(effect, RoleChanged):
+                counters.became_active += effect.now is Role.ACTIVE
+                counters.hearing.role_changed(effect, now)
             orders.append(Order(config, effect))
         return orders
 

@@ -66,6 +66,8 @@ class Lost(msgspec.Struct, frozen=True, gc=False):
     """The host of this peer is dead, by the word of somebody who watches it more closely than advertisements do."""
 
     source: IPAddress
+    doubt: Millis = Millis(0)
+    """For so long it may still turn out that we ourselves are cut off (`Isolated`)."""
 
 
 class Isolated(msgspec.Struct, frozen=True, gc=False):
@@ -136,6 +138,8 @@ class Announce(msgspec.Struct, frozen=True, gc=False):
     """Tell the neighbours, by gratuitous ARP or unsolicited neighbour advertisements, that these addresses are here."""
 
     addresses: tuple[VirtualAddress, ...]
+    briefly: bool = False
+    """By a request only: it is for the switches, and will be said in both forms again."""
 
 
 class RoleChanged(msgspec.Struct, frozen=True, gc=False):

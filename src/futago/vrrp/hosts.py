@@ -48,13 +48,15 @@ class Hosts:
             self._isolated = self._liveness.isolated
             log.warning("no other host is reached") if self._isolated else log.info("other hosts are reached again")
             orders += engine.reach(nobody=self._isolated, now=now, wall=wall)
+        doubt = self._liveness.doubt(now)
         for address in lost:
             log.warning("host lost", tunnel=str(address))
-            orders += engine.lost(address, now, wall=wall)
+            orders += engine.lost(address, now, doubt=doubt, wall=wall)
         return orders
 
     def statuses(self, now: Millis, wall: float) -> tuple[HostStatus, ...]:
         """All sessions, by address."""
+        self._liveness.settle(now)
         return tuple(
             HostStatus(
                 tunnel=address,

@@ -16,6 +16,8 @@ FLAPS: Final = 3
 MEMORY: Final = Millis(60_000)
 STEADY: Final = Millis(20_000)
 """How long a session that flapped has to be up before it is believed again."""
+TOGETHER: Final = Millis(100)
+"""Sessions that one cut ends end within a packet's interval of each other (3 × 100 ms: within 100 ms)."""
 
 
 @dataclass(slots=True)
@@ -42,10 +44,10 @@ class Liveness:
     def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
         """These are all sessions, and whether each is up; the hosts that are lost since the last time, and believed."""
         self.sessions = {address: self.sessions.get(address, Session(since=now)) for address in states}
+        self.settle(now)
         lost = []
         for address, up in states.items():
             session = self.sessions[address]
-            self._settle(session, now)
             if up == session.up:
                 continue
             session.up, session.since = up, now
@@ -54,17 +56,23 @@ class Liveness:
                 lost.append(address)
         return lost
 
+    def settle(self, now: Millis) -> None:
+        """Believe those again that flapped and have been up for long enough since."""
+        for session in self.sessions.values():
+            if session.damped and session.up and now - session.since >= STEADY:
+                session.damped = False
+                session.recent.clear()
+
     @property
     def isolated(self) -> bool:
         """Whether no other host is reached at all; with one session only, it is as likely the other one's fault."""
         known = [session for session in self.sessions.values() if session.seen_up]
         return len(known) > 1 and not any(session.up for session in known)
 
-    @staticmethod
-    def _settle(session: Session, now: Millis) -> None:
-        if session.damped and session.up and now - session.since >= STEADY:
-            session.damped = False
-            session.recent.clear()
+    def doubt(self, now: Millis) -> Millis:
+        """How long to wait with a loss of just now: where several end together, it may be this host that is cut off."""
+        ended = [one for one in self.sessions.values() if one.seen_up and not one.up and now - one.since < TOGETHER]
+        return TOGETHER if len(ended) > 1 else Millis(0)
 
     @staticmethod
     def _believed(session: Session, now: Millis) -> bool:

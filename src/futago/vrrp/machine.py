@@ -44,7 +44,7 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.packet import MAX_INTERVAL_V3
-from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, last_word_of, turn
+from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, last_word_of, says_when_gone, turn
 from futago.vrrp.timing import after, due, judged_by, repeats
 from futago.vrrp.virtual_router import Machine
 
@@ -134,7 +134,7 @@ def _in_active(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
 def _elect(m: Machine, now: Millis) -> Step:
     """Who reaches nobody waits on: the others have an active one, or nobody to serve."""
     if m.isolated:
-        return replace(m, election_at=after(now, m.down_after)), []
+        return replace(m, election_at=after(now, m.down_after), active=None), []
     return _become_active(m, _why(m), now)
 
 
@@ -184,9 +184,13 @@ def _step_back(m: Machine, cause: Cause, now: Millis) -> Step:
 
     An advertisement of the least priority tells who is active now that there were two: it wins against nobody, ends
     nobody's wait early, and has the survivor announce itself where our frozen host has still answered (`_survive`).
+    Who is isolated may only be deaf, and heard a moment ago by one that has taken over: that one stepped back for us.
     """
     backup, effects = _become_backup(m, cause, m.config.advert_interval, now)
-    return backup, [m.remove_all, SendAdvert(LEAST_PRIORITY, m.config.advert_interval), *effects]
+    last_words = [SendAdvert(LEAST_PRIORITY, m.config.advert_interval)]
+    if cause is Cause.ISOLATED:
+        last_words.append(m.goodbye)
+    return backup, [m.remove_all, *last_words, *effects]
 
 
 def _listen(m: Machine, heard: Heard, now: Millis) -> Machine:
@@ -229,8 +233,9 @@ def _tick_active(m: Machine, now: Millis) -> Step:
         until = m.yields_until if yields else None
         m = replace(m, election_at=after(now, m.config.advert_interval), yields_until=until)
     if any(due(at, now) for at in m.announcements):
-        effects.append(Announce(m.config.addresses))
-        m = replace(m, announcements=tuple(at for at in m.announcements if not due(at, now)))
+        left = tuple(at for at in m.announcements if not due(at, now))
+        effects.append(Announce(m.config.addresses, briefly=bool(left)))
+        m = replace(m, announcements=left)
     return m, effects
 
 
@@ -248,7 +253,7 @@ def _contend(m: Machine, heard: Heard, now: Millis) -> Step:
         backup, effects = _become_backup(m, Cause.OUTRANKED, judged_by(m.config, heard.interval), now)
         last_word = SendAdvert(last_word_of(m.config, ours), backup.active_interval)
         return replace(backup, learned=True, active=heard.source), [m.remove_all, last_word, *effects]
-    return _survive(m, now)
+    return _survive(m, heard, now)
 
 
 def _serve_on_unless_alone(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Step:
@@ -277,16 +282,18 @@ def _resign(m: Machine, now: Millis) -> Step:
     return backup, [m.remove_all, m.goodbye, *effects]
 
 
-def _survive(m: Machine, now: Millis) -> Step:
+def _survive(m: Machine, heard: Heard, now: Millis) -> Step:
     """The other one has to go. Announce now, and again when it has heard us and is gone: it may have spoken last.
 
+    One that will say when it is gone is waited for. If it does not hear us, it may be that nobody does where the
+    addresses are reached through tunnels: to announce ourselves outside would take its traffic and lose it.
     RFC 9568 answers with an advertisement at once; RFC 3768 just goes on, so there the other waits for the next one.
     """
+    effects: list[Effect] = [] if says_when_gone(m.config, heard) else [Announce(m.config.addresses)]
     survivor = replace(m, announcements=repeats(after(now, m.config.advert_interval)))
     if m.config.version is Version.V2:
-        return survivor, [Announce(m.config.addresses)]
-    survivor = replace(survivor, election_at=after(now, m.config.advert_interval))
-    return survivor, [m.advert, Announce(m.config.addresses)]
+        return survivor, effects
+    return replace(survivor, election_at=after(now, m.config.advert_interval)), [m.advert, *effects]
 
 
 def _hear_last_word(m: Machine, heard: Heard, now: Millis) -> Machine:
@@ -303,16 +310,19 @@ def _wait_no_longer(m: Machine, source: IPAddress, wait: Millis, why: Cause, now
 
 
 def _watch_hosts(m: Machine, event: Lost | Isolated | Rejoined, now: Millis) -> Machine:
-    """BACKUP: the loss of the active's host ends the wait for it; whoever comes back listens first, as at a start."""
+    """BACKUP: the loss of the active's host ends the wait for it; whoever comes back listens first."""
     match event:
-        case Lost(source) if source == m.active:
-            return _wait_no_longer(m, source, turn(m.config, source, m.active_interval), Cause.HOST_LOST, now)
+        case Lost(source, doubt) if source == m.active:
+            wait = Millis(turn(m.config, source, m.active_interval) + doubt)
+            return _wait_no_longer(m, source, wait, Cause.HOST_LOST, now)
         case Lost():
             return m
         case Isolated():
             return replace(m, isolated=True)
+        case Rejoined() if m.hears:
+            return replace(m, isolated=False)
         case Rejoined():
-            wait = after(now, m.down_after)
+            wait = after(now, timing.listening(m.config, m.active_interval))
             return replace(m, isolated=False, election_at=wait, expects=Cause.SILENCE, obeys_until=None)
         case unreachable:
             assert_never(unreachable)
@@ -365,7 +375,8 @@ def _preempts(config: VirtualRouterConfig) -> bool:
 
 
 def _hold(m: Machine, duration: Millis) -> SendAdvert:
+    """A wish to be rid of the router waits, too: who takes over now does so beside addresses that nobody takes off."""
     interval = m.config.advert_interval
     if m.config.version is Version.V3:
         interval = min(Millis(max(interval, duration // 2)), MAX_INTERVAL_V3)
-    return SendAdvert(m.config.priority, interval)
+    return SendAdvert(max(m.config.priority, m.config.yields_below), interval)

@@ -26,8 +26,14 @@ def gives_way(config: VirtualRouterConfig, heard: Heard) -> bool:
 
 
 def last_word_of(config: VirtualRouterConfig, ours: int) -> int:
-    """What one says last that steps back from another: its priority, unless that would be taken for a new wish."""
-    return LEAST_PRIORITY if LEAST_PRIORITY < ours < config.yields_below else ours
+    """What one says last that steps back from another: among Futago's own hosts, the least; else its priority."""
+    return LEAST_PRIORITY if config.peers and config.yields_below else ours
+
+
+def says_when_gone(config: VirtualRouterConfig, heard: Heard) -> bool:
+    """Whether this is an active one that will say a last word when it has stepped back from us."""
+    known = config.yields_below and any(peer.source == heard.source for peer in config.peers)
+    return bool(known) and heard.priority > LEAST_PRIORITY
 
 
 def turn(config: VirtualRouterConfig, lost: IPAddress, interval: Millis) -> Millis:

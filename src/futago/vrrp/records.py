@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
-from futago.values import Role
+from futago.values import Millis, Role
 from futago.vrrp.control import RouterStatus, Statistics
-from futago.vrrp.engine import Counters
+from futago.vrrp.counters import Counters, Hearing
+from futago.vrrp.events import RoleChanged
 from futago.vrrp.packet import DropReason
+from futago.vrrp.takeovers import Takeover
 
 LOG_EVERY: Final = 60.0
 """Seconds."""
@@ -37,10 +39,24 @@ class Record:
     """By what was being done."""
     logged: dict[str, tuple[int, float]] = field(default_factory=dict)
     """How many packets that are odd in this way had been written to the log, and when the last ones were."""
+    takeover: Takeover | None = None
+    """The last one."""
 
     @property
     def error(self) -> str | None:
         return "; ".join(self.errors.values()) or None
+
+    def change(self, change: RoleChanged, wall: float) -> None:
+        self.role, self.cause, self.since = change.now, change.cause.value, wall
+        self.transitions += 1
+
+
+def takeover_of(hearing: Hearing, now: Millis) -> Takeover | None:
+    """The takeover that has just been carried out; None if it was none."""
+    if hearing.took_at is None:
+        return None
+    silence = None if hearing.silence is None else hearing.silence / 1000
+    return Takeover(duration=(now - hearing.took_at) / 1000, silence=silence)
 
 
 def oddities(record: Record, counters: Counters, now: float) -> list[tuple[str, int]]:
@@ -76,7 +92,10 @@ def status_of(name: str, record: Record, counters: Counters) -> RouterStatus:
         peer=counters.peer,
         adverts_sent=counters.sent,
         adverts_received=counters.received,
+        adverts_lost=counters.hearing.lost,
         dropped={reason.value: number for reason, number in counters.dropped.items()},
+        dual_active=counters.hearing.dual_active / 1000,
+        takeover=record.takeover,
         statistics=statistics_of(counters),
         error=record.error,
     )

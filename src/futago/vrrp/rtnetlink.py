@@ -127,13 +127,13 @@ def dump_addresses(sequence: int) -> bytes:
 
 def read_acknowledgements(data: bytes) -> dict[int, int]:
     """By sequence number, the error that each change met; 0 is none."""
-    return {sequence: -struct.unpack_from("=i", body)[0] for kind, sequence, body in _messages(data) if kind == _ERROR}
+    return {sequence: -struct.unpack_from("=i", body)[0] for kind, sequence, body in messages(data) if kind == _ERROR}
 
 
 def read_addresses(data: bytes) -> tuple[list[FoundAddress], bool]:
     """The addresses in one part of the answer to a dump, and whether it was the last part."""
     found: list[FoundAddress] = []
-    for kind, _, body in _messages(data):
+    for kind, _, body in messages(data):
         if kind in {_DONE, _ERROR}:
             return found, True
         if kind == _NEWADDR:
@@ -143,12 +143,12 @@ def read_addresses(data: bytes) -> tuple[list[FoundAddress], bool]:
 
 def _found(body: bytes) -> FoundAddress:
     _, prefix, _, _, index = _IFADDRMSG.unpack_from(body)
-    attributes = dict(_attributes(body[_IFADDRMSG.size :]))
-    local = attributes.get(_IFA_LOCAL) or attributes[_IFA_ADDRESS]
+    said = dict(attributes(body[_IFADDRMSG.size :]))
+    local = said.get(_IFA_LOCAL) or said[_IFA_ADDRESS]
     return FoundAddress(
         index=index,
         address=ip_interface((ip_address(local), prefix)),
-        ours=attributes.get(_IFA_PROTO) == bytes([PROTOCOL]),
+        ours=said.get(_IFA_PROTO) == bytes([PROTOCOL]),
     )
 
 
@@ -180,7 +180,8 @@ def _attribute(kind: int, value: bytes) -> bytes:
     return data + b"\0" * (-len(data) % 4)
 
 
-def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+def attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """The attributes that stand one after the other, each with its kind."""
     at = 0
     while at + _ATTRIBUTE.size <= len(data):
         length, kind = _ATTRIBUTE.unpack_from(data, at)
@@ -190,7 +191,8 @@ def _attributes(data: bytes) -> Iterator[tuple[int, bytes]]:
         at += length + (-length % 4)
 
 
-def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+def messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """The messages in what one `recv` brought: kind, sequence number, body."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, _, sequence, _ = _HEADER.unpack_from(data, at)

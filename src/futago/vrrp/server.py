@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Final
 
 from futago.contract.codec import BadMessage
+from futago.lines import to_line
 from futago.vrrp.control import (
     MAX_LINE,
     Change,
@@ -25,7 +26,6 @@ from futago.vrrp.control import (
     Statuses,
     Watch,
     read_request,
-    to_line,
 )
 from futago.vrrp.daemon import Daemon
 from futago.vrrp.file import BadFile
@@ -109,7 +109,7 @@ class ControlServer:
         if isinstance(request, Describe):
             config = self._daemon.described(request.name)
             return Described(config=config) if config else Refused(message=self._no_router(request.name))
-        return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts())
+        return Statuses(routers=self._daemon.statuses(), hosts=self._daemon.hosts(), takeovers=self._daemon.takeovers)
 
     def _change(self, request: Change) -> Reply:
         removed = set(request.remove)

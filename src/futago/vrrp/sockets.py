@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
+from futago import netns
 from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
@@ -109,8 +110,8 @@ class Attachment:
         """Make these be gone."""
         return self._tables.remove(addresses, routes, self._router.addresses)
 
-    def announce(self, addresses: Iterable[VirtualAddress]) -> None:
-        """Send gratuitous ARP, in both forms, or a neighbour advertisement, from the interface's own MAC.
+    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False) -> None:
+        """Send gratuitous ARP, in both forms or one, or a neighbour advertisement, from the interface's own MAC.
 
         Raises:
             OSError: an interface is down or gone; the others have been announced.
@@ -120,7 +121,8 @@ class Attachment:
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    for frame in _frames(self._tables.mac(address.interface), address):
+                    said = _frames(self._tables.mac(address.interface), address)
+                    for frame in said[: 1 if briefly else None]:
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error
@@ -131,10 +133,16 @@ class Attachment:
         """Another description of the same virtual router."""
         self._router = router
 
+    def connections(self) -> int:
+        """How many connections the kernel has in the namespace; 0 where it follows none."""
+        with suppress(OSError):  # the namespace is gone
+            return inside(self._router.namespace, netns.connections) or 0
+        return 0
+
     def strays(self, ours: Iterable[VirtualAddress]) -> tuple[VirtualAddress, ...]:
         """The addresses with our mark that were there when the sockets were opened, but for `ours`."""
-        known = {(a.interface, a.address) for a in ours}
         marked = [VirtualAddress(interface=f.interface, address=f.address) for f in self.found if f.ours]
+        known = {(a.interface, a.address) for a in ours} if marked else ()
         return tuple(one for one in marked if (one.interface, one.address) not in known)
 
     def found_any(self, addresses: Iterable[VirtualAddress]) -> bool:

@@ -7,7 +7,8 @@ from futago.vrrp.config import Version, VirtualRouterConfig
 
 ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
 """When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
-tunnel has to learn its far end's address before it can send."""
+tunnel has to learn its far end's address before it can send. Only the last one has both forms again: those are for all
+hosts, and the others for the switches."""
 _SECOND: Final = Millis(1000)
 
 
@@ -20,6 +21,15 @@ def skew(config: VirtualRouterConfig, interval: Millis) -> Millis:
 def down_after(config: VirtualRouterConfig, interval: Millis) -> Millis:
     """How long a backup waits for an advertisement (Active_Down_Interval)."""
     return Millis(3 * interval + skew(config, interval))
+
+
+def listening(config: VirtualRouterConfig, interval: Millis) -> Millis:
+    """How long one listens that was cut off from all others, until it elects: two advertisements and the skew.
+
+    Packets pass both ways again, so who is active is heard in that time: the first of the two may be lost, where a
+    tunnel has to learn its far end's address. Nobody may have been active meanwhile, so it is not to be longer.
+    """
+    return Millis(2 * interval + skew(config, interval))
 
 
 def judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

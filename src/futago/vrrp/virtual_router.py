@@ -54,6 +54,11 @@ class Machine(msgspec.Struct, frozen=True, gc=False):
         """Active_Down_Interval."""
         return timing.down_after(self.config, self.active_interval)
 
+    @property
+    def hears(self) -> bool:
+        """BACKUP: somebody else is active, as far as is known."""
+        return self.active is not None and self.expects is Cause.SILENCE
+
     def overslept(self, now: Millis) -> bool:
         """ACTIVE, but silent for so long that the best of the others may have elected itself."""
         if self.role is not Role.ACTIVE or self.election_at is None:

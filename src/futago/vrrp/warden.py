@@ -22,6 +22,7 @@ from typing import Final, NoReturn
 
 import structlog
 
+from futago import lines
 from futago.vrrp.guard import guard_needed, sign, stand_guard, take_lock, withdraw
 from futago.vrrp.pulse import Pulse, Vigil
 from futago.vrrp.server import BACKLOG
@@ -56,7 +57,8 @@ def run(settings: Settings) -> int:
     """
     lock = _take_lock_patiently(settings)
     signature = sign(lock)
-    listener = _listen(settings)
+    listener = lines.bind(settings.socket)
+    listener.listen(BACKLOG)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     gc.freeze()
     _Warden(settings, listener, lock, signature).run()
@@ -177,19 +179,6 @@ def _take_lock_patiently(settings: Settings) -> int:
 def _answers(settings: Settings) -> bool:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as client:
         return client.connect_ex(str(settings.socket)) in {0, errno.EAGAIN}
-
-
-def _listen(settings: Settings) -> socket.socket:
-    settings.socket.parent.mkdir(parents=True, exist_ok=True)
-    settings.socket.unlink(missing_ok=True)
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
-    mask = os.umask(0o177)
-    try:
-        listener.bind(str(settings.socket))
-    finally:
-        os.umask(mask)
-    listener.listen(BACKLOG)
-    return listener
 
 
 def _stop(worker: int) -> None:

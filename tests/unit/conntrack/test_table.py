@@ -27,9 +27,16 @@ def known(*entries: Entry) -> Table:
     return table
 
 
+def read(table: Table, *present: Entry, now: int = 0) -> None:
+    """The kernel tells of all that it has."""
+    table.begin_reading()
+    table.read(present, now)
+    table.end_reading()
+
+
 @given(st.lists(EVENTS, max_size=4))
 def test_a_mirror_that_is_told_of_all_changes_agrees(rounds: list[list[Event]]) -> None:
-    table, mirror = Table(routed=True), Mirror((), 0)
+    table, mirror = Table(routed=True), Mirror()
     for events in rounds:
         for event in events:
             table.learn(event, 0)
@@ -44,11 +51,11 @@ TOLD_WHOLE = ENTRIES.filter(lambda entry: entry.key[0] != TCP or entry.tcp_state
 
 @given(EVENTS, st.lists(TOLD_WHOLE, max_size=10))
 def test_the_present_is_what_the_kernel_has(events: list[Event], present: list[Entry]) -> None:
-    table, mirror, straight = Table(routed=True), Mirror((), 0), Table(routed=True)
+    table, mirror, straight = Table(routed=True), Mirror(), Table(routed=True)
     for event in events:
         table.learn(event, 0)
     for each in (table, straight):
-        each.compare(present, 0, set())
+        read(each, *present)
     follow(table, mirror)
     assert set(table.keys()) == set(straight.keys())
     assert mirror.digest == table.digest
@@ -88,23 +95,28 @@ def test_a_connection_that_goes_on_is_renewed_before_the_standby_forgets_it() ->
     quick = entry(protocol=17, timeout=30)
     table = known(quick)
     assert table.take_changes(0).put[0].timeout == 30 + GRACE_SECONDS
-    table.compare([quick], 15, set())
+    read(table, quick, now=15)
     assert table.take_changes(15).put == [], "enough is left"
-    table.compare([quick], 45, set())
+    read(table, quick, now=45)
     assert table.take_changes(45).put[0].timeout == 30 + GRACE_SECONDS
-    table.compare([quick._replace(timeout=0)], 75, set())
+    read(table, quick._replace(timeout=0), now=75)
     assert table.take_changes(75).put == [], "nothing has prolonged it"
 
 
 def test_what_happened_while_the_kernel_was_read_counts_more_than_what_was_read() -> None:
-    table = known(entry())
-    table.learn(Event(entry(), destroyed=True), 0)
-    table.compare([entry()], 0, {entry().key})
-    assert len(table) == 0
+    ended, begun = entry(port=1), entry(port=2)
+    table = known(ended)
+    table.begin_reading()
+    table.learn(Event(ended, destroyed=True), 0)
+    table.learn(Event(begun, destroyed=False), 0)
+    table.read([ended], 0)
+    table.end_reading()
+    assert table.keys() == [begun.key]
 
 
 def test_what_the_active_node_does_not_know_is_no_longer_held() -> None:
-    mirror = Mirror([entry(port=1), entry(port=2)], 0)
+    mirror = Mirror()
+    mirror.adopt([entry(port=1), entry(port=2)], 0)
     mirror.begin()
     mirror.put(entry(port=2), 0)
     mirror.put(entry(port=3), 0)
@@ -114,23 +126,36 @@ def test_what_the_active_node_does_not_know_is_no_longer_held() -> None:
 
 
 def test_what_vanished_from_a_standbys_kernel_is_missed_and_strays_are_found() -> None:
-    mirror = Mirror((), 0)
+    mirror = Mirror()
     mirror.put(entry(port=1), 0)
     mirror.put(entry(port=2), 0)
     short, long = entry(port=3, timeout=STRAY_SECONDS), entry(port=4)
-    changes = mirror.compare([entry(port=1), short, long], 10, ())
-    assert [(one.key, one.timeout) for one in changes.put] == [(entry(port=2).key, 431990)]
-    assert changes.remove == [long.key]
+    mirror.begin_reading()
+    mirror.read([entry(port=1), short])
+    mirror.read([long])
+    missing, strays = mirror.end_reading(10)
+    assert [(one.key, one.timeout) for one in missing] == [(entry(port=2).key, 431990)]
+    assert strays == [long]
 
 
 def test_what_a_standby_was_told_while_its_kernel_was_read_is_neither_missed_nor_a_stray() -> None:
-    mirror = Mirror((), 0)
+    mirror = Mirror()
     mirror.put(entry(port=1), 0)
-    changes = mirror.compare([entry(port=2)], 10, {entry(port=1).key, entry(port=2).key})
-    assert changes == ([], [])
+    mirror.begin_reading()
+    mirror.read([entry(port=2), entry(port=3)])
+    mirror.put(entry(port=1), 0)
+    mirror.put(entry(port=2), 0)
+    mirror.remove(entry(port=3).key)
+    mirror.put(entry(port=4), 0)
+    assert mirror.end_reading(10) == ([], [])
 
 
-def test_what_the_kernel_forgets_by_itself_is_not_missed() -> None:
-    mirror = Mirror([entry(timeout=10)], 0)
-    mirror.expire(10)
-    assert mirror.compare([], 10, ()).put == []
+def test_much_that_is_new_is_told_piece_by_piece() -> None:
+    table, mirror = known(*(entry(port=port) for port in range(1, 8))), Mirror()
+    pieces = []
+    while table.unsent:
+        pieces.append(table.take_changes(0, most=3).put)
+        for one in pieces[-1]:
+            mirror.put(one, 0)
+    assert list(map(len, pieces)) == [3, 3, 1]
+    assert mirror.digest == table.digest

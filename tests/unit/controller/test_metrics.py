@@ -19,7 +19,8 @@ from futago.contract.report import Report, RouterRole
 from futago.controller.metrics import CountRequests, Measure
 from futago.controller.nodes import reports
 from futago.controller.nodes.feed import Feed
-from futago.controller.store.rows import Node
+from futago.controller.nodes.overlap import Overlaps
+from futago.controller.store.rows import Node, Replica
 from futago.values import Role
 from metrics_kit import documented, read, sample_names, value
 from unit.controller.cloud import Cloud
@@ -34,13 +35,21 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 @pytest.fixture
 def measure(cloud: Cloud) -> Measure:
-    return Measure(cloud.database, cloud.config, Feed(cloud.database, cloud.config))
+    return Measure(cloud.database, cloud.config, Feed(cloud.database, cloud.config), Overlaps())
 
 
 def say(cloud: Cloud, node: str, role: Role, revision: int = 0) -> None:
     """A node reports the role of router80."""
     roles = (RouterRole(router_id="router80", role=role, since=1.0, cause="test"),)
     reports.take(cloud.database, node, Report(revision=revision, roles=roles, ports_up=(), failures=()))
+
+
+def heard(cloud: Cloud, name: str, at: float) -> None:
+    """A node was heard last at this time."""
+    with cloud.database.note() as txn:
+        node = txn.get(Node, name=name)
+        assert node is not None
+        txn.replace(node, replace(node, heartbeat_at=at))
 
 
 def actives(measure: Measure) -> list[float]:
@@ -57,6 +66,7 @@ def test_routers_are_counted_by_their_actives(cloud: Cloud, measure: Measure) ->
     say(cloud, "net1", Role.ACTIVE)
     assert actives(measure) == [0, 1, 0]
     say(cloud, "net2", Role.ACTIVE)
+    heard(cloud, "net1", time.time())
     assert actives(measure) == [0, 0, 1]
 
 
@@ -65,13 +75,25 @@ def test_what_a_dead_node_said_last_does_not_count(cloud: Cloud, measure: Measur
         cloud.node(node, "l3")
     cloud.router("router80")
     say(cloud, "net1", Role.ACTIVE)
-    with cloud.database.note() as txn:
-        node = txn.get(Node, name="net1")
-        assert node is not None
-        txn.replace(node, replace(node, heartbeat_at=time.time() - 60))
+    heard(cloud, "net1", time.time() - 60)
     assert actives(measure) == [1, 0, 0]
     found = read(measure.registry)
     assert [value(found, "futago_node_alive", node=name) for name in ("net1", "net2")] == [0, 1]
+
+
+def test_what_a_node_said_before_it_died_does_not_count_once_another_is_active(cloud: Cloud, measure: Measure) -> None:
+    """Two nodes are not active because nobody knows yet that one of them is dead."""
+    for node in ("net1", "net2"):
+        cloud.node(node, "l3")
+    cloud.router("router80")
+    say(cloud, "net1", Role.ACTIVE)
+    heard(cloud, "net1", time.time() - 5)
+    with cloud.database.note() as txn:
+        replica = txn.get(Replica, router_id="router80", node="net1")
+        assert replica is not None
+        txn.replace(replica, replace(replica, role_since=time.time() - 60))
+    say(cloud, "net2", Role.ACTIVE)
+    assert actives(measure) == [0, 1, 0]
 
 
 def test_a_node_is_behind_by_the_specs_that_it_has_not_applied(cloud: Cloud, measure: Measure) -> None:

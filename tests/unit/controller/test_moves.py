@@ -26,8 +26,11 @@ def cloud(tmp_path: Path) -> Cloud:
         cloud.node(name, "l3", "dhcp")
     for name in ("one", "two", "three"):
         cloud.router(name)
-    say(cloud, "net1", Role.ACTIVE)
-    say(cloud, "net2", Role.BACKUP)
+    for node, role in (("net1", Role.ACTIVE), ("net2", Role.BACKUP)):
+        say(cloud, node, role)
+    with cloud.database.write() as txn:
+        for name in ("one", "two", "three"):
+            moves.end(txn, Move(name, "net1"))
     return cloud
 
 
@@ -143,6 +146,113 @@ def test_a_router_without_a_word_from_its_nodes_is_not_moved(cloud: Cloud) -> No
             txn.replace(replica, replace(replica, role=Role.INITIALIZE))
     with cloud.database.read() as view:
         assert moves.spread(view, cloud.config) == []
+
+
+def spread_of(cloud: Cloud, routers: int, nodes: tuple[str, ...]) -> dict[str, int]:
+    """How many routers each node is active for when each has gone where it is to go."""
+    with cloud.database.read() as view:
+        replicas = view.find(Replica)
+    held = dict.fromkeys(nodes, 0)
+    for replica in replicas:
+        held[replica.node] += not replica.yielding
+    assert sum(held.values()) == routers, "of each router one replica does not yield"
+    return held
+
+
+@pytest.mark.parametrize("nodes", [("a", "b"), ("a", "b", "c"), ("a", "b", "c", "d", "e")])
+def test_new_routers_are_spread_evenly(tmp_path: Path, nodes: tuple[str, ...]) -> None:
+    cloud = Cloud(tmp_path)
+    for name in nodes:
+        cloud.node(name, "l3")
+    for number in range(22):
+        cloud.router(f"r{number}")
+    held = spread_of(cloud, 22, nodes)
+    assert max(held.values()) - min(held.values()) <= 1
+
+
+def test_new_routers_go_where_fewer_are_active_now(tmp_path: Path) -> None:
+    """Not where fewer were to be: b was away, and a has all."""
+    cloud = Cloud(tmp_path)
+    for name in ("a", "b"):
+        cloud.node(name, "l3")
+    routers = [cloud.router(f"r{number}").id for number in range(6)]
+    with cloud.database.write() as txn:
+        for replica in txn.find(Replica):
+            role = Role.ACTIVE if replica.node == "a" else Role.BACKUP
+            txn.replace(replica, replace(replica, role=role, yielding=False))
+    more = [cloud.router(f"s{number}").id for number in range(6)]
+    with cloud.database.read() as view:
+        wanted = {r.router_id: r.node for r in view.find(Replica, router_id=more) if not r.yielding}
+    assert set(wanted.values()) == {"b"}
+    assert len(routers) == len(more)
+
+
+def test_a_new_router_goes_to_its_preferred_node_whichever_is_ready_first(cloud: Cloud) -> None:
+    cloud.router("four")
+    feed = Feed(cloud.database, cloud.config)
+    told = yielding(cloud, feed)
+    (other,) = [node for node, routers in told.items() if routers]
+    wanted = "net1" if other == "net2" else "net2"
+    assert told == {other: ["four"], wanted: []}
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == told
+    with cloud.database.note() as txn:
+        for replica in txn.find(Replica, router_id="four"):
+            txn.replace(replica, replace(replica, role=Role.ACTIVE if replica.node == wanted else Role.BACKUP))
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == {"net1": [], "net2": []}
+
+
+def disable(cloud: Cloud, router: str, node: str) -> None:
+    with cloud.database.write() as txn:
+        replica = txn.get(Replica, router_id=router, node=node)
+        assert replica is not None
+        txn.replace(replica, replace(replica, admin_state_up=False))
+
+
+def test_a_disabled_replica_leaves_its_router_for_as_long_as_it_is_disabled(cloud: Cloud) -> None:
+    feed = Feed(cloud.database, cloud.config)
+    disable(cloud, "one", "net1")
+    assert yielding(cloud, feed) == {"net1": ["one"], "net2": []}
+    say(cloud, "net2", Role.ACTIVE, "one")
+    say(cloud, "net1", Role.BACKUP, "one")
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == {"net1": ["one"], "net2": []}
+
+
+def test_no_router_goes_to_a_replica_that_is_disabled(cloud: Cloud) -> None:
+    for name in ("one", "two", "three"):
+        disable(cloud, name, "net2")
+    with pytest.raises(MoveRefused, match="no other node is alive"):
+        target(cloud, "one")
+    with pytest.raises(MoveRefused, match="router one is disabled on net2"):
+        target(cloud, "one", "net2")
+    with cloud.database.read() as view:
+        assert moves.spread(view, cloud.config) == []
+        assert len(moves.held_by(view, cloud.config, "net1")[1]) == 3
+
+
+def test_a_move_that_was_begun_by_a_program_that_died_ends_when_it_is_done(cloud: Cloud) -> None:
+    feed = Feed(cloud.database, cloud.config)
+    with cloud.database.write() as txn:
+        moves.begin(txn, Move("one", "net2"))
+    say(cloud, "net2", Role.ACTIVE, "one")
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == {"net1": ["one"], "net2": []}
+    with cloud.database.read() as view:
+        assert moves.under_way(view, cloud.config, "one")
+    say(cloud, "net1", Role.BACKUP, "one")
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == {"net1": [], "net2": []}
+
+
+def test_a_move_ends_when_its_target_dies_before_it_is_done(cloud: Cloud) -> None:
+    feed = Feed(cloud.database, cloud.config)
+    with cloud.database.write() as txn:
+        moves.begin(txn, Move("one", "net2"))
+    kill(cloud, "net2")
+    moves.settle(cloud.database, cloud.config)
+    assert yielding(cloud, feed) == {"net1": [], "net2": []}
 
 
 NODES = ("a", "b", "c", "d")

@@ -1,6 +1,7 @@
 """The nodes' side of the controller, over its HTTP: joining, long polls, and reports that become status."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,8 +14,11 @@ from starlette.applications import Starlette
 from futago.contract.codec import decode, encode
 from futago.contract.report import Failure, NodeFacts, Report, RouterRole, UplinkReport
 from futago.contract.specs import SpecChanges
+from futago.controller.nodes import reports
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
+from futago.controller.resources.agent import alive
 from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Subnet
 from futago.values import IPv4Address, IPv4Network, Role
 from unit.controller.cloud import Cloud
@@ -32,7 +36,8 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def client(cloud: Cloud, credential: str = "") -> httpx.AsyncClient:
-    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", Feed(cloud.database, cloud.config)))
+    feed = Feed(cloud.database, cloud.config)
+    app = Starlette(routes=build_nodes(cloud.database, cloud.config, "the-token", feed, Overlaps()))
     headers = {"Authorization": f"Bearer {credential}"}
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://controller", headers=headers)
 
@@ -112,6 +117,34 @@ def test_a_report_becomes_roles_and_port_status_and_failures(cloud: Cloud) -> No
     assert (replica.role, port.up, node.revision) == (Role.ACTIVE, True, 4)
     assert node.failures == ({"key": "port/x", "message": "no such bridge"},)
     assert node.uplinks == (UPLINK,)
+
+
+def test_a_report_waits_for_no_plan(cloud: Cloud) -> None:
+    """All threads for plans are taken: the node would be dead if its report had to wait for one."""
+    credential = cloud.node("net1", "l3")
+    plans_go_on = threading.Event()
+
+    async def talk() -> int:
+        busy = [asyncio.ensure_future(asyncio.to_thread(plans_go_on.wait)) for _ in range(64)]
+        try:
+            async with client(cloud, credential) as member, asyncio.timeout(20):
+                report = Report(revision=4, roles=(), ports_up=(), failures=(), uplinks=())
+                return (await member.post("/nodes/net1/report", content=encode(report))).status_code
+        finally:
+            plans_go_on.set()
+            await asyncio.gather(*busy)
+
+    assert asyncio.run(talk()) == 204
+
+
+def test_the_first_thing_that_is_noted_of_a_report_is_that_the_node_lives(cloud: Cloud) -> None:
+    cloud.node("net1", "l3")
+    with cloud.later(30):
+        reports.note_life(cloud.database, "net1")
+        with cloud.database.read() as view:
+            node = view.get(Node, name="net1")
+            assert node is not None
+            assert alive(cloud.config, node)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A drill's figures, its report and its picture, from values made by hand."""
 
+import shutil
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from futago.config import Profile
-from futago.lab.drill import events, outcome, report, timeline, watch
+from futago.lab.drill import events, moments, outcome, report, timeline, watch
 from futago.lab.drill.outcome import INWARD, OUTWARD, THROUGH_FLOATING_IP, Outcome, PingOutcome, Silence, TcpOutcome
 from futago.lab.drill.sightings import Sighting, What
 from futago.lab.drill.watch import Change
@@ -92,6 +93,37 @@ def test_what_is_not_as_expected_is_named(change: dict[str, object], failed: lis
     assert failures(drill(**change)) == failed
 
 
+def test_the_steps_are_told_in_their_order() -> None:
+    down = Sighting(BEGAN + 0.3, "net2", What.BFD_DOWN, "172.31.0.1")
+    made = drill(sightings=(down, *drill().sightings, Sighting(BEGAN + 0.4, "net1", What.ADVERT, "1001/1")))
+    assert [(round(moment.after, 2), moment.what) for moment in moments.moments(made)] == [
+        (0.0, "net1 has the addresses no more"),
+        (0.3, "net2 says by BFD that it does not hear 172.31.0.1"),
+        (0.8, "net2 has the addresses"),
+        (0.8, "net2 sends its first advertisement"),
+        (0.81, "net2 sends its first gratuitous ARP"),
+        (0.82, "ping, floating IP: the first answer again, 81 were lost"),
+        (0.83, "ping, SNAT: the first answer again, 82 were lost"),
+    ]
+
+
+def test_what_a_profile_is_blind_for_is_expected_to_be_dark_until_it_is_undone() -> None:
+    dark = (ping(INWARD, 8.0, 800, ended=False),)
+    deaf = drill(event=events.EVENTS["underlay-deaf"], pings=dark, survivor="net1")
+    assert len(failures(deaf)) == 3
+    assert failures(replace(deaf, profile=Profile.SEED)) == []
+
+
+def test_answers_that_are_late_but_not_lost_are_no_fault() -> None:
+    restart = events.EVENTS["engine-restart"]
+    late = drill(event=restart, survivor="net1", pings=(ping(INWARD, 0.13, 0), ping(OUTWARD, 0.13, 1)))
+    assert failures(late) == [f"{OUTWARD}: longest gap"]
+
+
+def test_a_profile_that_is_not_named_is_judged_as_the_default_one() -> None:
+    assert failures(drill(profile=Profile.FAST)) == []
+
+
 def test_an_event_that_nobody_should_notice_fails_when_the_router_moves() -> None:
     assert "another node is active" in failures(drill(event=events.EVENTS["agent-restart"]))
 
@@ -162,7 +194,8 @@ def test_an_address_is_held_from_change_to_change_and_to_the_end() -> None:
 
 def test_the_reports_are_written_side_by_side(tmp_path: Path) -> None:
     made = report.write(drill(), tmp_path / "new")
-    assert [path.name for path in made] == ["report.md", "report.html", "timeline.svg"]
+    painted = ["timeline.png"] if shutil.which("rsvg-convert") else []
+    assert [path.name for path in made] == ["report.md", "report.html", "timeline.svg", *painted]
     markdown = made[0].read_text()
     assert "| ping, floating IP | 0.820 s | 81 |" in markdown
     assert "| ✘" not in markdown

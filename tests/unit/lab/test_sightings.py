@@ -48,6 +48,26 @@ def tcp(flags: int) -> bytes:
     return ipv4(6, segment, bytes([10, 0, 80, 102]), bytes([10, 0, 80, 1]))
 
 
+def bfd(state: int, far: bytes) -> bytes:
+    """As Open vSwitch sends it: in a tunnel, in network 0."""
+    datagram = struct.pack("!HHHH", 49152, 3784, 32, 0) + bytes([0x20, state << 6, 3, 24])
+    frame = bytearray(vxlan(0, ipv4(17, datagram + bytes(20))))
+    frame[30:34] = far
+    return bytes(frame)
+
+
+def test_a_bfd_session_is_told_when_it_changes() -> None:
+    near, far = bytes([172, 31, 0, 2]), bytes([172, 31, 0, 3])
+    frames = [bfd(3, near), bfd(3, far), bfd(3, near), bfd(1, near), bfd(2, near), bfd(3, near)]
+    found = sightings("net1", [Frame(float(number), frame) for number, frame in enumerate(frames)])
+    assert [(one.time, one.what, one.about) for one in found] == [
+        (0.0, What.BFD_UP, "172.31.0.2"),
+        (1.0, What.BFD_UP, "172.31.0.3"),
+        (3.0, What.BFD_DOWN, "172.31.0.2"),
+        (5.0, What.BFD_UP, "172.31.0.2"),
+    ]
+
+
 def seen(frame: bytes) -> list[tuple[What, str]]:
     return [(found.what, found.about) for found in sightings("net1", [Frame(1.0, frame)])]
 

@@ -7,12 +7,13 @@ import pytest
 from msgspec.structs import replace
 from structlog.testing import capture_logs
 
+from futago.lines import RequestRefused
 from futago.node.drivers import vrrpd
 from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import elections
 from futago.values import IPv4Address, Role
 from futago.vrrp.config import Peer, VirtualRouterConfig
-from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
 from futago.vrrp.peers import YIELDS_BELOW
 from host.node_specs import router
 from unit.node.kit import VLANS, specs_of

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from futago.conntrack.config import Replication
 from futago.contract.report import UplinkReport
-from futago.contract.specs import NodeSpecs
+from futago.contract.specs import HaPeer, NodeSpecs, RouterSpec
 from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import PATIENCE_INTERVALS
 from futago.node.host import (
@@ -33,9 +33,10 @@ from futago.node.host import (
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
+from futago.values import IPv4Address
 from host.node_specs import OUTSIDE, PEER_VM, ROUTER, VM, gateway_node, port
 from unit.node.kit import PLACE, specs_of
-from unit.node.test_elections import CONFIG, FakeEngine
+from unit.node.test_elections import CONFIG, FakeEngine, held_by_us
 
 KINDS = (Namespace, Veth, Bridge, OvsPort, Plug, FlowTable, Layer3, NftTable, Dnsmasq)
 SPECS = specs_of(gateway_node(ha=True), revision=3)
@@ -80,9 +81,16 @@ class FakeReplication:
     def __init__(self) -> None:
         self.told: list[Replication] = []
         self.failure = ""
+        self.waited: list[tuple[list[str], object]] = []
+        """For the twins of which routers, and what was so at that time."""
+        self.look: Callable[[], object] = lambda: None
 
     async def configure(self, wanted: Replication) -> None:
         self.told.append(wanted)
+
+    async def wait_for_twins(self, routers: Collection[str]) -> None:
+        if routers:
+            self.waited.append((sorted(routers), self.look()))
 
 
 def agent(
@@ -94,12 +102,13 @@ def agent(
     state: StateDirectory | None = None,
     uplinks: FakeUplinks | None = None,
     replication: FakeReplication | None = None,
+    elections: Elections | None = None,
 ) -> Loop:
     """The loop of an agent that has just started."""
     host = Host(
         place=place,
         reconciler=Reconciler((Stage("everything", machine or FakeMachine(), KINDS),), time.monotonic),
-        elections=Elections(engine, on_role=lambda: None, on_return=lambda: None),
+        elections=elections or Elections(engine, on_role=lambda: None, on_return=lambda: None),
         uplinks=uplinks or FakeUplinks(),
         replication=replication or FakeReplication(),
         vlans_in_use=set,
@@ -165,6 +174,34 @@ def test_a_router_is_elected_for_though_something_that_it_does_not_need_is_refus
     one_pass(loop, specs_of([*gateway_node(ha=True), port()]))
     assert list(engine.routers) == [CONFIG.name]
     assert list(loop.report().failures) != []
+
+
+def with_twin(*, yielding: bool = False) -> NodeSpecs:
+    """The router has another replica, which is to be active if this one yields."""
+    twins = (HaPeer(node="vm", address=IPv4Address("169.254.192.2"), priority=50),)
+    routers = {
+        key: replace(spec, ha=replace(spec.ha, peers=twins, yielding=yielding))
+        for key, spec in SPECS.specs.items()
+        if isinstance(spec, RouterSpec) and spec.ha is not None
+    }
+    return replace(SPECS, specs={**SPECS.specs, **routers})
+
+
+@pytest.mark.parametrize(("wanted", "told"), [(with_twin(yielding=True), [True]), (NodeSpecs(revision=9), [])])
+def test_an_active_router_leaves_when_its_twins_have_its_connections(
+    tmp_path: Path, wanted: NodeSpecs, told: list[bool]
+) -> None:
+    engine, replication = FakeEngine(), FakeReplication()
+    elections = Elections(engine, on_role=lambda: None, on_return=lambda: None)
+    loop = agent(tmp_path, engine, replication=replication, elections=elections)
+    one_pass(loop, with_twin())
+    held_by_us(engine, elections)
+    replication.look = lambda: [config.yielding for config in engine.routers.values()]
+    for _ in range(2):
+        one_pass(loop, wanted)
+    assert replication.waited[0] == ([CONFIG.name], [False])
+    assert len(replication.waited) == 1
+    assert [config.yielding for config in engine.routers.values()] == told
 
 
 class FullDisk(StateDirectory):

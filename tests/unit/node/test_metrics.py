@@ -12,8 +12,9 @@ from futago.contract.report import Failure, Report, UplinkReport
 from futago.node.host import Impairment
 from futago.node.loop import Work
 from futago.node.metrics import NodeCollector
-from futago.values import Role
-from futago.vrrp.control import RouterStatus
+from futago.values import IPv4Address, Role
+from futago.vrrp.control import HostStatus, RouterStatus, Statuses
+from futago.vrrp.takeovers import Takeover, Takeovers
 from metrics_kit import documented, fetch, read, sample_names, value
 
 ROUTER = RouterStatus(
@@ -24,8 +25,13 @@ ROUTER = RouterStatus(
     transitions=3,
     adverts_sent=70,
     adverts_received=5,
+    adverts_lost=4,
     dropped={"wrong TTL": 2},
+    dual_active=0.25,
 )
+HOSTS = (HostStatus(tunnel=IPv4Address("192.0.2.2"), up=False, since=7.5, losses=3, damped=True),)
+TAKEOVERS = Takeovers().with_one(Takeover(duration=0.004, silence=0.3)).with_one(Takeover(duration=0.004))
+TOLD = Statuses(routers=(ROUTER,), hosts=HOSTS, takeovers=TAKEOVERS)
 UPLINKS = (
     UplinkReport(
         network_id="n", physical_network="external1", up=False, since=1.0, cause="no carrier", probed=True, falls=4
@@ -41,10 +47,10 @@ class FakeUplinks:
         """Nothing."""
 
 
-def collector() -> NodeCollector:
+def collector(engine: Statuses | None = TOLD) -> NodeCollector:
     report = Report(revision=9, roles=(), ports_up=("a", "b"), failures=(Failure(key="host", message="x"),))
     work = Work(passes=3, pass_seconds=1.5, tellings=2, telling_seconds=0.25)
-    return NodeCollector(lambda: [ROUTER], lambda: report, FakeUplinks(), work)
+    return NodeCollector(lambda: engine, lambda: report, FakeUplinks(), work)
 
 
 @pytest.fixture
@@ -65,6 +71,29 @@ def test_the_engines_counters_are_told(told: dict[str, Metric]) -> None:
     assert value(told, "futago_vrrp_adverts_sent_total", router="router80") == 70
     assert value(told, "futago_vrrp_adverts_received_total", router="router80") == 5
     assert value(told, "futago_vrrp_adverts_dropped_total", router="router80", reason="wrong TTL") == 2
+    assert value(told, "futago_vrrp_adverts_lost_total", router="router80") == 4
+    assert value(told, "futago_vrrp_dual_active_seconds_total", router="router80") == 0.25
+
+
+def test_takeovers_are_told_as_classes_of_durations(told: dict[str, Metric]) -> None:
+    duration, silence = "futago_vrrp_takeover_duration_seconds", "futago_vrrp_takeover_silence_seconds"
+    assert [value(told, f"{duration}_bucket", le=le) for le in ("0.002", "0.005", "+Inf")] == [0, 2, 2]
+    assert value(told, f"{duration}_sum") == 0.008
+    assert [value(told, f"{silence}_bucket", le=le) for le in ("0.2", "0.5")] == [0, 1]
+    assert value(told, f"{silence}_count") == 1
+
+
+def test_sessions_with_other_hosts_are_told(told: dict[str, Metric]) -> None:
+    names = ("up", "start_time_seconds", "losses_total", "damped")
+    assert [value(told, f"futago_bfd_session_{name}", peer="192.0.2.2") for name in names] == [0, 7.5, 3, 1]
+
+
+def test_without_an_engine_its_figures_are_missing() -> None:
+    registry = metrics.new_registry()
+    registry.register(collector(None))
+    names = sample_names(read(registry))
+    assert "futago_switch_up" in names
+    assert not [name for name in names if name.startswith(("futago_vrrp", "futago_bfd"))]
 
 
 def test_uplinks_and_the_switch_are_told(told: dict[str, Metric]) -> None:

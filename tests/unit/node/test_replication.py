@@ -6,9 +6,10 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from futago.conntrack.config import DEFAULT_PORT, Peer, ReplicatedRouter, Replication
-from futago.conntrack.control import Configure, Done, read_request, to_line
+from futago.conntrack.control import Configure, Done, read_request
 from futago.contract.keys import SharedKey
 from futago.contract.specs import HaPeer, ReplicationSpec, RouterSpec, Spec
+from futago.lines import to_line
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.features.replication import replication
 from futago.values import IPv4Address

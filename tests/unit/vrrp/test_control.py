@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from futago.contract.codec import BadMessage
-from futago.vrrp.control import Configure, Release, Request, Resign, Status, Watch, read_request, to_line
+from futago.lines import to_line
+from futago.vrrp.control import Configure, Release, Request, Resign, Status, Watch, read_request
 from unit.vrrp.samples import router, router_v2
 
 REQUESTS: tuple[Request, ...] = (

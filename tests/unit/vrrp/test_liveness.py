@@ -1,9 +1,9 @@
 """Whom to believe dead."""
 
 from futago.values import IPAddress, IPv4Address, Millis
-from futago.vrrp.liveness import FLAPS, STEADY, Liveness
+from futago.vrrp.liveness import FLAPS, STEADY, TOGETHER, Liveness
 
-ONE, TWO = IPv4Address("172.31.0.12"), IPv4Address("172.31.0.21")
+ONE, TWO, THREE = (IPv4Address(f"172.31.0.{number}") for number in (12, 21, 22))
 
 
 def at(seconds: float) -> Millis:
@@ -47,6 +47,8 @@ def test_a_session_that_flaps_is_not_believed_until_it_was_up_for_long() -> None
     liveness.update({ONE: True}, at(100))
     assert liveness.update({ONE: False}, Millis(at(100) + STEADY - 1)) == []
     liveness.update({ONE: True}, at(200))
+    liveness.settle(Millis(at(200) + STEADY))
+    assert not liveness.sessions[ONE].damped
     assert liveness.update({ONE: False}, Millis(at(200) + STEADY)) == [ONE]
 
 
@@ -70,3 +72,22 @@ def test_who_reaches_nobody_is_isolated_and_who_knows_one_only_cannot_tell() -> 
     alone.update({ONE: True}, at(0))
     alone.update({ONE: False}, at(1))
     assert not alone.isolated
+
+
+def test_one_host_that_is_lost_is_believed_at_once_and_two_together_are_not() -> None:
+    """The second one may be the last that ends because of a cut at this host."""
+    liveness = Liveness()
+    liveness.update({ONE: True, TWO: True, THREE: True}, at(0))
+    liveness.update({ONE: True, TWO: False, THREE: True}, at(1))
+    assert liveness.doubt(at(1)) == 0
+    liveness.update({ONE: False, TWO: False, THREE: True}, at(1.05))
+    assert liveness.doubt(at(1.05)) == TOGETHER
+    liveness.update({ONE: False, TWO: False, THREE: False}, at(9))
+    assert liveness.doubt(at(9)) == 0
+
+
+def test_a_host_that_never_answered_raises_no_doubt() -> None:
+    liveness = Liveness()
+    liveness.update({ONE: True, TWO: False}, at(0))
+    liveness.update({ONE: False, TWO: False}, at(0.05))
+    assert liveness.doubt(at(0.05)) == 0

@@ -16,6 +16,7 @@ from futago.vrrp.events import (
     Effect,
     Event,
     Heard,
+    Held,
     Isolated,
     Lost,
     Put,
@@ -122,6 +123,23 @@ def test_nobody_takes_over_without_the_wish(ours: dict[str, Any], theirs: int) -
     assert at(machine) == 1100 + machine.down_after
 
 
+def test_the_better_of_two_actives_announces_itself_when_the_other_one_is_gone() -> None:
+    """Not before: where nobody hears it, the other one's traffic would come to it and be lost."""
+    machine, effects = run(active(priority=250), (heard(200), 2500))
+    assert [type(effect) for effect in effects] == [SendAdvert]
+    _, effects = run(machine, (heard(LEAST_PRIORITY), 2502))
+    assert Announce(machine.config.addresses) in effects
+    _, effects = run(machine, (TimerFired(), 2500 + INTERVAL + 50))
+    assert Announce(machine.config.addresses) in effects, "its last word may be lost"
+
+
+def test_who_makes_way_for_a_better_one_says_when_it_is_gone() -> None:
+    machine, effects = run(active(), (heard(200), 2500))
+    assert machine.role is Role.BACKUP
+    assert [type(effect) for effect in effects[:2]] == [Remove, SendAdvert]
+    assert adverts(effects) == [LEAST_PRIORITY]
+
+
 def test_a_last_word_ends_nobodys_wait_and_puts_none_off() -> None:
     before = backup()
     machine, _ = run(before, (heard(LEAST_PRIORITY, OTHERS), 1800))
@@ -161,6 +179,16 @@ def test_who_resigns_and_finds_nobody_goes_on_as_before() -> None:
     assert run(machine, (heard(100), 3500))[0].role is Role.ACTIVE
 
 
+def test_a_restart_comes_before_the_wish_to_be_rid_of_a_router() -> None:
+    """Nobody takes the addresses off meanwhile: whoever took over now would be active beside them."""
+    wish, _ = run(backup(), (heard(5), 2000))
+    assert wish.expects is Cause.GIVEN_WAY
+    _, effects = run(active(priority=5), (Held(Millis(3000)), 2010))
+    (held,) = (effect for effect in effects if isinstance(effect, SendAdvert))
+    waiting, _ = run(wish, (Heard(source=THEM, priority=held.priority, interval=held.interval), 2010))
+    assert at(waiting) >= 2010 + 3000
+
+
 def test_to_resign_among_strangers_is_a_goodbye() -> None:
     machine, effects = run(active(peers=(), yields_below=0), (Resigned(), 2500))
     assert machine.role is Role.BACKUP
@@ -171,6 +199,13 @@ def test_the_loss_of_the_actives_host_ends_the_wait() -> None:
     machine, effects = run(backup(), (Lost(THEM), 1100), (TimerFired(), 1100))
     assert machine.role is Role.ACTIVE
     assert effects[-1] == RoleChanged(Role.BACKUP, Role.ACTIVE, Cause.HOST_LOST)
+
+
+def test_a_host_that_may_be_cut_off_itself_waits_until_it_knows() -> None:
+    doubtful, _ = run(backup(), (Lost(THEM, Millis(100)), 1100))
+    assert at(doubtful) == 1200
+    assert run(doubtful, (TimerFired(), 1200))[0].role is Role.ACTIVE
+    assert run(doubtful, (Isolated(), 1150), (TimerFired(), 1200))[0].role is Role.BACKUP
 
 
 def test_a_better_peer_goes_first() -> None:
@@ -190,7 +225,8 @@ def test_the_loss_of_any_other_host_changes_nothing() -> None:
 def test_an_active_that_loses_sight_of_a_peer_announces_itself_again() -> None:
     """The peer may be the one that is cut off, and have been active for as long as it took it to see that."""
     machine, effects = run(active(), (Lost(THEM), 2500), (TimerFired(), 2550))
-    assert [effect for effect in effects if isinstance(effect, Announce)] == [Announce(machine.config.addresses)]
+    again = [effect for effect in effects if isinstance(effect, Announce)]
+    assert again == [Announce(machine.config.addresses, briefly=True)]
 
 
 def test_a_host_that_is_cut_off_elects_nobody_until_it_has_listened_again() -> None:
@@ -198,14 +234,21 @@ def test_a_host_that_is_cut_off_elects_nobody_until_it_has_listened_again() -> N
     assert machine.role is Role.BACKUP
     assert effects == []
     back, _ = run(machine, (Rejoined(), 10_000))
-    assert at(back) == 10_000 + back.down_after
+    assert at(back) == 10_000 + 2 * INTERVAL + back.skew
     assert run(back, (TimerFired(), at(back)))[0].role is Role.ACTIVE
 
 
+def test_a_host_that_hears_the_active_before_its_session_is_up_waits_for_it_as_ever() -> None:
+    machine, _ = run(backup(), (Isolated(), 1100), (TimerFired(), 9000), (heard(200), 9900), (Rejoined(), 10_000))
+    assert at(machine) == 9900 + machine.down_after
+
+
 def test_an_active_that_is_cut_off_is_active_for_nobody() -> None:
+    """If it is only deaf, others hear that they need not wait for it."""
     machine, effects = run(active(), (Isolated(), 2500))
     assert machine.role is Role.BACKUP
     assert isinstance(effects[0], Remove)
+    assert adverts(effects) == [LEAST_PRIORITY, 0]
     assert effects[-1] == RoleChanged(Role.ACTIVE, Role.BACKUP, Cause.ISOLATED)
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from futago.vrrp.engine import Counters
+from futago.vrrp.counters import Counters
 from futago.vrrp.packet import DropReason
 from futago.vrrp.records import Record, oddities, statistics_of
 

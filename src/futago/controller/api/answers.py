@@ -9,12 +9,13 @@ from starlette.responses import Response
 from futago.controller.api.call import Answer
 from futago.controller.resources.errors import ApiError, ExtensionNotFound
 
+_NO_CONTENT = 204
 _encode = msgspec.json.Encoder().encode
 
 
 def of(answer: Answer) -> Response:
-    """An answer as HTTP."""
-    if answer.payload is None:
+    """An answer as HTTP; one without a payload is `null`, which clients that read every answer expect, or a 204."""
+    if answer.payload is None and answer.status == _NO_CONTENT:
         return Response(status_code=answer.status, headers=_headers())
     return _json(answer.status, answer.payload)
 

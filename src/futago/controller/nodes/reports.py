@@ -21,13 +21,25 @@ _HEARTBEAT_WORTH_WRITING: Final = 2.0
 
 
 def take(database: Database, name: str, report: Report) -> None:
-    """Note what the report of node `name` says."""
+    """Note what the report of node `name` says; first of all, that it lives."""
+    note_life(database, name)
     with database.read() as view:
         if not list(_changes(view, name, report)):
             return
     with database.note() as txn:
         for old, new in _changes(txn, name, report):
             txn.replace(old, new)
+
+
+def note_life(database: Database, name: str) -> None:
+    """At once: what else a report says of hundreds of routers may take long, and wait for others meanwhile."""
+    with database.read() as view:
+        node = view.get(Node, name=name)
+    if node is None or time.time() - node.heartbeat_at <= _HEARTBEAT_WORTH_WRITING:
+        return
+    with database.note() as txn:
+        if (fresh := txn.get(Node, name=name)) is not None:
+            txn.replace(fresh, replace(fresh, heartbeat_at=time.time()))
 
 
 def _changes(view: View, name: str, report: Report) -> Iterator[tuple[Row, Row]]:

@@ -11,7 +11,8 @@ import hmac
 import math
 import re
 from collections.abc import Awaitable, Callable
-from typing import Final
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -20,26 +21,35 @@ from starlette.routing import BaseRoute, Mount, Route
 from futago.config import ControllerConfig
 from futago.contract.codec import VERSION, VERSION_HEADER, BadMessage, decode, encode
 from futago.contract.report import NodeFacts, Report
+from futago.controller import moves
 from futago.controller.nodes import membership, reports
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.wake import Wake
 from futago.controller.store.database import Database
+from futago.values import Role
 
 _LONGEST_WAIT_SECONDS: Final = 60.0
+_PROMPT_THREADS: Final = 4
 _LONGEST_BODY: Final = 16 * 1024 * 1024
 _REVISION: Final = re.compile(r"[0-9]{1,18}")
+T = TypeVar("T")
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 class Southbound:
     """Serves the nodes."""
 
-    def __init__(self, database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> None:
+    def __init__(
+        self, database: Database, config: ControllerConfig, join_token: str, feed: Feed, overlaps: Overlaps
+    ) -> None:
         self._database = database
         self._config = config
         self._join_token = join_token
         self._feed = feed
+        self._overlaps = overlaps
         self._wake = Wake()
+        self._prompt = ThreadPoolExecutor(_PROMPT_THREADS, thread_name_prefix="reports")
         database.on_write(self._wake.from_any_thread)
 
     async def join(self, request: Request) -> Response:
@@ -75,27 +85,38 @@ class Southbound:
     async def report(self, request: Request) -> Response:
         """Turn a report into status."""
         report = decode(await _body(request), Report)
-        await asyncio.to_thread(reports.take, self._database, request.path_params["node"], report)
+        await self._promptly(self._take, request.path_params["node"], report)
         return Response(status_code=204)
+
+    def _take(self, node: str, report: Report) -> None:
+        reports.take(self._database, node, report)
+        self._overlaps.take(node, (role.router_id for role in report.roles if role.role is Role.ACTIVE))
+        moves.settle(self._database, self._config)
 
     def for_members(self, endpoint: Endpoint) -> Endpoint:
         """`endpoint`, for nodes that show their credential."""
 
         async def checked(request: Request) -> Response:
-            if not await asyncio.to_thread(self._authentic, request.path_params["node"], _bearer(request)):
+            if not await self._promptly(self._authentic, request.path_params["node"], _bearer(request)):
                 return _refusal(401, "This node has not joined, or its credential was replaced; join again.")
             return await endpoint(request)
 
         return checked
+
+    async def _promptly(self, call: Callable[..., T], *arguments: object) -> T:
+        """In threads of its own: a node whose report waits behind the plans for all nodes would be taken for dead."""
+        return await asyncio.get_running_loop().run_in_executor(self._prompt, call, *arguments)
 
     def _authentic(self, node: str, credential: str) -> bool:
         with self._database.read() as view:
             return membership.authentic(view, node, credential)
 
 
-def build_nodes(database: Database, config: ControllerConfig, join_token: str, feed: Feed) -> list[BaseRoute]:
-    """The routes below /nodes; `feed` is what nodes are answered from."""
-    south = Southbound(database, config, join_token, feed)
+def build_nodes(
+    database: Database, config: ControllerConfig, join_token: str, feed: Feed, overlaps: Overlaps
+) -> list[BaseRoute]:
+    """The routes below /nodes; `feed` is what nodes are answered from, `overlaps` counts what their reports tell."""
+    south = Southbound(database, config, join_token, feed, overlaps)
     routes = [
         Route("/{node}/join", _speaking_our_version(south.join), methods=["POST"]),
         Route("/{node}", _speaking_our_version(south.for_members(south.introduce)), methods=["PUT"]),

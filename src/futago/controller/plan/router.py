@@ -64,7 +64,7 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
         password=settings.password,
         advertised=_ADVERTISED_BASE + vrid,
         auth=_auth(view, settings),
-        yielding=replica.yielding or replica.node in view.drained,
+        yielding=replica.yielding or not replica.admin_state_up or replica.node in view.drained,
         peers=_peers(view, replica, settings),
     )
 

@@ -78,6 +78,17 @@ def update(writing: Writing, agent: Agent, values: Values) -> Agent:
     )
 
 
+def admin_only(reading: Reading, rule: str) -> None:
+    """Refuse everybody else what is an admin's business.
+
+    Raises:
+        errors.PolicyNotAuthorized: the caller is no admin.
+
+    """
+    if not reading.caller.admin:
+        raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
+
+
 def alive(config: ControllerConfig, node: Node) -> bool:
     """Whether the node has reported lately."""
     return node.heartbeat_at >= time.time() - config.agent_down_time

@@ -5,29 +5,16 @@ from typing import Any, Final
 from futago.controller.agent_types import DHCP, L3
 from futago.controller.resources import dhcp, errors, ha, lookup
 from futago.controller.resources import router as routers
-from futago.controller.resources.agent import AGENTS, Agent, alive, everyone
+from futago.controller.resources.agent import AGENTS, admin_only, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.router import ROUTERS
 from futago.controller.store.rows import DhcpReplica, Network, Replica, Router
-from futago.values import Role
-
-
-def l3_agents_of_router(reading: Reading, params: Params) -> Rendered:
-    """Where a router's replicas are, and which of them is active."""
-    _admin_only(reading, "get_l3-agents")
-    router = lookup.one(reading, ROUTERS, params["router_id"])
-    replicas = {replica.node: replica for replica in reading.view.find(Replica, router_id=router.id)}
-    agents = [agent for agent in everyone(reading.view) if agent.agent_type == L3 and agent.node.name in replicas]
-    shown = AGENTS.render(reading, agents)
-    for agent, entry in zip(agents, shown, strict=True):
-        entry["ha_state"] = _ha_state(reading, router, agent, list(replicas.values()))
-    return {"agents": shown}
 
 
 def routers_of_l3_agent(reading: Reading, params: Params) -> Rendered:
     """What an L3 agent carries."""
-    _admin_only(reading, "get_l3-routers")
+    admin_only(reading, "get_l3-routers")
     agent = lookup.one(reading, AGENTS, params["agent_id"])
     ids = [replica.router_id for replica in reading.view.find(Replica, node=agent.node.name)]
     held = lookup.among(reading.view, Router, "id", ids) if agent.agent_type == L3 else []
@@ -36,7 +23,7 @@ def routers_of_l3_agent(reading: Reading, params: Params) -> Rendered:
 
 def add_router(writing: Writing, params: Params, body: Any) -> None:
     """Put a router on an agent."""
-    _admin_only(writing.reading, "create_l3-router")
+    admin_only(writing.reading, "create_l3-router")
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     router = lookup.one(writing.reading, ROUTERS, _named(body, "router_id"))
     if agent.agent_type != L3 or not agent.enabled:
@@ -49,7 +36,7 @@ def add_router(writing: Writing, params: Params, body: Any) -> None:
 
 def remove_router(writing: Writing, params: Params, _body: Any) -> None:
     """Take a router off an agent."""
-    _admin_only(writing.reading, "delete_l3-router")
+    admin_only(writing.reading, "delete_l3-router")
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     replica = writing.txn.get(Replica, router_id=params["router_id"], node=agent.node.name)
     if agent.agent_type != L3 or replica is None:
@@ -59,7 +46,7 @@ def remove_router(writing: Writing, params: Params, _body: Any) -> None:
 
 def dhcp_agents_of_network(reading: Reading, params: Params) -> Rendered:
     """Where a network's DHCP servers are."""
-    _admin_only(reading, "get_dhcp-agents")
+    admin_only(reading, "get_dhcp-agents")
     network = lookup.one(reading, NETWORKS, params["network_id"])
     nodes = {replica.node for replica in reading.view.find(DhcpReplica, network_id=network.id)}
     agents = [agent for agent in everyone(reading.view) if agent.agent_type == DHCP and agent.node.name in nodes]
@@ -68,7 +55,7 @@ def dhcp_agents_of_network(reading: Reading, params: Params) -> Rendered:
 
 def networks_of_dhcp_agent(reading: Reading, params: Params) -> Rendered:
     """What a DHCP agent serves."""
-    _admin_only(reading, "get_dhcp-networks")
+    admin_only(reading, "get_dhcp-networks")
     agent = lookup.one(reading, AGENTS, params["agent_id"])
     ids = [replica.network_id for replica in reading.view.find(DhcpReplica, node=agent.node.name)]
     held = lookup.among(reading.view, Network, "id", ids) if agent.agent_type == DHCP else []
@@ -77,7 +64,7 @@ def networks_of_dhcp_agent(reading: Reading, params: Params) -> Rendered:
 
 def add_network(writing: Writing, params: Params, body: Any) -> None:
     """Have a DHCP agent serve a network."""
-    _admin_only(writing.reading, "create_dhcp-network")
+    admin_only(writing.reading, "create_dhcp-network")
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     network = lookup.one(writing.reading, NETWORKS, _named(body, "network_id"))
     if agent.agent_type != DHCP or not agent.enabled:
@@ -92,17 +79,12 @@ def add_network(writing: Writing, params: Params, body: Any) -> None:
 
 def remove_network(writing: Writing, params: Params, _body: Any) -> None:
     """Have a DHCP agent serve a network no more."""
-    _admin_only(writing.reading, "delete_dhcp-network")
+    admin_only(writing.reading, "delete_dhcp-network")
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     replica = writing.txn.get(DhcpReplica, network_id=params["network_id"], node=agent.node.name)
     if agent.agent_type != DHCP or replica is None:
         raise errors.NetworkNotHostedByDhcpAgent(network_id=params["network_id"], agent_id=agent.id)
     dhcp.remove_replica(writing.txn, replica)
-
-
-def _admin_only(reading: Reading, rule: str) -> None:
-    if not reading.caller.admin:
-        raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
 
 
 def _named(body: Any, name: str) -> str:
@@ -112,25 +94,7 @@ def _named(body: Any, name: str) -> str:
     return wanted
 
 
-def _ha_state(reading: Reading, router: Router, agent: Agent, replicas: list[Replica]) -> str | None:
-    """In Neutron's words; what a dead node's replica does, nobody knows.
-
-    A node that died as the active one said so last. When another has become active since, and this one has not been
-    heard after that, its word is out of date before it counts as dead.
-    """
-    if not router.ha:
-        return None
-    node = agent.node
-    (replica,) = (replica for replica in replicas if replica.node == node.name)
-    later = max((r.role_since for r in replicas if r.role is Role.ACTIVE and r is not replica), default=0.0)
-    out_of_date = replica.role is Role.ACTIVE and later > max(node.heartbeat_at, replica.role_since)
-    if out_of_date or not alive(reading.config, node):
-        return "unknown"
-    return "active" if replica.role is Role.ACTIVE else "standby"
-
-
 ACTIONS: Final = (
-    Action("GET", "/routers/{router_id}/l3-agents", read=l3_agents_of_router),
     Action("GET", "/agents/{agent_id}/l3-routers", read=routers_of_l3_agent),
     Action("POST", "/agents/{agent_id}/l3-routers", write=add_router, status=201),
     Action("DELETE", "/agents/{agent_id}/l3-routers/{router_id}", write=remove_router, status=204),

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from futago.controller.resources import agent_schedule, extension, quota, router_interfaces
+from futago.controller.resources import agent_schedule, extension, quota, replica, router_interfaces
 from futago.controller.resources.agent import AGENTS
 from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.floating_ip import FLOATING_IPS
@@ -27,6 +27,7 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
 ACTIONS: Final[tuple[Action, ...]] = (
     *router_interfaces.ACTIONS,
     *agent_schedule.ACTIONS,
+    *replica.ACTIONS,
     *quota.ACTIONS,
     *extension.ACTIONS,
 )

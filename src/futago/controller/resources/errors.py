@@ -360,6 +360,12 @@ class RouterNotHostedByL3Agent(InUse):
     sentence = "The router {router_id} is not hosted by L3 agent {agent_id}."
 
 
+class PriorityInUse(InUse):
+    """Ours: Neutron's replicas all have the same priority."""
+
+    sentence = "The priority {priority} of router {router_id} is that of the L3 Agent on host {host}."
+
+
 class ExtensionNotFound(NotFound):
     """Answered as a page, as Neutron does."""
 

@@ -17,6 +17,7 @@ _EXTENSIONS: Final = {
     "fip-port-details": ("Floating IP port details", "The port that a floating IP stands for"),
     "ip-substring-filtering": ("IP substring filtering", "Ports by a part of an address"),
     "l3-ha": ("Highly available routers", "Routers with a VRRP replica on several nodes"),
+    "l3-ha-replica": ("Replicas of routers", "Futago's: the priority and admin state of a router on an L3 agent"),
     "l3_agent_scheduler": ("L3 agent scheduler", "Which agents carry a router, and which of them is active"),
     "net-mtu": ("Network MTU", "The MTU of a network"),
     "net-mtu-writable": ("Writable network MTU", "The MTU of a network can be chosen"),

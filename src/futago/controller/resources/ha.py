@@ -17,6 +17,7 @@ from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
+from futago.values import Role
 
 _log = structlog.get_logger()
 
@@ -35,8 +36,12 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
     nodes = living_nodes(txn, config, L3)
     if router.ha:
         _check_enough(txn, config, nodes)
-    for node in _chosen(txn, router, nodes, wanted):
-        add_replica(txn, router, node)
+    begins = not txn.count(Replica, router_id=router.id)
+    for rank, node in enumerate(_chosen(txn, router, nodes, wanted)):
+        replica = add_replica(txn, router, node)
+        if begins and rank > 0 and router.ha:
+            # The first one is to have it, whichever is ready first: a move that `moves.settle` ends.
+            txn.replace(replica, replace(replica, yielding=True))
     return router
 
 
@@ -102,6 +107,16 @@ def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str) ->
     ]
 
 
+def out_of_date(replica: Replica, heard_at: float, among: Sequence[Replica]) -> bool:
+    """Whether a replica is no longer the active one that its node, heard last at `heard_at`, said it was.
+
+    A node that died as the active one said so last. When another has become active since, and this one has not been
+    heard after that, its word is out of date before it counts as dead.
+    """
+    later = max((one.role_since for one in among if one.role is Role.ACTIVE and one.node != replica.node), default=0.0)
+    return replica.role is Role.ACTIVE and later > max(heard_at, replica.role_since)
+
+
 def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[str]) -> None:
     """A cloud without any network node yet may create routers: they are placed when nodes come."""
     known = any(node.facts is not None and "l3" in node.facts.roles for node in txn.find(Node))
@@ -111,18 +126,24 @@ def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[st
 
 def _chosen(txn: Transaction, router: Router, nodes: Sequence[str], wanted: int) -> tuple[str, ...]:
     carried: dict[str, int] = {}
-    best: dict[str, Replica] = {}
+    leaders: dict[str, Replica] = {}
     for replica in txn.find(Replica):
         carried[replica.node] = carried.get(replica.node, 0) + 1
-        leader = best.setdefault(replica.router_id, replica)
-        if replica.priority > leader.priority:
-            best[replica.router_id] = replica
+        leader = leaders.setdefault(replica.router_id, replica)
+        if _leads(replica) > _leads(leader):
+            leaders[replica.router_id] = replica
     preferred_of: dict[str, int] = {}
-    for replica in best.values():
+    for replica in leaders.values():
         preferred_of[replica.node] = preferred_of.get(replica.node, 0) + 1
     placed = {replica.node for replica in txn.find(Replica, router_id=router.id)}
     free = [node for node in nodes if node not in placed]
     return schedule.choose(schedule.candidates(free, carried, preferred_of), wanted)
+
+
+def _leads(replica: Replica) -> tuple[bool, float, int]:
+    """Of a router's replicas the greatest one has it: the one that became active last, or that will."""
+    active = replica.role is Role.ACTIVE and not replica.yielding
+    return active, replica.role_since if active else 0.0, 0 if replica.yielding else replica.priority
 
 
 def _add_ha_port(txn: Transaction, router: Router, node: str) -> Port:

@@ -145,7 +145,9 @@ class Replica(Row, frozen=True, kw_only=True):
     role_since: float = 0.0
     """When the report of it came, by the controller's clock: seconds since the Unix epoch."""
     yielding: bool = False
-    """It leaves the router to any replica that does not yield."""
+    """It leaves the router to any replica that does not yield, until one has it: a move that has begun."""
+    admin_state_up: bool = True
+    """If not, it leaves the router to any other replica, for as long as that is so."""
 
 
 class HaNetwork(Row, frozen=True, kw_only=True):

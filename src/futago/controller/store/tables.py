@@ -16,6 +16,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    true,
 )
 
 from futago.controller.store import rows
@@ -158,6 +159,7 @@ replicas = Table(
     Column("role", String(16), nullable=False),
     Column("role_since", Float, nullable=False),
     Column("yielding", Boolean, nullable=False, server_default=false()),
+    Column("admin_state_up", Boolean, nullable=False, server_default=true()),
     Index("replicas_by_node", "node"),
 )
 

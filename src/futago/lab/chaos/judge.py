@@ -10,9 +10,8 @@ from futago.lab.drill.sightings import Sighting, What
 Span = tuple[float, float]
 """From when to when, in seconds since the Unix epoch."""
 
-DETECTION: Final = {Profile.DEFAULT: 1.2, Profile.SEED: 6.9}
+DETECTION: Final = {Profile.DEFAULT: 1.2, Profile.FAST: 1.2, Profile.SEED: 6.9}
 """Seconds until a silent active is given up: three advertisements and the skew (RFC 9568, 6.1) of priority 50."""
-INTERVAL: Final = {Profile.DEFAULT: 0.3, Profile.SEED: 2.0}
 
 
 def advertising(seen: Iterable[Sighting], most: float) -> dict[str, dict[str, list[Span]]]:
@@ -36,13 +35,12 @@ def advertising(seen: Iterable[Sighting], most: float) -> dict[str, dict[str, li
     return found
 
 
-def both(spans: Mapping[str, Sequence[Span]], deaf: Sequence[Span], most: float) -> Iterator[tuple[str, str, Span]]:
-    """Each pair of hosts and when both were active for longer than `most` seconds while they could hear each other."""
+def both(spans: Mapping[str, Sequence[Span]], deaf: Sequence[Span]) -> Iterator[tuple[str, str, Span]]:
+    """Each pair of hosts and when both were active while they could hear each other."""
     for one, other in itertools.combinations(sorted(spans), 2):
         for overlap in _overlaps(spans[one], spans[other]):
             for piece in _without(overlap, deaf):
-                if piece[1] - piece[0] > most:
-                    yield one, other, piece
+                yield one, other, piece
 
 
 def served_after(answers: Sequence[float], ended: float, until: float, quiet: float = 0.3) -> float | None:
@@ -55,6 +53,14 @@ def served_after(answers: Sequence[float], ended: float, until: float, quiet: fl
     if not silences or not long:
         return 0.0 if silences and silences[0][0] <= ended else None
     return None if long[-1][1] >= until else long[-1][1] - ended
+
+
+def all_served_after(silent: Sequence[tuple[float, int]], ended: float, until: float) -> float | None:
+    """As `served_after`, of many: at these times so many were silent."""
+    told = [(time, count) for time, count in silent if time < until]
+    if not told or told[-1][1]:
+        return None
+    return max((time - ended for time, count in told if count and time > ended), default=0.0)
 
 
 def left_over(before: Mapping[str, frozenset[str]], after: Mapping[str, frozenset[str]]) -> list[str]:

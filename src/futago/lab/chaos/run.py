@@ -3,9 +3,9 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final, Self
@@ -17,9 +17,8 @@ from futago.lab.chaos.schedule import Fault
 from futago.lab.cloud import describe
 from futago.lab.demo import walkthrough
 from futago.lab.drill.capture import Capture
-from futago.lab.drill.events import EVENTS
-from futago.lab.drill.probes import OUTSIDE, SteadyPing
-from futago.lab.drill.scene import Scene
+from futago.lab.drill.probes import OUTSIDE, CrowdPing, SteadyPing
+from futago.lab.drill.scene import FUTAGO, Scene
 from futago.lab.drill.timeline import spans
 from futago.lab.drill.watch import Watch
 from futago.lab.errors import LabError
@@ -62,6 +61,8 @@ class Round:
     """A fault could not be undone: nothing can be told of what comes after it."""
     served: float | None = None
     """Seconds after `ended`, of the router that was last."""
+    both: float = 0.0
+    """The longest time in seconds for which two were active that could hear each other."""
 
 
 class Chaos:
@@ -89,21 +90,33 @@ class Chaos:
         """Faults, calm, judgement. What is not as it must be is in `complaints`; nothing is raised for it."""
         faults = [fault for fault in schedule.round_of(self._seed, number) if self._possible(fault)]
         self._begin_with(schedule.active_in(self._seed, number))
-        found = Round(number, tuple(faults), active=schedule.active_in(self._seed, number), began=time.time())
+        found = Round(number, tuple(faults), active=self._scene.active, began=time.time())
         self._capture.forget(found.began)
-        with self._pinging("ext", "", self._scene.cloud.floating_ip) as inward:
-            _Happening(self._scene, found, self._tell).run()
-            vm2 = self._scene.cloud.vm2
-            with self._pinging(vm2.host, vm2.netns, OUTSIDE) as outward:
-                calm = self._limits.served + WATCHED
-                time.sleep(calm)  # the span that is judged
-                found.over = time.time()
-                answers = [reply.time for reply in inward.replies()]
-                outer = [found.ended, *(reply.time for reply in outward.replies())]
-        self._judge_service(found, answers, outer)
+        served = self._live_through(found)
+        self._judge_service(found, served)
         self._judge_state(found)
         self._judge_actives(found)
         return found
+
+    def _live_through(self, found: Round) -> dict[str, float | None]:
+        """The faults and the calm after them; seconds after the last fault until each kind of traffic flowed."""
+        cloud = self._scene.cloud
+        with ExitStack() as stack:
+            inward = stack.enter_context(self._pinging("ext", "", cloud.floating_ip))
+            crowd = stack.enter_context(CrowdPing(self._scene)) if self._scene.crowd else None
+            _Happening(self._scene, found, self._tell).run()
+            outward = stack.enter_context(self._pinging(cloud.vm2.host, cloud.vm2.netns, OUTSIDE))
+            time.sleep(self._limits.served + WATCHED)  # the span that is judged
+            found.over = time.time()
+            answers = {
+                "from outside": [reply.time for reply in inward.replies()],
+                "from an instance": [found.ended, *(reply.time for reply in outward.replies())],
+            }
+            silent = crowd.silent() if crowd else []
+        served = {name: judge.served_after(times, found.ended, found.over) for name, times in answers.items()}
+        if crowd:
+            served["through the further routers"] = judge.all_served_after(silent, found.ended, found.over)
+        return served
 
     def save(self, found: Round, directory: Path) -> None:
         """Write what may explain a round: the complaints, the state and the logs of all, and every cable's capture."""
@@ -125,27 +138,25 @@ class Chaos:
         """What moves the router is not part of the round. One that cannot be moved is a complaint already made."""
         scene = self._scene
         with contextlib.suppress(LabError):
-            if scene.holder() != active:
-                scene.active = scene.holder()
-                EVENTS["move"].do(scene)
+            scene.settle()
+            if scene.active != active:
+                scene.lab.exec(scene.active, [*FUTAGO, "vrrp", "resign", scene.cloud.router_id, "--wait", "5"])
                 scene.settle()
 
     def _possible(self, fault: Fault) -> bool:
-        return self._controller or fault.host != "controller"
+        return self._controller or (fault.host != schedule.CONTROLLER and not fault.what.needs_controller)
 
-    @contextmanager
-    def _pinging(self, host: str, netns: str, address: str) -> Iterator[SteadyPing]:
-        with SteadyPing(self._scene.lab, host, address, every=EVERY, netns=netns) as ping:
-            yield ping
+    def _pinging(self, host: str, netns: str, address: str) -> SteadyPing:
+        return SteadyPing(self._scene.lab, host, address, every=EVERY, netns=netns)
 
-    def _judge_service(self, found: Round, inward: list[float], outward: list[float]) -> None:
-        found.served = 0.0
-        for name, answers in (("from outside", inward), ("from an instance", outward)):
-            after = judge.served_after(answers, found.ended, found.over)
-            if after is None or after > self._limits.served:
-                when = "not" if after is None else f"only after {after:.2f} s"
-                found.complaints.append(f"{when} served {name} within {self._limits.served + WATCHED:.0f} s")
-            found.served = None if after is None or found.served is None else max(found.served, after)
+    def _judge_service(self, found: Round, served: Mapping[str, float | None]) -> None:
+        known = [after for after in served.values() if after is not None]
+        found.served = max(known) if len(known) == len(served) else None
+        for name, after in served.items():
+            if after is None:
+                found.complaints.append(f"not served {name} within {self._limits.served + WATCHED:.0f} s")
+            elif after > self._limits.served:
+                found.complaints.append(f"served {name} only after {after:.2f} s")
 
     def _judge_state(self, found: Round) -> None:
         try:
@@ -176,13 +187,16 @@ class Chaos:
         now = time.time()
         advertised = judge.advertising(self._capture.sightings(found.began), most)
         held = {host: list(spans(self._watch.changes, host, now)) for host in self._scene.cloud.nodes}
-        recent = {host: [span for span in all_of_them if span[1] >= found.began] for host, all_of_them in held.items()}
-        for how, by_host in [*((f"advertised {about}", by) for about, by in advertised.items()), ("held", recent)]:
-            for one, other, (began, ended) in judge.both(by_host, found.deaf, most):
-                found.complaints.append(
-                    f"{one} and {other} were both active ({how}) for {ended - began:.2f} s,"
-                    f" from {began - found.began:.2f} s on"
-                )
+        # What lies before the round is as excusable as what nobody could help.
+        excused = [*found.deaf, (0.0, found.began)]
+        for how, by_host in [*((f"advertised {about}", by) for about, by in advertised.items()), ("held", held)]:
+            for one, other, (began, ended) in judge.both(by_host, excused):
+                found.both = max(found.both, ended - began)
+                if ended - began > most:
+                    found.complaints.append(
+                        f"{one} and {other} were both active ({how}) for {ended - began:.2f} s,"
+                        f" from {began - found.began:.2f} s on"
+                    )
 
 
 class _Happening:

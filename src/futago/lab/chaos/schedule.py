@@ -7,31 +7,48 @@ from typing import Final
 from futago.lab.drill.events import EVENTS, Event, Part
 
 NETWORK_NODES: Final = ("net1", "net2")
-OTHERS: Final = ("compute1", "compute2", "controller")
-_WEIGHTS: Final = {
+COMPUTE_NODES: Final = ("compute1", "compute2")
+CONTROLLER: Final = "controller"
+_AT_ANY: Final = {"power": 1, "frozen": 1, "underlay": 1, "underlay-mute": 1, "underlay-deaf": 1}
+_AT_A_NETWORK_NODE: Final = {
     "power": 3,
     "frozen": 3,
     "underlay": 3,
     "underlay-mute": 3,
     "underlay-deaf": 3,
     "external": 2,
+    "external-mute": 1,
+    "external-deaf": 1,
     "switch-frozen": 2,
+    "switch-killed": 2,
+    "database-frozen": 1,
+    "database-killed": 1,
     "worker-killed": 2,
     "engine-killed": 2,
     "engine-frozen": 2,
-    "agent-restart": 2,
     "engine-restart": 2,
+    "agent-restart": 1,
+    "agent-killed": 1,
+    "agent-frozen": 1,
+    "replicator-killed": 1,
+    "dhcp-killed": 1,
     "shutdown": 1,
     "move": 2,
 }
-"""The events that may happen to a network node, and how often beside each other."""
-_ELSEWHERE: Final = {"power": 1, "frozen": 1, "underlay": 1, "underlay-mute": 1, "underlay-deaf": 1}
-"""Those that may happen to any other host."""
+_AT_A_COMPUTE_NODE: Final = _AT_ANY | {"switch-killed": 1, "database-killed": 1, "agent-restart": 1, "agent-killed": 1}
+WEIGHTS: Final = (
+    dict.fromkeys(NETWORK_NODES, _AT_A_NETWORK_NODE)
+    | dict.fromkeys(COMPUTE_NODES, _AT_A_COMPUTE_NODE)
+    | {CONTROLLER: _AT_ANY}
+)
+"""The events that may happen to each host, and how often beside each other."""
+_OFTEN: Final = 0.8
+"""How much of all happens to network nodes."""
 SPAN: Final = 8.0
 """Seconds in which the faults of a round begin."""
 SHORTEST: Final = 0.2
 LONGEST: Final = 8.0
-MOST: Final = 4
+MOST: Final = 6
 """Faults in one round."""
 APART: Final = 5.0
 """Seconds between the moment at which one network node can serve again and that at which the other cannot."""
@@ -66,12 +83,9 @@ def round_of(seed: int, number: int) -> tuple[Fault, ...]:
     chance = random.Random(f"{seed}/{number}")
     chosen: list[Fault] = []
     wanted = chance.randint(1, MOST)
-    while len(chosen) < wanted:
-        fault = _any(chance)
-        if all(_go_together(fault, other) for other in chosen):
+    for fault in (_any(chance) for _ in range(2 * wanted)):
+        if len(chosen) < wanted and all(_go_together(fault, other) for other in chosen):
             chosen.append(fault)
-        else:
-            wanted -= 1
     return tuple(sorted(chosen))
 
 
@@ -81,10 +95,8 @@ def active_in(seed: int, number: int) -> str:
 
 
 def _any(chance: random.Random) -> Fault:
-    at_a_network_node = chance.random() < 0.8
-    weights = _WEIGHTS if at_a_network_node else _ELSEWHERE
-    (event,) = chance.choices(list(weights), list(weights.values()))
-    host = chance.choice(NETWORK_NODES if at_a_network_node else OTHERS)
+    host = chance.choice(NETWORK_NODES if chance.random() < _OFTEN else (*COMPUTE_NODES, CONTROLLER))
+    (event,) = chance.choices(list(WEIGHTS[host]), list(WEIGHTS[host].values()))
     # As many short ones as long ones: what is over before it is detected is as good a fault.
     seconds = SHORTEST * (LONGEST / SHORTEST) ** chance.random()
     return Fault(at=round(chance.uniform(0, SPAN), 3), seconds=round(seconds, 3), event=event, host=host)

@@ -40,6 +40,11 @@ class Summary:
     def faults(self) -> int:
         return sum(len(one.faults) for one in self.rounds)
 
+    @property
+    def both(self) -> float:
+        """The longest time in seconds for which two were active that could hear each other."""
+        return max((one.both for one in self.rounds), default=0.0)
+
     def served(self) -> list[float]:
         """Of each round, the seconds after its last fault until the router was served; without those that were not."""
         return [one.served for one in self.rounds if one.served is not None]
@@ -70,7 +75,9 @@ def run(scene: Scene, plan: Plan, limits: Limits, tell: Tell, directory: Path) -
 
 def _tell(found: Round, say: Tell) -> None:
     served = "never" if found.served is None else f"{found.served:.2f} s after the last fault"
-    what = f"{found.active} was active, {len(found.faults)} faults, served {served}, {len(found.complaints)} complaints"
+    both = f", two actives for {found.both:.2f} s" if found.both else ""
+    what = f"{found.active} was active, {len(found.faults)} faults, served {served}{both}"
+    what += f", {len(found.complaints)} complaints"
     say(f"round {found.number}: {what}")
     for complaint in found.complaints:
         say(f"round {found.number}: COMPLAINT: {complaint}")

@@ -7,12 +7,13 @@ import ctypes
 import socket
 import struct
 import subprocess
-import threading
+from bisect import bisect_left
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from futago import netns
+from futago.lab.drill.background import Background
 from futago.lab.drill.pcap import Frame
 from futago.lab.drill.sightings import Sighting, sightings
 from futago.lab.lab import Lab
@@ -21,9 +22,10 @@ from futago.lab.topology import FABRIC, fabric_end
 FILTER: Final = (
     "arp or icmp or ip proto 112 or tcp[tcpflags] & tcp-rst != 0 or"
     " (udp dst port 4789 and"
-    " (udp[28:2] = 0x0806 or udp[39] = 112 or udp[39] = 1 or (udp[39] = 6 and udp[63] & 4 != 0)))"
+    " (udp[28:2] = 0x0806 or udp[39] = 112 or udp[39] = 1 or (udp[39] = 6 and udp[63] & 4 != 0)"
+    " or (udp[39] = 17 and udp[52:2] = 3784)))"
 )
-"""Outside and inside the tunnels: ARP, ICMP, VRRP and TCP resets (pcap-filter(7))."""
+"""Outside and inside the tunnels: ARP, ICMP, VRRP and TCP resets, and BFD in them (pcap-filter(7))."""
 _SNAP: Final = 192
 _ALL: Final = 0x0003
 _OUTGOING: Final = 4
@@ -32,10 +34,11 @@ _TIMESTAMPNS: Final = 35
 _TIMESPEC: Final = struct.Struct("@qq")
 
 
-class Capture:
+class Capture(Background):
     """Frames that hosts sent, by the host and the network. Use it in a `with`; read it at any time."""
 
     def __init__(self, lab: Lab) -> None:
+        super().__init__("capture")
         self._cables = {
             fabric_end(plan.name, nic.network): (plan.name, nic.network)
             for plan in lab.plans.values()
@@ -43,18 +46,11 @@ class Capture:
         }
         self._frames: dict[tuple[str, str], list[Frame]] = {cable: [] for cable in self._cables.values()}
         self._socket = netns.run_inside(f"/proc/{lab.process(FABRIC).pid}/ns/net", _open)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="capture", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._over.set()
-        self._thread.join()
+        super().__exit__(kind, error, trace)
         self._socket.close()
 
     def sightings(self, since: float = 0) -> list[Sighting]:
@@ -79,9 +75,9 @@ class Capture:
     def forget(self, before: float) -> None:
         """Free what is older, in a long run."""
         for captured in self._frames.values():
-            captured[:] = [frame for frame in captured if frame.time >= before]
+            del captured[: bisect_left(captured, before, key=lambda frame: frame.time)]
 
-    def _listen(self) -> None:
+    def _work(self) -> None:
         while not self._over.is_set():
             try:
                 data, ancillary, _, sender = self._socket.recvmsg(_SNAP, 64)

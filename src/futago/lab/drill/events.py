@@ -1,19 +1,17 @@
 """What can happen to the active node of a router: each event is a value, for drills, benchmarks and chaos alike.
 
-Another event is another entry of `EVENTS`. An event acts on a scene that is settled; `undo` brings back what it took,
-and may find that the event did not get far.
+Another event is another entry of `EVENTS`; what it does and undoes are `deeds`.
 """
 
-import os
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
 from futago.config import Profile
-from futago.lab import processes
-from futago.lab.drill.scene import FUTAGO, Scene
+from futago.lab.drill import deeds
+from futago.lab.drill.deeds import Deed, nothing
 from futago.lab.errors import LabError
 from futago.lab.topology import EXTERNAL, UNDERLAY, Direction
 
@@ -23,11 +21,16 @@ class Expectation:
     """What must be so for a drill to pass."""
 
     gap: Mapping[Profile, float]
-    """The longest time without an answer to a ping, either way, in seconds; also when the event is undone."""
+    """The longest time without an answer to a ping, either way, in seconds; also when the event is undone.
+
+    A profile that is not named is judged as the default one.
+    """
     moves: bool
     """Whether another node is active afterwards."""
+    blind: frozenset[Profile] = frozenset()
+    """The profiles in which nothing tells of it, and the router is dark until it is undone."""
     connections_live: bool = True
-    """Whether TCP connections through the floating IP must survive."""
+    """Whether TCP connections, through the floating IP and through SNAT, must survive."""
 
 
 class Part(StrEnum):
@@ -38,17 +41,25 @@ class Part(StrEnum):
     EXTERNAL = "external"
     ENGINE = "engine"
     AGENT = "agent"
+    DATABASE = "database"
+    DHCP = "dhcp"
+    REPLICATOR = "replicator"
 
 
 OUTBOUND, INBOUND = Direction.OUTBOUND, Direction.INBOUND
-UNPLANNED: Final = Expectation(gap={Profile.DEFAULT: 2.0, Profile.SEED: 8.0}, moves=True)
-PLANNED: Final = Expectation(gap={Profile.DEFAULT: 0.5, Profile.SEED: 3.0}, moves=True)
-UNNOTICED: Final = Expectation(gap={Profile.DEFAULT: 0.1, Profile.SEED: 0.1}, moves=False)
-BOOT: Final = Expectation(gap={Profile.DEFAULT: 30.0, Profile.SEED: 40.0}, moves=False, connections_live=False)
+STOP, CONT, KILL = signal.SIGSTOP, signal.SIGCONT, signal.SIGKILL
 
 
-def nothing(_: Scene) -> None:
-    """What happened needs no undoing."""
+def _within(seconds: float, *, seed: float) -> dict[Profile, float]:
+    return {Profile.DEFAULT: seconds, Profile.FAST: seconds, Profile.SEED: seed}
+
+
+UNPLANNED: Final = Expectation(gap=_within(2.0, seed=8.0), moves=True)
+DEAF: Final = Expectation(gap=_within(2.0, seed=8.0), moves=True, blind=frozenset({Profile.SEED}))
+"""By its advertisements alone, an active that hears nothing is as it should be: it takes BFD to know."""
+PLANNED: Final = Expectation(gap=_within(0.5, seed=3.0), moves=True)
+UNNOTICED: Final = Expectation(gap=_within(0.1, seed=0.1), moves=False)
+BOOT: Final = Expectation(gap=_within(30.0, seed=40.0), moves=False, connections_live=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +69,8 @@ class Event:
     name: str
     what: str
     """In a few words, after "the active node:"."""
-    do: Callable[[Scene], None]
-    undo: Callable[[Scene], None] = nothing
+    do: Deed
+    undo: Deed = nothing
     expectation: Expectation
     touches: Part
     """What of the node it is about."""
@@ -72,133 +83,14 @@ class Event:
     """With how many routers it makes sense at least."""
 
 
-def _power_off(scene: Scene) -> None:
-    scene.lab.power_off(scene.active)
-
-
-def _power_on(scene: Scene) -> None:
-    if scene.active not in scene.lab.powered:
-        scene.lab.power_on(scene.active)
-
-
-def _power_on_all(scene: Scene) -> None:
-    for host in scene.cloud.nodes:
-        if host not in scene.lab.powered:
-            scene.lab.power_on(host)
-
-
-def _freeze(scene: Scene) -> None:
-    scene.lab.freeze(scene.active)
-
-
-def _thaw(scene: Scene) -> None:
-    scene.lab.thaw(scene.active)
-
-
-def _freeze_program(what: str) -> Callable[[Scene], None]:
-    def freeze(scene: Scene) -> None:
-        for pid in processes.find(scene.lab.process(scene.active), what):
-            os.kill(pid, signal.SIGSTOP)
-
-    return freeze
-
-
-def _cut(network: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.lab.cut(scene.active, network)
-
-
-def _restore(network: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.lab.restore(scene.active, network)
-
-
-def _lose(network: str, direction: Direction) -> Callable[[Scene], None]:
-    return lambda scene: scene.lab.cut_one_way(scene.active, network, direction)
-
-
-def _carry(network: str, direction: Direction) -> Callable[[Scene], None]:
-    return lambda scene: scene.lab.restore_one_way(scene.active, network, direction)
-
-
-def _restart(program: str) -> Callable[[Scene], None]:
-    return lambda scene: scene.lab.restart(scene.active, program)
-
-
-def _kill_worker(scene: Scene) -> None:
-    """Only the process that elects; its parent is there to start another."""
-    running = processes.of_futago(scene.lab.process(scene.active))
-    engine = [one for one in running if one.what == "futago vrrpd"]
-    workers = [one.pid for one in engine if one.parent in {other.pid for other in engine}]
-    if not workers:
-        raise LabError(f"no VRRP engine runs on {scene.active}")
-    scene.mark()
-    for pid in workers:
-        os.kill(pid, signal.SIGKILL)
-
-
-def _kill_engine(scene: Scene) -> None:
-    scene.lab.kill(scene.active, "vrrpd")
-
-
-def _start_programs(scene: Scene) -> None:
-    lab = scene.lab
-    for program in lab.plan(scene.active).programs:
-        if not lab.running(scene.active, program):
-            lab.restart(scene.active, program)
-
-
-def _shut_down(scene: Scene) -> None:
-    """As systemd does: give the routers away, stop the services in the reverse order of their start, then the power."""
-    scene.lab.exec(scene.active, [*FUTAGO, "vrrp", "resign", "--all", "--wait", "5"], check=False)
-    for program in reversed(scene.lab.plan(scene.active).programs):
-        scene.lab.stop(scene.active, program)
-    scene.lab.power_off(scene.active)
-
-
-def _move(scene: Scene) -> None:
-    """Another node gets one router."""
-    scene.lab.exec("controller", [*FUTAGO, "router", "failover", scene.cloud.router_id])
-
-
-def _drain(scene: Scene) -> None:
-    """Other nodes get every router of this one."""
-    scene.lab.exec("controller", [*FUTAGO, "node", "drain", scene.active])
-
-
-def _undrain(scene: Scene) -> None:
-    scene.lab.exec("controller", [*FUTAGO, "node", "undrain", scene.active])
-
-
-def _remove_router(scene: Scene) -> None:
-    scene.lab.api().call("DELETE", f"/v2.0/agents/{_agent(scene)}/l3-routers/{scene.cloud.router_id}")
-
-
-def _add_router(scene: Scene) -> None:
-    if scene.active not in scene.lab.agents_of(scene.cloud.router_id):
-        body = {"router_id": scene.cloud.router_id}
-        scene.lab.api().call("POST", f"/v2.0/agents/{_agent(scene)}/l3-routers", json=body)
-
-
-def _agent(scene: Scene) -> str:
-    (agent,) = scene.lab.api().list("agents", host=scene.active, agent_type="L3 agent")
-    return str(agent["id"])
-
-
-def _boot_alone(scene: Scene) -> None:
-    """Every network node is off, then one of them boots from its disk."""
-    for host in scene.cloud.nodes:
-        scene.lab.power_off(host)
-    scene.mark()
-    scene.lab.power_on(scene.active)
-
-
 EVENTS: Final = {
     event.name: event
     for event in (
         Event(
             name="power",
             what="its power is lost",
-            do=_power_off,
-            undo=_power_on,
+            do=deeds.power_off,
+            undo=deeds.power_on,
             expectation=UNPLANNED,
             touches=Part.HOST,
             serves=False,
@@ -207,8 +99,8 @@ EVENTS: Final = {
         Event(
             name="frozen",
             what="every process of it is stopped",
-            do=_freeze,
-            undo=_thaw,
+            do=deeds.freeze,
+            undo=deeds.thaw,
             expectation=UNPLANNED,
             touches=Part.HOST,
             serves=False,
@@ -217,8 +109,8 @@ EVENTS: Final = {
         Event(
             name="underlay",
             what="its underlay link is cut",
-            do=_cut(UNDERLAY),
-            undo=_restore(UNDERLAY),
+            do=deeds.cut(UNDERLAY),
+            undo=deeds.restore(UNDERLAY),
             expectation=UNPLANNED,
             touches=Part.UNDERLAY,
             deafens=True,
@@ -227,33 +119,77 @@ EVENTS: Final = {
             name="underlay-mute",
             what="nothing that it sends into the underlay arrives",
             expectation=UNPLANNED,
-            do=_lose(UNDERLAY, OUTBOUND),
-            undo=_carry(UNDERLAY, OUTBOUND),
+            do=deeds.lose(UNDERLAY, OUTBOUND),
+            undo=deeds.carry(UNDERLAY, OUTBOUND),
             touches=Part.UNDERLAY,
             deafens=True,
         ),
         Event(
             name="underlay-deaf",
             what="it hears nothing from the underlay",
-            expectation=UNPLANNED,
-            do=_lose(UNDERLAY, INBOUND),
-            undo=_carry(UNDERLAY, INBOUND),
+            expectation=DEAF,
+            do=deeds.lose(UNDERLAY, INBOUND),
+            undo=deeds.carry(UNDERLAY, INBOUND),
             touches=Part.UNDERLAY,
             deafens=True,
         ),
         Event(
             name="external",
             what="its external link is cut",
-            do=_cut(EXTERNAL),
-            undo=_restore(EXTERNAL),
+            do=deeds.cut(EXTERNAL),
+            undo=deeds.restore(EXTERNAL),
+            expectation=UNPLANNED,
+            touches=Part.EXTERNAL,
+        ),
+        Event(
+            name="external-mute",
+            what="nothing that it sends outside arrives",
+            do=deeds.lose(EXTERNAL, OUTBOUND),
+            undo=deeds.carry(EXTERNAL, OUTBOUND),
+            expectation=UNPLANNED,
+            touches=Part.EXTERNAL,
+        ),
+        Event(
+            name="external-deaf",
+            what="it hears nothing from outside",
+            do=deeds.lose(EXTERNAL, INBOUND),
+            undo=deeds.carry(EXTERNAL, INBOUND),
             expectation=UNPLANNED,
             touches=Part.EXTERNAL,
         ),
         Event(
             name="switch-frozen",
             what="Open vSwitch is stopped where it is",
-            do=_freeze_program("ovs-vswitchd"),
-            undo=_thaw,
+            do=deeds.signal_program("ovs-vswitchd", STOP),
+            undo=deeds.signal_program("ovs-vswitchd", CONT),
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
+        ),
+        Event(
+            name="switch-killed",
+            what="Open vSwitch is killed for good",
+            do=deeds.signal_program("ovs-vswitchd", KILL),
+            undo=deeds.start_open_vswitch,
+            expectation=UNPLANNED,
+            touches=Part.HOST,
+            serves=False,
+            deafens=True,
+        ),
+        Event(
+            name="database-frozen",
+            what="the database of Open vSwitch is stopped where it is",
+            do=deeds.signal_program("ovsdb-server", STOP),
+            undo=deeds.signal_program("ovsdb-server", CONT),
+            expectation=UNNOTICED,
+            touches=Part.DATABASE,
+        ),
+        Event(
+            name="database-killed",
+            what="the database of Open vSwitch is killed for good; a userspace switch forwards nothing without it",
+            do=deeds.signal_program("ovsdb-server", KILL),
+            undo=deeds.start_open_vswitch,
             expectation=UNPLANNED,
             touches=Part.HOST,
             serves=False,
@@ -262,24 +198,24 @@ EVENTS: Final = {
         Event(
             name="worker-killed",
             what="the process that elects is killed; its parent starts another",
-            do=_kill_worker,
+            do=deeds.kill_worker,
             expectation=UNNOTICED,
             touches=Part.ENGINE,
         ),
         Event(
             name="engine-killed",
             what="the VRRP engine is killed for good",
-            do=_kill_engine,
-            undo=_start_programs,
-            expectation=Expectation(gap={Profile.DEFAULT: 6.0, Profile.SEED: 12.0}, moves=True),
+            do=deeds.kill("vrrpd"),
+            undo=deeds.start("vrrpd"),
+            expectation=Expectation(gap=_within(6.0, seed=12.0), moves=True),
             touches=Part.ENGINE,
             serves=False,
         ),
         Event(
             name="engine-frozen",
             what="the VRRP engine, parent and child, is stopped where it is",
-            do=_freeze_program("futago vrrpd"),
-            undo=_thaw,
+            do=deeds.signal_program("futago vrrpd", STOP),
+            undo=deeds.signal_program("futago vrrpd", CONT),
             expectation=UNPLANNED,
             touches=Part.ENGINE,
             serves=False,
@@ -288,22 +224,53 @@ EVENTS: Final = {
         Event(
             name="agent-restart",
             what="the agent is restarted",
-            do=_restart("node"),
+            do=deeds.restart("node"),
             expectation=UNNOTICED,
             touches=Part.AGENT,
         ),
         Event(
+            name="agent-killed",
+            what="the agent is killed for good",
+            do=deeds.kill("node"),
+            undo=deeds.start("node"),
+            expectation=UNNOTICED,
+            touches=Part.AGENT,
+        ),
+        Event(
+            name="agent-frozen",
+            what="the agent is stopped where it is",
+            do=deeds.signal_program("futago node", STOP),
+            undo=deeds.signal_program("futago node", CONT),
+            expectation=UNNOTICED,
+            touches=Part.AGENT,
+        ),
+        Event(
+            name="replicator-killed",
+            what="the process that replicates connections is killed for good",
+            do=deeds.kill("conntrackd"),
+            undo=deeds.start("conntrackd"),
+            expectation=UNNOTICED,
+            touches=Part.REPLICATOR,
+        ),
+        Event(
+            name="dhcp-killed",
+            what="its DHCP servers are killed; the agent starts others",
+            do=deeds.signal_program("dnsmasq", KILL),
+            expectation=UNNOTICED,
+            touches=Part.DHCP,
+        ),
+        Event(
             name="engine-restart",
             what="the engine is restarted",
-            do=_restart("vrrpd"),
+            do=deeds.restart("vrrpd"),
             expectation=UNNOTICED,
             touches=Part.ENGINE,
         ),
         Event(
             name="shutdown",
             what="it is shut down in order",
-            do=_shut_down,
-            undo=_power_on,
+            do=deeds.shut_down,
+            undo=deeds.power_on,
             expectation=PLANNED,
             touches=Part.HOST,
             serves=False,
@@ -312,8 +279,8 @@ EVENTS: Final = {
         Event(
             name="drain",
             what="it is drained",
-            do=_drain,
-            undo=_undrain,
+            do=deeds.drain,
+            undo=deeds.undrain,
             expectation=PLANNED,
             touches=Part.ENGINE,
             needs_controller=True,
@@ -321,7 +288,7 @@ EVENTS: Final = {
         Event(
             name="move",
             what="the router is moved to the other node",
-            do=_move,
+            do=deeds.move,
             expectation=PLANNED,
             touches=Part.ENGINE,
             needs_controller=True,
@@ -329,8 +296,8 @@ EVENTS: Final = {
         Event(
             name="remove",
             what="the router is taken off it through the API",
-            do=_remove_router,
-            undo=_add_router,
+            do=deeds.remove_router,
+            undo=deeds.add_router,
             expectation=PLANNED,
             touches=Part.HOST,
             needs_controller=True,
@@ -338,8 +305,8 @@ EVENTS: Final = {
         Event(
             name="boot",
             what="after a blackout of all network nodes it boots alone",
-            do=_boot_alone,
-            undo=_power_on_all,
+            do=deeds.boot_alone,
+            undo=deeds.power_on_all,
             expectation=BOOT,
             touches=Part.HOST,
             serves=False,

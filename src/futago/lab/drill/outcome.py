@@ -16,6 +16,8 @@ THROUGH_FLOATING_IP: Final = "TCP, floating IP"
 THROUGH_SNAT: Final = "TCP, SNAT"
 INWARD: Final = "ping, floating IP"
 OUTWARD: Final = "ping, SNAT"
+LATE: Final = 1.0
+"""Seconds by which an answer may be late that is not lost."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,23 +105,22 @@ class Outcome:
     def checks(self) -> list[Check]:
         """What was expected beside what was seen."""
         wanted = self.event.expectation
-        limit = wanted.gap[self.profile]
+        blind = self.profile in wanted.blind
+        limit = wanted.gap.get(self.profile, wanted.gap[Profile.DEFAULT])
         found: list[Check] = []
         for ping in self.pings:
-            if ping.name in {INWARD, OUTWARD}:
+            if ping.name not in {INWARD, OUTWARD}:
+                continue
+            if not blind:
                 found += [
-                    checks.below(f"{ping.name}: longest gap", limit, _gap(ping.event), "s"),
+                    _quiet(f"{ping.name}: longest gap", limit, ping.event),
                     checks.equal(f"{ping.name}: answered before it was undone", "yes", _yes(ping)),
-                    checks.below(f"{ping.name}: longest gap when it is undone", limit, _gap(ping.undoing), "s"),
                 ]
+            found.append(_quiet(f"{ping.name}: longest gap when it is undone", limit, ping.undoing))
         moved = "yes" if self.survivor != self.active else "no"
-        found.append(checks.equal("another node is active", "yes" if wanted.moves else "no", moved))
+        found.append(checks.equal("another node is active", "yes" if wanted.moves and not blind else "no", moved))
         if wanted.connections_live:
-            found += [
-                checks.equal(f"{tcp.name}: connections alive", tcp.connections, tcp.alive)
-                for tcp in self.tcp
-                if tcp.name == THROUGH_FLOATING_IP
-            ]
+            found += [checks.equal(f"{tcp.name}: connections alive", tcp.connections, tcp.alive) for tcp in self.tcp]
         return found
 
 
@@ -128,8 +129,12 @@ def _ports(about: str) -> list[int]:
     return [int(end.rpartition(":")[2]) for end in about.split(" > ")]
 
 
-def _gap(loss: Loss) -> float:
-    return round(loss.longest.seconds, 3)
+def _quiet(what: str, limit: float, loss: Loss) -> Check:
+    """No silence is too long in which nothing was lost: on a busy machine, every answer may be late together."""
+    seconds = round(loss.longest.seconds, 3)
+    if loss.lost == 0 and loss.ended and limit <= seconds < LATE:
+        return Check(what, f"under {limit:g} s, or none lost", f"{seconds:.2f} s, none lost", holds=True)
+    return checks.below(what, limit, seconds, "s")
 
 
 def _yes(ping: PingOutcome) -> str:
@@ -164,10 +169,16 @@ def tcp_outcome(name: str, connections: int, lines: Iterable[str], until: float)
 
 
 def returned(lines: Sequence[str], since: float, until: float) -> dict[int, float]:
-    """When each address of a crowd that fell silent answered again, in seconds after `since` (`crowd`'s lines)."""
+    """When each address of a crowd that fell silent answered again, in seconds after `since` (`echo`'s lines)."""
     found: dict[int, float] = {}
     for words in map(str.split, lines):
         match words:
             case ["heard", number, time] if since <= float(time) < until:
                 found[int(number)] = float(time) - since
     return found
+
+
+def silent(lines: Iterable[str]) -> list[tuple[float, int]]:
+    """The times at which a crowd was looked at, and how many of it were silent then (`echo`'s lines)."""
+    told = (words for words in map(str.split, lines) if words[:1] == ["silent"])
+    return [(float(time), int(count)) for _, count, time in told]

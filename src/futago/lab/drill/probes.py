@@ -33,6 +33,24 @@ class SteadyPing(Ping):
         Recording.__init__(self, lab.spawn(host, argv, netns=netns), f"ping {address}")
 
 
+class CrowdPing(Recording):
+    """Asks every further router of a scene, from outside. Use it in a `with`."""
+
+    def __init__(self, scene: Scene) -> None:
+        addresses = list(scene.crowd.values())
+        every = max(0.05, len(addresses) / _PACE)
+        argv = [sys.executable, "-I", "-S", str(Path(echo.__file__)), str(every), *addresses]
+        super().__init__(scene.lab.spawn("ext", argv), "the further routers")
+
+    def silent(self) -> list[tuple[float, int]]:
+        """How many did not answer, each time that it was told, a few times a second."""
+        return outcome.silent(line.text for line in self.lines())
+
+    def returned(self, since: float, until: float) -> dict[int, float]:
+        """When those that fell silent answered again, in seconds after `since`."""
+        return outcome.returned([line.text for line in self.lines()], since, until)
+
+
 class Probes:
     """Start them all, wait until all work, ask them afterwards. Use it in a `with`."""
 
@@ -43,7 +61,7 @@ class Probes:
         self._stack = ExitStack()
         self.pings: dict[str, Ping] = {}
         self._tcp: dict[str, Recording] = {}
-        self._crowd: Recording | None = None
+        self._crowd: CrowdPing | None = None
         self.capture = Capture(scene.lab)
         self.watch = Watch(scene.lab, scene.cloud.router_id, walkthrough.GATEWAY)
 
@@ -55,7 +73,7 @@ class Probes:
             if self._echoed:
                 self._start_tcp(stack)
             if self._scene.crowd:
-                self._crowd = stack.enter_context(self._ask_crowd())
+                self._crowd = stack.enter_context(CrowdPing(self._scene))
             self._wait()
             self._stack = stack.pop_all()
         return self
@@ -75,14 +93,12 @@ class Probes:
 
     def silent(self) -> int:
         """How many of the further routers do not answer now."""
-        lines = [line.text for line in self._crowd.lines()] if self._crowd else []
-        last = next((text for text in reversed(lines) if text.startswith("silent ")), "silent 0 0")
-        return int(last.split()[1])
+        told = self._crowd.silent() if self._crowd else []
+        return told[-1][1] if told else 0
 
     def returned(self, since: float, until: float) -> dict[int, float]:
         """When the further routers that fell silent answered again, in seconds after `since`."""
-        lines = [line.text for line in self._crowd.lines()] if self._crowd else []
-        return outcome.returned(lines, since, until)
+        return self._crowd.returned(since, until) if self._crowd else {}
 
     def tcp(self, until: float) -> tuple[TcpOutcome, ...]:
         """What became of the TCP connections so far."""
@@ -116,12 +132,6 @@ class Probes:
     def _program(self, host: str, netns: str, *words: str) -> Recording:
         argv = [sys.executable, "-I", "-S", str(Path(streams.__file__)), *words]
         return Recording(self._scene.lab.spawn(host, argv, netns=netns), f"streams {' '.join(words)}")
-
-    def _ask_crowd(self) -> Recording:
-        addresses = list(self._scene.crowd.values())
-        every = max(0.05, len(addresses) / _PACE)
-        argv = [sys.executable, "-I", "-S", str(Path(echo.__file__)), str(every), *addresses]
-        return Recording(self._scene.lab.spawn("ext", argv), "the further routers")
 
     def _wait(self) -> None:
         for ping in self.pings.values():

@@ -1,5 +1,7 @@
 """A drill's report: Markdown for people and issue trackers, HTML with the timeline in it. Pure but for `write`."""
 
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -10,6 +12,7 @@ from rich.table import Table
 from futago.lab.demo.checks import Check
 from futago.lab.drill import timeline
 from futago.lab.drill.capture import Capture
+from futago.lab.drill.moments import moments
 from futago.lab.drill.outcome import Outcome
 from futago.lab.drill.sightings import What
 
@@ -22,7 +25,10 @@ table { border-collapse: collapse } td, th { padding: .2em .8em; border-bottom: 
 
 
 def write(outcome: Outcome, directory: Path, capture: Capture | None = None) -> list[Path]:
-    """Write `report.md`, `report.html`, `timeline.svg` and the captures; returns them."""
+    """Write `report.md`, `report.html`, `timeline.svg` and the captures; returns them.
+
+    Where the host has rsvg-convert, there is `timeline.png`, too: chats and issue trackers show that.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     texts = {
         "report.md": markdown(outcome),
@@ -32,7 +38,17 @@ def write(outcome: Outcome, directory: Path, capture: Capture | None = None) -> 
     for name, text in texts.items():
         (directory / name).write_text(text)
     captures = capture.save(directory) if capture else []
-    return [*(directory / name for name in texts), *captures]
+    return [*(directory / name for name in texts), *_painted(directory), *captures]
+
+
+def _painted(directory: Path) -> list[Path]:
+    made = directory / "timeline.png"
+    painter = shutil.which("rsvg-convert")
+    if painter is None:
+        return []
+    argv = [painter, "--width", str(2 * timeline.WIDTH), "--output", str(made), str(directory / "timeline.svg")]
+    done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    return [made] if done.returncode == 0 else []
 
 
 def title(outcome: Outcome) -> str:
@@ -60,6 +76,11 @@ def facts(outcome: Outcome) -> list[Row]:
         rows.append(("further routers that fell silent", str(len(outcome.returned) + outcome.missing)))
         rows.append(("the last of them answers again after", last_return(outcome)))
     return rows
+
+
+def steps(outcome: Outcome) -> list[Row]:
+    """One after the other."""
+    return [("after", "what happened"), *((f"{moment.after:.3f} s", moment.what) for moment in moments(outcome))]
 
 
 def last_return(outcome: Outcome) -> str:
@@ -113,6 +134,8 @@ def markdown(outcome: Outcome) -> str:
         f"# {title(outcome)}",
         "![timeline](timeline.svg)",
         _table([("what", "seen"), *facts(outcome)]),
+        "## How it went",
+        _table(steps(outcome)),
         "## What was lost",
         _table(losses(outcome)),
         "## Expected and seen",
@@ -123,7 +146,8 @@ def markdown(outcome: Outcome) -> str:
 
 def html(outcome: Outcome) -> str:
     """The report in one file that any browser shows."""
-    sections = [("", [("what", "seen"), *facts(outcome)]), ("What was lost", losses(outcome))]
+    sections = [("", [("what", "seen"), *facts(outcome)])]
+    sections += [("How it went", steps(outcome)), ("What was lost", losses(outcome))]
     sections.append(("Expected and seen", _check_rows(outcome.checks())))
     body = "\n".join((f"<h2>{name}</h2>\n" if name else "") + _html_table(rows) for name, rows in sections)
     heading = escape(title(outcome))

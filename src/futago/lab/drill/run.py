@@ -9,7 +9,8 @@ from typing import Final
 
 from futago.lab.api import wait_for
 from futago.lab.drill.capture import Capture
-from futago.lab.drill.events import Event, nothing
+from futago.lab.drill.deeds import nothing
+from futago.lab.drill.events import Event
 from futago.lab.drill.outcome import Outcome, PingOutcome
 from futago.lab.drill.probes import Probes
 from futago.lab.drill.scene import Scene
@@ -49,6 +50,7 @@ def run(scene: Scene, event: Event, settings: Settings, tell: Callable[[str], No
     scene.settle()
     if scene.crowd:
         scene.gather()
+    scene.wait_for_trust()
     with Probes(scene, connections=settings.connections, others=settings.others) as probes:
         load = os.getloadavg()[0]
         undone, survivor = _let_it_happen(scene, event, probes, settings, tell)

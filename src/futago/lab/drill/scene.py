@@ -3,7 +3,7 @@
 import json
 import time
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from futago.lab.api import wait_for
 from futago.lab.cloud import Cloud
@@ -66,13 +66,15 @@ class Scene:
         self.cloud.eventually("the floating IP answers", self.cloud.answers, seconds)
         self.active = self.holder()
 
+    def wait_for_trust(self) -> None:
+        """Wait until no session between hosts is doubted for what happened before: by then a loss is seen at once."""
+        wait_for("no session that flapped is doubted any more", lambda: not self._doubted(), seconds=40)
+
     def gather(self) -> None:
         """Let the other node resign every further router, so that one node is active for all."""
         self.settle()
-        there = [name for name, role in self._roles_on(self.standby).items() if role == "active"]
-        for router in there:
-            self.lab.exec(self.standby, [*FUTAGO, "vrrp", "resign", router])
-        if there:
+        if "active" in self._roles_on(self.standby).values():
+            self.lab.exec(self.standby, [*FUTAGO, "vrrp", "resign", "--all", "--wait", "60"])
             wait_for(f"{self.active} is active for all", self._all_on_active, seconds=60)
 
     def _all_on_active(self) -> bool:
@@ -86,9 +88,17 @@ class Scene:
         pairs = {router: sorted(on_node.get(router, "") for on_node in roles.values()) for router in routers}
         return all(pair == ["active", "backup"] for pair in pairs.values()) and bool(self.holder())
 
+    def _doubted(self) -> bool:
+        return any(session["damped"] for host in self.cloud.nodes for session in self._ask(host, "hosts")["hosts"])
+
     def _roles_on(self, host: str) -> dict[str, str]:
+        return {router["name"]: router["role"] for router in self._ask(host, "status")["routers"]}
+
+    def _ask(self, host: str, what: str) -> dict[str, Any]:
+        """What the engine of a host tells by `futago vrrp status` or `futago vrrp hosts`."""
         try:
-            out = self.lab.exec(host, [*FUTAGO, "vrrp", "status", "--json"]).stdout
+            out = self.lab.exec(host, [*FUTAGO, "vrrp", what, "--json"]).stdout
         except CommandFailed as error:
             raise LabError(f"the engine of {host} does not answer: {error}") from error
-        return {router["name"]: router["role"] for router in json.loads(out)["routers"]}
+        told: dict[str, Any] = json.loads(out)
+        return told

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Final
 
 from futago.config import Profile
 from futago.lab import cloud as clouds
@@ -16,6 +17,8 @@ from futago.lab.errors import LabError
 from futago.lab.lab import Lab, wait_for_agents
 
 Tell = Callable[[str], None]
+AT_ONCE: Final = 50
+"""Routers that are made before the last ones have settled: a lab's two cores carry its controller and all its nodes."""
 
 
 @contextmanager
@@ -49,10 +52,11 @@ def stage(
 
 def fill(scene: Scene, routers: int, tell: Tell) -> None:
     """Bring the scene to so many routers, and wait until all are settled."""
-    if routers - 1 > len(scene.crowd):
+    while routers - 1 > len(scene.crowd):
         wait_for_agents(scene.lab, scene.cloud.nodes)
-        crowd.add(scene, routers - 1, tell)
-        tell(f"waiting until {routers} routers are settled")
+        crowd.add(scene, min(routers - 1, len(scene.crowd) + AT_ONCE), tell)
+        tell(f"waiting until {len(scene.crowd) + 1} routers are settled")
+        scene.settle()
     scene.settle()
 
 

@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from html import escape
 from typing import Final
 
+from futago.lab.drill.moments import moments
 from futago.lab.drill.outcome import Outcome, PingOutcome, TcpOutcome
 from futago.lab.drill.sightings import What
 from futago.lab.drill.watch import Change
 
 WIDTH: Final = 1000
 _LEFT: Final = 150
-_LANE: Final = 34
-_TOP: Final = 40
+_LANE: Final = 40
+_TOP: Final = 64
+_LINE: Final = 18
+_STEPS: Final = 12
+"""So many steps are told at most."""
 _BEFORE: Final = 0.5
 _AFTER: Final = 1.0
 _MOST: Final = 15.0
@@ -22,6 +26,9 @@ _ADVERT: Final = "#0b7285"
 _ANNOUNCED: Final = "#e67700"
 _ANSWERED: Final = "#37b24d"
 _LOST: Final = "#ffa8a8"
+_GREY: Final = "#627282"
+_UP: Final = "#74b816"
+_DOWN: Final = "#c92a2a"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +54,38 @@ def svg(outcome: Outcome) -> str:
     lanes += [list(_ping_lane(outcome, scale, ping)) for ping in outcome.pings]
     lanes += [list(_tcp_lane(outcome, scale, tcp)) for tcp in outcome.tcp]
     names = hosts + [ping.name for ping in outcome.pings] + [tcp.name for tcp in outcome.tcp]
-    height = _TOP + _LANE * len(lanes) + 60
+    bottom = _TOP + _LANE * len(lanes)
+    steps = list(_steps(outcome, bottom + 84))
+    height = bottom + 70 + (_LINE * (len(steps) // 2) + 24 if steps else 0)
     lines = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif">']
     lines += [f'<rect width="{WIDTH}" height="{height}" fill="white"/>']
-    lines += [_text(10, 22, f"{outcome.active}: {outcome.event.what}", size=15)]
+    lines += [_text(10, 24, f"{outcome.active}: {outcome.event.what}", size=17, bold=True)]
+    lines += [_text(10, 42, _subtitle(outcome), size=12, colour=_GREY)]
     for number, (name, marks) in enumerate(zip(names, lanes, strict=True)):
-        lines += [f'<g transform="translate(0 {_TOP + number * _LANE})">', _text(10, 18, name), *marks, "</g>"]
-    bottom = _TOP + _LANE * len(lanes)
-    lines += [*_axis(scale, bottom), *_moments(outcome, scale, bottom), *_legend(bottom + 48), "</svg>"]
+        y = _TOP + number * _LANE
+        shade = f'<rect y="-3" width="{WIDTH}" height="{_LANE}" fill="#f6f8fa"/>' if number % 2 == 0 else ""
+        lines += [f'<g transform="translate(0 {y})">{shade}', _text(10, 20, name), *marks, "</g>"]
+    lines += [*_axis(scale, bottom), *_moments(outcome, scale, bottom), *_legend(bottom + 46), *steps, "</svg>"]
     return "\n".join(lines) + "\n"
+
+
+def _subtitle(outcome: Outcome) -> str:
+    """The figures that people ask for first."""
+    gaps = [f"{ping.name} {ping.event.longest.seconds:.2f} s" for ping in outcome.pings if ping.event.ended]
+    parts = [f"profile {outcome.profile}"]
+    if gaps:
+        parts.append(f"longest without an answer: {', '.join(gaps)}")
+    if outcome.tcp:
+        alive, all_ = sum(tcp.alive for tcp in outcome.tcp), sum(tcp.connections for tcp in outcome.tcp)
+        parts.append(f"{alive} of {all_} TCP connections live on")
+    return " · ".join(parts)
+
+
+def _steps(outcome: Outcome, y: float) -> Iterator[str]:
+    for number, moment in enumerate(moments(outcome)[:_STEPS]):
+        line = y + number * _LINE
+        yield _text(_LEFT - 66, line, f"{moment.after:7.3f} s", size=12, colour=_GREY)
+        yield _text(_LEFT, line, moment.what, size=12)
 
 
 def spans(changes: Iterable[Change], host: str, end: float) -> Iterator[tuple[float, float]]:
@@ -94,7 +124,22 @@ def _host_lane(outcome: Outcome, scale: Scale, host: str) -> Iterator[str]:
         if seen.what in {What.ADVERT, What.LAST_ADVERT}:
             yield _tick(scale.x(at), 4, 24, _ADVERT, f"{at:+.3f} s {seen.what} {seen.about}", 2)
         elif seen.what is What.ANNOUNCEMENT:
-            yield _tick(scale.x(at), 18, 28, _ANNOUNCED, f"{at:+.3f} s {seen.what} {seen.about}", 2)
+            yield _tick(scale.x(at), 17, 27, _ANNOUNCED, f"{at:+.3f} s {seen.what} {seen.about}", 2)
+    yield from _sessions(outcome, scale, host)
+
+
+def _sessions(outcome: Outcome, scale: Scale, host: str) -> Iterator[str]:
+    """A line for each BFD session of the host with another network node, as long as the host sends at all."""
+    said = [seen for seen in outcome.sightings if seen.host == host and seen.what in {What.BFD_UP, What.BFD_DOWN}]
+    downs = {seen.about for seen in outcome.sightings if seen.what is What.BFD_DOWN}
+    for number, about in enumerate(sorted({seen.about for seen in said} & downs)[:2]):
+        ours = [seen for seen in said if seen.about == about]
+        ends = [*(seen.time for seen in ours[1:]), outcome.ended]
+        for seen, ended in zip(ours, ends, strict=True):
+            began, until = seen.time - outcome.began, ended - outcome.began
+            colour = _UP if seen.what is What.BFD_UP else _DOWN
+            title = f"{seen.what}: {about}, from {began:+.3f} s"
+            yield _bar(scale, began, until, colour, title, top=29 + 4 * number, height=3)
 
 
 def _ping_lane(outcome: Outcome, scale: Scale, ping: PingOutcome) -> Iterator[str]:
@@ -120,7 +165,7 @@ def _tcp_lane(outcome: Outcome, scale: Scale, tcp: TcpOutcome) -> Iterator[str]:
 
 def _silence(scale: Scale, began: float, seconds: float, text: str) -> Iterator[str]:
     yield _bar(scale, began, began + seconds, _LOST, "silence")
-    yield _text(scale.x(began) + 4, 19, f"{seconds:.2f} s, {text}", size=11)
+    yield _text(scale.x(began + seconds) + 6, 19, f"{seconds:.2f} s, {text}", size=11, halo=True)
 
 
 def _axis(scale: Scale, y: float) -> Iterator[str]:
@@ -139,28 +184,30 @@ def _moments(outcome: Outcome, scale: Scale, bottom: float) -> Iterator[str]:
     for at, what in ((0.0, "the event"), (outcome.undone - outcome.began, "undone")):
         if scale.shows(at):
             x = scale.x(at)
-            yield f'<line x1="{x}" y1="{_TOP - 8}" x2="{x}" y2="{bottom}" stroke="#c92a2a" stroke-dasharray="4 3"/>'
-            yield _text(x + 4, _TOP - 2, what, size=11)
+            yield f'<line x1="{x}" y1="{_TOP - 6}" x2="{x}" y2="{bottom}" stroke="#c92a2a" stroke-dasharray="4 3"/>'
+            yield _text(x + 4, _TOP - 5, what, size=11)
 
 
 def _legend(y: float) -> Iterator[str]:
     items: Sequence[tuple[str, str]] = (
-        (_HELD, "holds the addresses"),
+        (_HELD, "has addresses"),
         (_ADVERT, "advertisement"),
         (_ANNOUNCED, "gratuitous ARP"),
         (_ANSWERED, "answer"),
         (_LOST, "longest silence"),
+        (_UP, "BFD up"),
+        (_DOWN, "BFD down"),
     )
     for number, (colour, what) in enumerate(items):
-        x = _LEFT + number * 160
+        x = _LEFT + number * 120
         yield f'<rect x="{x}" y="{y - 9}" width="10" height="10" fill="{colour}"/>'
         yield _text(x + 15, y, what, size=11)
 
 
-def _bar(scale: Scale, began: float, ended: float, colour: str, title: str) -> str:
+def _bar(scale: Scale, began: float, ended: float, colour: str, title: str, *, top: int = 6, height: int = 18) -> str:
     x, width = scale.x(began), max(0.5, scale.x(ended) - scale.x(began))
     return (
-        f'<rect x="{x}" y="6" width="{width:.1f}" height="18" fill="{colour}">'
+        f'<rect x="{x}" y="{top}" width="{width:.1f}" height="{height}" fill="{colour}">'
         f"<title>{escape(title)}: {began:+.3f} to {ended:+.3f} s</title></rect>"
     )
 
@@ -170,5 +217,11 @@ def _tick(x: float, top: float, bottom: float, colour: str, title: str, width: i
     return f'<line x1="{x}" y1="{top}" x2="{x}" y2="{bottom}" stroke="{colour}" stroke-width="{width}">{inner}</line>'
 
 
-def _text(x: float, y: float, text: str, *, size: int = 13) -> str:
-    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{_INK}">{escape(text)}</text>'
+def _text(
+    x: float, y: float, text: str, *, size: int = 13, colour: str = _INK, bold: bool = False, halo: bool = False
+) -> str:
+    """With a `halo`, it can be read on whatever is below."""
+    style = ' font-weight="bold"' if bold else ""
+    if halo:
+        style += ' stroke="white" stroke-width="3" paint-order="stroke"'
+    return f'<text x="{x}" y="{y}" font-size="{size}" fill="{colour}"{style}>{escape(text)}</text>'

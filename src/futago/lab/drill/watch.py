@@ -1,15 +1,14 @@
 """Which network nodes hold a router's address, looked at in their kernels many times a second."""
 
 import itertools
-import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from futago import netns
+from futago.lab.drill.background import Background
 from futago.lab.errors import LabError
 from futago.lab.lab import Lab
 from futago.lab.topology import Kind
@@ -27,31 +26,20 @@ class Change:
     held: bool
 
 
-class Watch:
+class Watch(Background):
     """Looks until the block ends. Use it in a `with`; read `changes` at any time."""
 
     def __init__(self, lab: Lab, router_id: str, address: str) -> None:
+        super().__init__("watch")
         self._lab, self._namespace, self._address = lab, f"qrouter-{router_id}", address
         self._hosts = [name for name, plan in lab.plans.items() if plan.kind is Kind.NETWORK]
         self._changes: list[Change] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look, name="watch", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._over.set()
-        self._thread.join()
 
     @property
     def changes(self) -> list[Change]:
         return list(self._changes)
 
-    def _look(self) -> None:
+    def _work(self) -> None:
         known: dict[str, bool] = {}
         while not self._over.wait(EVERY):
             for host in self._hosts:

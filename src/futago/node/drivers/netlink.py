@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import Any, Final
 
@@ -13,12 +13,15 @@ from msgspec.structs import replace
 from pyroute2.iproute.linux import IPRoute
 
 from futago import netns
+from futago.node.drivers import dumps
 from futago.node.drivers import netns as namespaces
+from futago.node.drivers.dumps import Address, Link
 from futago.node.drivers.ethtool import tx_checksum_off
 from futago.node.drivers.netns import refusals
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Layer3, Route, Veth
 from futago.values import Mac, mac_bytes
+from futago.vrrp.inside import inside
 from futago.vrrp.rtnetlink import PROTOCOL as ENGINE_PROTOCOL
 
 PROTOCOL: Final = 70
@@ -41,8 +44,7 @@ class VethDriver:
 
     def read(self, wanted: Collection[Veth]) -> dict[str, Veth]:
         """Every pair that has an end in a namespace of ours."""
-        with refusals("links"), IPRoute() as ip:
-            outside = {link["index"]: link for link in ip.get_links()}
+        outside = {link.index: link for link in dumps.links()}
         names = {veth.namespace for veth in wanted}
         found: dict[str, Veth] = {}
         for name in namespaces.candidates():
@@ -64,7 +66,7 @@ class VethDriver:
             self._quieten(veth.host_name)
             ip.link("set", index=outer, mtu=veth.mtu)
             ip.link("set", index=outer, state="up")
-            netns.run_inside(veth.namespace, lambda: self._put_inner(veth))
+            inside(veth.namespace, lambda: self._put_inner(veth))
 
     def _quieten(self, host_name: str) -> None:
         namespaces.write_sysctl(f"net/ipv6/conf/{host_name}/disable_ipv6", "1")
@@ -78,7 +80,7 @@ class VethDriver:
             for name, value in _NEIGHBOURS.items():
                 namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
         with IPRoute() as ip:
-            index = _index(ip, veth.name)
+            index = _index(veth.name)
             ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)
             ip.link("set", index=index, state="up" if veth.up else "down")
 
@@ -112,60 +114,61 @@ def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
 
 def unplug(outer: str) -> None:
     """Remove a pair by its outer end."""
-    with refusals(outer), IPRoute() as ip:
-        for index in ip.link_lookup(ifname=outer):
+    index = _lookup(outer)
+    if index is not None:
+        with refusals(outer), IPRoute() as ip:
             ip.link("del", index=index)
 
 
 def _ensure_pair(ip: Any, veth: Veth) -> int:
     """The index of the outer end, made with its inner one if they are not joined as wanted."""
-    found = ip.link_lookup(ifname=veth.host_name)
-    if found:
-        try:
-            netns.run_inside(veth.namespace, lambda: _inner_index(veth.name))
-            return int(found[0])
-        except HostRefused:
-            ip.link("del", index=found[0])
+    found = _lookup(veth.host_name)
+    if found is not None:
+        if inside(veth.namespace, lambda: _lookup(veth.name)) is not None:
+            return found
+        ip.link("del", index=found)
     fd = os.open(netns.DIRECTORY / veth.namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         peer = {"ifname": veth.name, "address": veth.mac, "mtu": veth.mtu, "net_ns_fd": fd}
         ip.link("add", ifname=veth.host_name, kind="veth", mtu=veth.mtu, peer=peer)
     finally:
         os.close(fd)
-    return _index(ip, veth.host_name)
+    return _index(veth.host_name)
 
 
-def _inner_index(name: str) -> int:
-    with IPRoute() as ip:
-        return _index(ip, name)
+def _lookup(name: str) -> int | None:
+    """The index of an interface of the calling thread's namespace; a library's look would read them all."""
+    try:
+        return socket.if_nametoindex(name)
+    except OSError:
+        return None
 
 
-def _index(ip: Any, name: str) -> int:
-    found = ip.link_lookup(ifname=name)
-    if not found:
+def _index(name: str) -> int:
+    found = _lookup(name)
+    if found is None:
         raise HostRefused(f"interface {name} does not exist")
-    return int(found[0])
+    return found
 
 
-def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
-    def links() -> list[tuple[Any, bool]]:
-        with refusals(namespace), IPRoute() as ip:
-            return [(link, _asks_soon(link.get_attr("IFLA_IFNAME"))) for link in ip.get_links()]
+def _veths_in(namespace: str, outside: dict[int, Link]) -> list[Veth]:
+    def look() -> list[tuple[Link, bool]]:
+        return [(link, _asks_soon(link.name)) for link in dumps.links()]
 
     veths = []
-    for link, asks_soon in netns.run_inside(namespace, links):
-        outer = outside.get(link.get_attr("IFLA_LINK") or 0)
-        if outer is None or not str(outer.get_attr("IFLA_IFNAME")).startswith(_OUR_HOST_ENDS):
+    for link, asks_soon in inside(namespace, look):
+        outer = outside.get(link.peer)
+        if outer is None or not outer.name.startswith(_OUR_HOST_ENDS):
             continue
-        whole = asks_soon and link.get_attr("IFLA_MTU") == outer.get_attr("IFLA_MTU") and outer["flags"] & _IFF_UP
+        whole = asks_soon and link.mtu == outer.mtu and outer.flags & _IFF_UP
         veths.append(
             Veth(
                 namespace=namespace,
-                name=link.get_attr("IFLA_IFNAME"),
-                host_name=outer.get_attr("IFLA_IFNAME"),
-                mac=Mac(link.get_attr("IFLA_ADDRESS")),
-                mtu=link.get_attr("IFLA_MTU") if whole else 0,
-                up=bool(link["flags"] & _IFF_UP),
+                name=link.name,
+                host_name=outer.name,
+                mac=link.mac,
+                mtu=link.mtu if whole else 0,
+                up=bool(link.flags & _IFF_UP),
             )
         )
     return veths
@@ -173,25 +176,27 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
 
 def _asks_soon(interface: str) -> bool:
     """Whether an interface of the calling thread's namespace asks for neighbours as it should."""
-    settings = Path("/proc/sys/net/ipv4/neigh") / interface
-    return settings.is_dir() and all((settings / n).read_text().strip() == value for n, value in _NEIGHBOURS.items())
+    try:
+        return all(
+            namespaces.holds_sysctl(f"net/ipv4/neigh/{interface}/{name}", value) for name, value in _NEIGHBOURS.items()
+        )
+    except FileNotFoundError:
+        return False
 
 
 def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
     """The interfaces of a namespace that are `wanted`, with all they have, and others, with what of it is ours."""
 
     def look() -> list[tuple[str, set[IPv4Interface], set[Route]]]:
-        with refusals(namespace), IPRoute() as ip:
-            names = {link["index"]: str(link.get_attr("IFLA_IFNAME")) for link in ip.get_links()}
-            addresses, routes = list(ip.get_addr(family=socket.AF_INET)), list(ip.get_routes(family=socket.AF_INET))
+        addresses, routes = dumps.addresses(), dumps.routes()
         return [
-            (name, _addresses(addresses, index, every=name in wanted), _routes(routes, index))
-            for index, name in names.items()
+            (link.name, _addresses(addresses, link.index, every=link.name in wanted), _routes(routes, link.index))
+            for link in dumps.links()
         ]
 
     return [
         _as_wanted(Layer3(namespace=namespace, interface=name, addresses=tuple(sorted(addresses))), routes, one)
-        for name, addresses, routes in netns.run_inside(namespace, look)
+        for name, addresses, routes in inside(namespace, look)
         if (one := wanted.get(name)) is not None or addresses or routes
     ]
 
@@ -208,31 +213,33 @@ def _put_layer3(wanted: Layer3) -> None:
     if not netns.exists(wanted.namespace):
         raise HostRefused(f"namespace {wanted.namespace} does not exist")
     with refusals(wanted.interface):
-        netns.run_inside(wanted.namespace, partial(_settle_layer3, wanted))
+        inside(wanted.namespace, partial(_settle_layer3, wanted))
 
 
 def _remove_layer3(element: Layer3) -> None:
     if netns.exists(element.namespace):
         with refusals(element.interface):
-            netns.run_inside(element.namespace, partial(_strip_layer3, element))
+            inside(element.namespace, partial(_strip_layer3, element))
 
 
 def _strip_layer3(element: Layer3) -> None:
     """Our routes and the element's addresses go; what the VRRP engine put on the interface meanwhile stays."""
     with IPRoute() as ip:
-        for index in ip.link_lookup(ifname=element.interface):
-            for route in _routes(ip.get_routes(family=socket.AF_INET), index):
-                ip.route("del", **_route(route, index))
-            rows = [row for row in ip.get_addr(family=socket.AF_INET) if row.get_attr("IFA_PROTO") != ENGINE_PROTOCOL]
-            for address in _addresses(rows, index, every=True).intersection(element.addresses):
-                ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+        index = _lookup(element.interface)
+        if index is None:
+            return
+        for route in _routes(dumps.routes(), index):
+            ip.route("del", **_route(route, index))
+        others = [one for one in dumps.addresses() if one.protocol != ENGINE_PROTOCOL]
+        for address in _addresses(others, index, every=True).intersection(element.addresses):
+            ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
 
 
 def _settle_layer3(wanted: Layer3) -> None:
     with IPRoute() as ip:
-        index = _index(ip, wanted.interface)
-        addresses = _addresses(ip.get_addr(family=socket.AF_INET), index, every=True)
-        routes = _routes(ip.get_routes(family=socket.AF_INET), index)
+        index = _index(wanted.interface)
+        addresses = _addresses(dumps.addresses(), index, every=True)
+        routes = _routes(dumps.routes(), index)
         new = [address for address in wanted.addresses if address not in addresses]
         for address in new:
             ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, proto=PROTOCOL)
@@ -243,28 +250,21 @@ def _settle_layer3(wanted: Layer3) -> None:
             ip.route("del", **_route(route, index))
         for address in addresses.difference(wanted.addresses):
             ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
-        mac = Mac(ip.get_links(index)[0].get_attr("IFLA_ADDRESS"))
-    if wanted.announce:
+    if wanted.announce and new:
+        (mac,) = (link.mac for link in dumps.links() if link.index == index)
         _announce(wanted.interface, mac, [address.ip for address in new])
 
 
-def _addresses(rows: Iterable[Any], index: int, *, every: bool) -> set[IPv4Interface]:
+def _addresses(found: Iterable[Address], index: int, *, every: bool) -> set[IPv4Interface]:
     """The addresses of an interface: every one, or ours by their mark."""
-    return {
-        IPv4Interface((row.get_attr("IFA_LOCAL"), row["prefixlen"]))
-        for row in rows
-        if row["index"] == index and (every or row.get_attr("IFA_PROTO") == PROTOCOL)
-    }
+    return {one.address for one in found if one.index == index and (every or one.protocol == PROTOCOL)}
 
 
-def _routes(rows: Iterable[Any], index: int) -> set[Route]:
+def _routes(found: Iterable[dumps.Route], index: int) -> set[Route]:
     return {
-        Route(
-            destination=IPv4Network((row.get_attr("RTA_DST") or "0.0.0.0", row["dst_len"])),  # noqa: S104 - a prefix
-            next_hop=IPv4Address(row.get_attr("RTA_GATEWAY")),
-        )
-        for row in rows
-        if row["proto"] == PROTOCOL and row.get_attr("RTA_OIF") == index and row.get_attr("RTA_GATEWAY")
+        Route(destination=one.destination, next_hop=one.gateway)
+        for one in found
+        if one.protocol == PROTOCOL and one.index == index
     }
 
 

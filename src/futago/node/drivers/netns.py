@@ -10,14 +10,16 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from pyroute2.iproute.linux import IPRoute
 from pyroute2.netlink.exceptions import NetlinkError
 
 from futago import netns
+from futago.node.drivers import dumps
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Namespace
+from futago.vrrp.inside import inside
 
 PREFIXES: Final = ("qrouter-", "qdhcp-", "futago-")
 MARK: Final = "futago"
@@ -76,14 +78,7 @@ def candidates() -> list[str]:
 
 def is_ours(name: str) -> bool:
     """Whether the mark is inside; a mere file that a crash left under the name has no inside."""
-
-    def alias() -> str | None:
-        with IPRoute() as ip:
-            found: Any = ip.get_links(ifname="lo")[0].get_attr("IFLA_IFALIAS")
-            return None if found is None else str(found)
-
-    with refusals(name):
-        return netns.exists(name) and netns.run_inside(name, alias) == MARK
+    return netns.exists(name) and any(link.name == "lo" and link.alias == MARK for link in dumps.links(name))
 
 
 def create(name: str) -> None:
@@ -109,15 +104,20 @@ def delete(name: str) -> None:
 
 def write_sysctl(name: str, value: str) -> None:
     """Write a kernel setting of the calling thread's namespace, if it differs."""
-    path = Path("/proc/sys") / name
-    if path.read_text().strip() != value:
-        path.write_text(value)
+    if not holds_sysctl(name, value):
+        Path("/proc/sys", name).write_text(value)
+
+
+def holds_sysctl(name: str, value: str) -> bool:
+    """Whether a kernel setting of the calling thread's namespace has this value."""
+    with open(f"/proc/sys/{name}", "rb", buffering=0) as setting:  # noqa: PTH123 - thousands at each look
+        return setting.read(256).strip() == value.encode()
 
 
 def _put(namespace: Namespace) -> None:
     if not netns.exists(namespace.name):
         create(namespace.name)
-    netns.run_inside(namespace.name, lambda: _settle(namespace))
+    inside(namespace.name, lambda: _settle(namespace))
 
 
 def _settle(namespace: Namespace) -> None:
@@ -135,17 +135,13 @@ def _inspect(name: str) -> Namespace | None:
     """What is there, or None if a setting differs, so that it is put again."""
 
     def settled() -> bool | None:
-        forwarding = Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() == "1"
-        return forwarding if all(_holds(name, value) for name, value in _QUIET.items()) else None
+        forwarding = holds_sysctl("net/ipv4/ip_forward", "1")
+        return forwarding if all(holds_sysctl(name, value) for name, value in _QUIET.items()) else None
 
     if not netns.exists(name):
         return None
-    forwarding = netns.run_inside(name, settled)
+    forwarding = inside(name, settled)
     return None if forwarding is None else Namespace(name=name, forwarding=forwarding)
-
-
-def _holds(name: str, value: str) -> bool:
-    return (Path("/proc/sys") / name).read_text().strip() == value
 
 
 def _share_directory() -> None:

@@ -10,10 +10,12 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from futago import netns
+from futago.node.drivers import dumps
 from futago.node.drivers import netns as namespaces
 from futago.node.drivers.conntrack import end_stale_flows
 from futago.node.drivers.run import each, run
 from futago.node.host import HostRefused, NftTable
+from futago.vrrp.inside import inside
 
 TABLE: Final = "ip futago"
 """The only table that we own; any other is somebody else's."""
@@ -22,7 +24,7 @@ _ROUTERS: Final = "qrouter-"
 """Only routers translate: there is nothing to look for in other namespaces of ours."""
 _INWARDS: Final = re.compile(r"dnat to ip daddr map \{([^}]*)\}")
 _PAIR: Final = re.compile(r"([\d.]+) : ([\d.]+)")
-_DIGEST: Final = re.compile(r"chain digest_([0-9a-f]+)")
+_DIGEST: Final = "digest_"
 
 
 class NftDriver:
@@ -31,8 +33,9 @@ class NftDriver:
     def read(self, wanted: Collection[NftTable]) -> dict[str, NftTable]:
         """Every table of ours in a router's namespace of ours, wanted or not."""
         bodies = {table.namespace: table for table in wanted}
-        names = {name for name in namespaces.candidates() if name.startswith(_ROUTERS) and namespaces.is_ours(name)}
-        found = (_read(name, bodies.get(name)) for name in sorted(names | bodies.keys()))
+        there = (name for name in namespaces.candidates() if name.startswith(_ROUTERS))
+        names = {name for name in there if name in bodies or namespaces.is_ours(name)}
+        found = (_read(name, bodies.get(name)) for name in sorted(names))
         return {table.key: table for table in found if table is not None}
 
     def put(self, tables: Sequence[NftTable]) -> dict[str, str]:
@@ -49,31 +52,38 @@ def ruleset(body: str) -> str:
 
 
 def _chain(body: str) -> str:
-    return f"digest_{hashlib.sha256(body.encode()).hexdigest()[:16]}"
+    return f"{_DIGEST}{hashlib.sha256(body.encode()).hexdigest()[:16]}"
 
 
 def _read(namespace: str, wanted: NftTable | None) -> NftTable | None:
     if not netns.exists(namespace):
         return None
     try:
-        chains = run(["nft", "--terse", "list", "chains", "ip"], namespace=namespace)
+        chains = dumps.chains(namespace, TABLE.split()[1])
     except HostRefused:
         return None
-    if f"table {TABLE} {{" not in chains:
-        return None
-    found = _DIGEST.search(chains)
-    digest = "" if found is None else found[0]
-    same = wanted is not None and digest == f"chain {_chain(wanted.body)}"
-    return wanted if same else NftTable(namespace=namespace, body=digest)
+    digests = [name for name in chains if name.startswith(_DIGEST)]
+    if wanted is not None and digests == [_chain(wanted.body)]:
+        return wanted
+    return NftTable(namespace=namespace, body=" ".join(digests)) if chains else None
 
 
 def _put(table: NftTable) -> None:
     if not netns.exists(table.namespace):
         raise HostRefused(f"namespace {table.namespace} does not exist")
+    digest = f"add chain {TABLE} {_chain(table.body)}\n"
+    if _untouched(table.namespace):
+        run(["nft", "-f", "-"], text=ruleset(table.body) + digest, namespace=table.namespace)
+        return
     before = _listed(table.namespace)
     run(["nft", "-f", "-"], text=ruleset(table.body), namespace=table.namespace)
     end_stale_flows(table, _former(before, table))
-    run(["nft", "add", "chain", *TABLE.split(), _chain(table.body)], namespace=table.namespace)
+    run(["nft", "-f", "-"], text=digest, namespace=table.namespace)
+
+
+def _untouched(namespace: str) -> bool:
+    """A new namespace: nothing was translated in it, and nothing can be stale."""
+    return inside(namespace, netns.connections) in {0, None} and not dumps.chains(namespace, TABLE.split()[1])
 
 
 def _remove(table: NftTable) -> None:
@@ -94,7 +104,7 @@ def _listed(namespace: str) -> str:
 
 def _former(before: str, table: NftTable) -> set[tuple[str, str]] | None:
     """The floating IPs of the old table that the new one does not have; None if the old one does not tell."""
-    if _DIGEST.search(before) is None:
+    if f"chain {_DIGEST}" not in before:
         return None
     pairs = {pair for found in _INWARDS.findall(before) for pair in _PAIR.findall(found)}
     return pairs - set(table.floating_ips)

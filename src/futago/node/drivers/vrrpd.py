@@ -15,9 +15,10 @@ from msgspec.structs import replace
 
 from futago.contract.report import RouterRole
 from futago.contract.specs import Key
+from futago.lines import RequestRefused
 from futago.values import Role
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.control import RequestRefused, RouterStatus, VrrpdClient, VrrpdGone
+from futago.vrrp.control import RouterStatus, Statuses, VrrpdClient, VrrpdGone
 from futago.vrrp.peers import last_resort
 
 PATIENCE_SECONDS: Final = 5.0
@@ -92,12 +93,12 @@ class Elections:
                 self._refused = dict.fromkeys(self._told, str(error))
                 return False
 
-    async def statuses(self) -> tuple[RouterStatus, ...]:
-        """All that the engine tells of its routers now, with its counters; nothing while it is away."""
+    async def statuses(self) -> Statuses | None:
+        """All that the engine tells now, with its counters; nothing while it is away."""
         try:
-            return await self._client.status()
+            return await self._client.statuses()
         except (VrrpdGone, RequestRefused):
-            return ()
+            return None
 
     async def _tell(self, routers: dict[Key, VirtualRouterConfig]) -> bool:
         """True if there was something to tell."""
@@ -144,13 +145,24 @@ class Elections:
                     self._on_role()
             await asyncio.sleep(_AGAIN_SECONDS)
 
+    def leaving(self, staying: Collection[Key]) -> dict[Key, VirtualRouterConfig]:
+        """The routers that are active here and have peers, and are to leave this node."""
+        if not self._engine_knows:
+            return {}
+        return {k: c for k, c in self._told.items() if k not in staying and c.peers and self._active(c.name)}
+
+    def yielding(self, wanted: Mapping[Key, VirtualRouterConfig]) -> list[str]:
+        """The routers that are active here, were not told to yield, and are wanted to."""
+        told = (self._told.get(key) for key, config in wanted.items() if config.yielding)
+        return [config.name for config in told if config and not config.yielding and self._active(config.name)]
+
     async def hand_over(self, staying: Collection[Key]) -> None:
         """Let peers be active for the routers that are to leave this node, while their wiring is still there.
 
         Where none takes over in time, they leave all the same.
         """
-        leaving = {k: c for k, c in self._told.items() if k not in staying and c.peers and self._active(c.name)}
-        if not leaving or not self._engine_knows:
+        leaving = self.leaving(staying)
+        if not leaving:
             return
         yielding = self._told | {k: replace(c, priority=last_resort(c.priority)) for k, c in leaving.items()}
         with suppress(VrrpdGone, RequestRefused):  # who has no engine has no role to hand over

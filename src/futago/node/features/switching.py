@@ -7,13 +7,14 @@
 A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
 network's own mark (VNI, key, tag, or none) where the frame leaves it.
 
-br-int   0 classify (from a provider: only what we know) → 60 NORMAL
+br-int   0 classify (from a provider: only what we know; `steering`) → 60 NORMAL
 br-tun   `features.tunnels`
 """
 
 from collections.abc import Iterable, Mapping
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
+from futago.node.features.steering import steering
 from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, WARM, peers_of, tunnel_flows, tunnel_port
 from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
 from futago.values import NetworkType, Vlan
@@ -34,7 +35,7 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
     if place.local_ip is not None:
         owned.append(Owned(HOST, tunnel_flows(specs, vlans, place)))
-    owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
+    owned.append(Owned(HOST, _integration_flows(specs, networks, vlans, place)))
     return owned
 
 
@@ -84,7 +85,9 @@ def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
     return plugs
 
 
-def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+def _integration_flows(
+    specs: NodeSpecs, networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place
+) -> FlowTable:
     flows = [
         f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
         "table=0,priority=0 actions=resubmit(,60)",
@@ -105,8 +108,25 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    patches = tuple(sorted({f"int-{bridge}" for bridge in place.bridge_mappings.values()}))
-    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=patches)
+    steered = steering(specs, _ways(networks, vlans, place))
+    flows += [flow for of_one in steered.values() for flow in of_one]
+    patches = {f"int-{bridge}" for bridge in place.bridge_mappings.values()}
+    # A router whose port the switch refuses holds up no other.
+    may_lack = tuple(sorted(patches | steered.keys()))
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
+
+
+def _ways(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, tuple[Vlan, str]]:
+    """For each network, its local VLAN and the patch port that leads to the other nodes."""
+    found: dict[str, tuple[Vlan, str]] = {}
+    for network in networks:
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in TUNNEL_TABLE:
+            if place.local_ip is not None and network.network_type in place.tunnel_types:
+                found[network.network_id] = vlans[network.network_id], "patch-tun"
+        elif provider is not None:
+            found[network.network_id] = vlans[network.network_id], f"int-{provider}"
+    return found
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:

@@ -1,0 +1,33 @@
+"""`futago conntrackd` as it runs: without the libraries of the command line, which weigh more than the program.
+
+python -m futago.conntrack conntrackd SOCKET STATE VRRPD_SOCKET
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+
+def become(socket: Path, state: Path, vrrpd_socket: Path) -> NoReturn:
+    """Run instead of the calling program, in its process; "conntrackd" is what a list of processes shows."""
+    words = ["-P", "-m", "futago.conntrack", "conntrackd", *map(str, (socket, state, vrrpd_socket))]
+    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - our own interpreter
+
+
+def main() -> None:
+    """Run with the paths of the command line; exit status 1 says that it cannot."""
+    sys.modules["rich"] = None  # type: ignore[assignment] # or structlog imports it, for colours that are not used here
+    from futago import logs
+    from futago.conntrack import daemon
+
+    socket, state, vrrpd_socket = map(Path, sys.argv[2:])
+    logs.to_stderr()
+    try:
+        daemon.run(daemon.Settings(socket=socket, state=state, vrrpd_socket=vrrpd_socket))
+    except (daemon.AlreadyRunning, OSError) as error:
+        raise SystemExit(f"futago: {error}") from error
+
+
+if __name__ == "__main__":
+    main()

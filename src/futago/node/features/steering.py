@@ -1,0 +1,94 @@
+"""Frames of the routers that every port of a network would get, and only one has use for.
+
+All routers of a project share one HA network, and many share an external one. A switch hands a broadcast to every port
+of the network, so with N routers on a node each of theirs is N frames: more than a switch in userspace can carry at 100
+routers, above all while one node takes over from another. What flows know goes straight to where it is
+wanted; everything else is flooded as ever:
+
+    an advertisement        → into the tunnels; from there, to the replica's twin
+    a gratuitous request    → to the wire, and the bridge learns from it; as a reply it is flooded too, for caches
+    who has the next hop?   → to the wire, where that is no address of this node
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from futago.contract.specs import NodeSpecs, PortSpec, RouterPort, RouterSpec
+from futago.node.features.routing import leg
+from futago.values import IPv4Address, Vlan
+
+_VLAN_PRESENT: Final = 0x1000
+_ADVERTISEMENT: Final = "ip,nw_proto=112,nw_dst=224.0.0.18"
+_QUESTION: Final = "arp,arp_op=1,dl_dst=ff:ff:ff:ff:ff:ff"
+
+Ways = Mapping[str, tuple[Vlan, str]]
+"""For each network its local VLAN and the port of the integration bridge behind which the other nodes are."""
+
+
+def steering(specs: NodeSpecs, ways: Ways) -> dict[str, list[str]]:
+    """Flows of the integration bridge by the port that they are about."""
+    here = _addresses(specs)
+    found: dict[str, list[str]] = {}
+    for router in specs.specs.values():
+        if isinstance(router, RouterSpec) and router.ha is not None:
+            found.update(_advertisements(router, ways))
+            found.update(_announcements(router, ways, here))
+    return found
+
+
+def _advertisements(router: RouterSpec, ways: Ways) -> Iterator[tuple[str, list[str]]]:
+    ha = router.ha
+    if ha is None or ways.get(ha.network_id, ("", ""))[1] != "patch-tun":
+        return
+    vlan, wire = ways[ha.network_id]
+    port = leg("hh-", ha.port_id)
+    flows = [f'table=0,priority=5,in_port="{port}",{_ADVERTISEMENT} actions={_out(vlan, wire)}']
+    for peer in ha.peers:
+        match = f'in_port="{wire}",dl_vlan={vlan},{_ADVERTISEMENT},nw_src={peer.address}'
+        flows.append(f'table=0,priority=5,{match} actions=strip_vlan,output:"{port}"')
+    yield port, flows
+
+
+def _announcements(router: RouterSpec, ways: Ways, here: set[IPv4Address]) -> Iterator[tuple[str, list[str]]]:
+    outer = None if router.gateway is None else router.gateway.port
+    legs = [(port, "hr-") for port in router.interfaces] + ([] if outer is None else [(outer, "hg-")])
+    for one, prefix in legs:
+        if one.network_id in ways:
+            port = leg(prefix, one.port_id)
+            flows = _announcement(one, port, *ways[one.network_id])
+            if one is outer and router.gateway is not None and router.gateway.next_hop not in here | {None}:
+                match = f'in_port="{port}",{_QUESTION},arp_tpa={router.gateway.next_hop}'
+                out = _out(*ways[one.network_id])
+                flows.append(f"table=0,priority=5,{match} actions={out},strip_vlan,{_learn(one)}")
+            yield port, flows
+
+
+def _announcement(one: RouterPort, port: str, vlan: Vlan, wire: str) -> list[str]:
+    """One of the router's own, by the target's MAC address (`vrrp.packet`), also when the twin has sent it."""
+    match = f"{_QUESTION},arp_tha={one.mac}"
+    return [
+        f'table=0,priority=5,in_port="{port}",{match} actions={_out(vlan, wire)},strip_vlan,resubmit(,60)',
+        f"table=60,priority=4,dl_src={one.mac},{match} actions={_learn(one)}",
+    ]
+
+
+def _out(vlan: Vlan, wire: str) -> str:
+    return f'push_vlan:0x8100,set_field:{_VLAN_PRESENT | vlan}->vlan_vid,output:"{wire}"'
+
+
+def _learn(one: RouterPort) -> str:
+    """Where a frame to oneself comes from, the bridge learns who is there and sends it nowhere."""
+    return f"set_field:{one.mac}->eth_dst,NORMAL"
+
+
+def _addresses(specs: NodeSpecs) -> set[IPv4Address]:
+    """All that routers and instances of this node have."""
+    found: set[IPv4Address] = set()
+    for spec in specs.specs.values():
+        if isinstance(spec, PortSpec):
+            found.update(spec.addresses)
+        elif isinstance(spec, RouterSpec):
+            outer = [] if spec.gateway is None else [spec.gateway.port]
+            found.update(address.ip for port in [*spec.interfaces, *outer] for address in port.addresses)
+            found.update(floating.outside for floating in spec.floating_ips)
+    return found
