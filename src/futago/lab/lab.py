@@ -6,7 +6,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,6 +14,7 @@ from futago.lab import api, boot, errors, fabric, instances, namespaces, program
 from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance, LabState, Process
 from futago.lab.topology import FABRIC, Direction, HostPlan, Kind, Topology
+from futago.lab.waiting import wait_for_agents, wait_for_join_token
 
 T = TypeVar("T")
 
@@ -362,40 +362,10 @@ def _build(planned: LabState, files: Path | None, *, futago: bool) -> Lab:
     others = [host for host in lab.plans if host != "controller"]
     _parallel(lab.start_host, others)
     if futago:
-        _wait_for_join_token(lab)
+        wait_for_join_token(lab)
         _parallel(lab.start_programs, others)
         wait_for_agents(lab, [host for host in others if "node" in lab.plans[host].programs])
     return lab
-
-
-def _wait_for_join_token(lab: Lab) -> None:
-    token = lab.directory("controller") / "disk" / programs.CREDENTIALS / "join-token"
-
-    def look() -> bool:
-        if not lab.running("controller", "controller"):
-            raise errors.ProgramEnded(f"the controller has ended:\n{lab.log_end('controller', 'controller')}")
-        return token.exists()
-
-    state = partial(lab.log_end, "controller", "controller")
-    api.wait_for("the controller has written its join token", look, seconds=60, state=lambda: f"\n{state()}")
-
-
-def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None:
-    """Wait until every agent of these hosts is alive in the API."""
-    wanted = set(hosts)
-
-    def look() -> bool:
-        for host in wanted:
-            if not lab.running(host, "node"):
-                raise errors.ProgramEnded(f"the agent of {host} has ended:\n{lab.log_end(host, 'node')}")
-        agents = lab.api().list("agents")
-        dead = {agent["host"] for agent in agents if not agent["alive"]}
-        return wanted <= {agent["host"] for agent in agents} - dead
-
-    def state() -> str:
-        return "".join(f"\n{host}: {lab.log_end(host, 'node', 500)}" for host in sorted(wanted))
-
-    api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds, state=state)
 
 
 def _parallel(call: Callable[[T], object], items: Iterable[T]) -> None:
