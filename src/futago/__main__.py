@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import conntrack, controller, drill, keys, lab, moves, node, vrrp, vrrpd
+from futago.cli import config, conntrack, controller, drill, keys, lab, moves, node, vrrp, vrrpd
 
 app = typer.Typer(
     name="futago",
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 controller.register(app)
+config.register(app)
 keys.register(app)
 node.register(app)
 moves.register(app, node.node)

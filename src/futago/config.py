@@ -8,6 +8,7 @@ import difflib
 import re
 import socket
 import tomllib
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar, get_args, get_type_hints
@@ -17,7 +18,8 @@ import msgspec
 from futago.conntrack.config import DEFAULT_PORT, Scope
 from futago.contract.codec import decode_hook
 from futago.contract.specs import AuthMode
-from futago.values import IPv4Address, IPv4Network, Millis
+from futago.segment_ranges import id_ranges, vlan_ranges
+from futago.values import IPv4Address, IPv4Network, Millis, NetworkType
 
 C = TypeVar("C", bound=msgspec.Struct)
 
@@ -102,15 +104,33 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Milliseconds between the packets of a BFD session (RFC 5880) between two network nodes, in the tunnel that the
     routers' traffic takes; three lost ones tell that the other is dead. 0 leaves that to the advertisements."""
 
-    type_drivers: tuple[str, ...] = ("flat", "vxlan")
+    type_drivers: tuple[str, ...] = tuple(NetworkType)
+    """The types that networks may have: flat, vlan, gre, vxlan."""
     tenant_network_types: tuple[str, ...] = ("vxlan",)
-    """The types tried, in this order, when a request names none."""
+    """The types tried, in this order, when a request names none; the first that has an id left is taken."""
+    l3_ha_network_type: str = ""
+    """The type of the networks for advertisements; "" is vxlan, or gre, where projects may have it, so that what tells
+    of a dead node goes the way of the tenants' frames; else the first of `tenant_network_types` with an id left."""
     flat_networks: tuple[str, ...] = ("*",)
     """Physical networks that flat networks may use; "*" is any."""
+    network_vlan_ranges: tuple[str, ...] = ()
+    """Physical networks that VLAN networks may use, as name:first:last where projects get their VLANs from a range, or
+    as name where an administrator names each."""
+    tunnel_id_ranges: tuple[str, ...] = ()
+    """Keys for GRE project networks, as first:last."""
     vni_ranges: tuple[str, ...] = ("1000:2000",)
     """VNIs for VXLAN project networks, as first:last."""
+    vxlan_group: str = ""
+    """Accepted for Neutron's sake: floods are sent to each node that has members of the network, not to a group."""
+    l2_population: bool = False
+    """Tell every node where the MAC addresses of its GRE and VXLAN networks are: a frame for an unknown one is not
+    flooded, and ARP is answered on the spot. Where a router is active is learned from traffic all the same."""
     global_physnet_mtu: int = 1500
-    """The MTU of the physical networks and of the tunnels' underlay."""
+    """The MTU of the physical networks and of the tunnels' underlay, in bytes."""
+    path_mtu: int = 0
+    """The MTU of the tunnels' underlay where it is smaller than `global_physnet_mtu`; 0: it is not."""
+    physical_network_mtus: dict[str, int] = {}
+    """Physical network → its MTU, where it is smaller than `global_physnet_mtu`."""
     dhcp_lease_duration: int = 86400
     """Seconds."""
     dns_domain: str = "openstacklocal"
@@ -118,6 +138,15 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Where Prometheus finds the controller's metrics, as ADDR:PORT; "" serves none."""
     agent_down_time: int = 10
     """Seconds without a report after which a node counts as dead."""
+
+    def __post_init__(self) -> None:
+        """What else a file may say wrongly.
+
+        Raises:
+            ValueError: of the segments, names the key.
+
+        """
+        _check_segments(self)
 
     @property
     def store_url(self) -> str:
@@ -205,6 +234,29 @@ def parse(data: dict[str, Any], kind: type[C], origin: str) -> C:
         return msgspec.convert(data, kind, dec_hook=_decode_hook)
     except (msgspec.ValidationError, ValueError) as error:
         raise BadConfig(f"{origin}: {error}{_cure(str(error), kind)}") from error
+
+
+def _check_segments(config: ControllerConfig) -> None:
+    _check_types("type_drivers", config.type_drivers, tuple(NetworkType))
+    allowed = tuple(kind for kind in config.type_drivers if kind != NetworkType.FLAT)
+    _check_types("tenant_network_types", config.tenant_network_types, allowed)
+    _check_types("l3_ha_network_type", filter(None, [config.l3_ha_network_type]), allowed)
+    readers: dict[str, Callable[[], object]] = {
+        "network_vlan_ranges": lambda: vlan_ranges(config.network_vlan_ranges),
+        "tunnel_id_ranges": lambda: id_ranges(config.tunnel_id_ranges, NetworkType.GRE),
+        "vni_ranges": lambda: id_ranges(config.vni_ranges, NetworkType.VXLAN),
+    }
+    for key, read in readers.items():
+        try:
+            read()
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from None
+
+
+def _check_types(key: str, named: Iterable[str], known: tuple[str, ...]) -> None:
+    for kind in named:
+        if kind not in known:
+            raise ValueError(f"{key}: there is no type `{kind}` here; allowed: {', '.join(known)}")
 
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> str:

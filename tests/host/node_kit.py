@@ -71,19 +71,43 @@ class ThrowAwayHost:
         database = "/run/openvswitch/conf.db"
         if not self.succeeds(f"test -e {database}"):
             self.run(f"ovsdb-tool create {database} {SCHEMA}")
-        self.run(f"ovsdb-server {database} --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir")
+        self.start_database()
         self.run("ovs-vsctl --no-wait init")
         self.start_vswitchd()
 
     def start_vswitchd(self) -> None:
         self.run("ovs-vswitchd --pidfile --detach --no-chdir -vconsole:off -vsyslog:off")
 
+    def kill_switch(self, program: str) -> None:
+        """End a program of the switch as a crash does, and wait until it is gone."""
+        number = self.run(f"cat /run/openvswitch/{program}.pid").strip()
+        self.run(f"kill -9 {number}")
+        wait_until(
+            lambda: not self.succeeds(f"grep '^State:' /proc/{number}/status | grep -v Z"), f"{program} has ended"
+        )
+
+    def start_database(self) -> None:
+        database = "/run/openvswitch/conf.db"
+        self.run(f"ovsdb-server {database} --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir")
+
+    def restart_vswitchd(self) -> None:
+        self.kill_switch("ovs-vswitchd")
+        self.start_vswitchd()
+
+    def begin_vswitchd(self) -> None:
+        """Start it without waiting until it runs: it waits for its database."""
+        self.run("ovs-vswitchd --pidfile --detach --no-chdir -vconsole:off -vsyslog:off > /dev/null 2>&1 &")
+
     def join_underlay(self) -> None:
         self.run("ip link set under up && ovs-vsctl add-br br-under -- set bridge br-under datapath_type=netdev")
         self.run("ovs-vsctl add-port br-under under")
-        self.run(f"ip addr add {self.underlay}/24 dev br-under && ip link set br-under up")
-        self.checksums("br-under")
         self.checksums("under")
+        self.configure_underlay()
+
+    def configure_underlay(self) -> None:
+        """What the host's own network configuration does whenever the switch has made the bridge's interface anew."""
+        self.run(f"ip addr replace {self.underlay}/24 dev br-under && ip link set br-under up")
+        self.checksums("br-under")
 
     def checksums(self, interface: str, namespace: str = "") -> None:
         """Switch transmit checksum offload off: the userspace datapath cannot make up for it."""
@@ -163,6 +187,12 @@ class ThrowAwayHost:
         status = self._agent.wait(GENEROUS_SECONDS)
         self._agent = None
         return status
+
+    def agent_pid(self) -> int:
+        """The agent's process, for as long as it lives."""
+        assert self._agent is not None
+        assert self._agent.poll() is None, f"the agent of {self.name} has ended"
+        return (_children(self._agent) or [self._agent.pid])[0]
 
     def agent_log(self) -> str:
         log = self.state / "agent.log"

@@ -10,7 +10,7 @@ import pytest
 from futago.contract.codec import decode
 from futago.contract.report import NodeFacts
 from futago.contract.specs import DhcpHost, DhcpSpec, PeerSpec, RouterSpec
-from futago.node.features.switching import tunnel_name
+from futago.node.features.tunnels import tunnel_name
 from futago.node.host import LEARNED_COOKIE
 from futago.values import IPv4Address, Mac, NetworkType, Role
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until

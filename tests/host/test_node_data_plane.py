@@ -6,30 +6,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
-from host.node_specs import INSIDE, NETNS, QG, QR, VM, VM_MAC, compute_node, gateway_node
-
-GATEWAY, OUTSIDE_HOST, FLOATING = "192.168.80.1", "10.0.80.1", "10.0.80.110"
-Pair = tuple[ThrowAwayHost, ThrowAwayHost]
+from host.node_kit import ThrowAwayHost
+from host.node_specs import INSIDE, NETNS, QG, QR
+from host.two_hosts import FLOATING, GATEWAY, OUTSIDE_HOST, Pair, online
 
 
 @pytest.fixture(scope="module")
 def hosts() -> Iterator[Pair]:
-    """A network node with a router, a DHCP server and an external host; a compute node with one instance."""
-    with Hosts("gw", "vm") as (gw, vm):
-        gw.add_provider("br-ex1", "outside", f"{OUTSIDE_HOST}/24")
-        gw.write_config(roles='["l3", "dhcp"]', bridge_mappings='{external1 = "br-ex1"}', resync_seconds=2.0)
-        gw.save_specs(gateway_node())
-        vm.write_config()
-        vm.save_specs(compute_node())
-        gw.start_agent()
-        vm.start_agent()
-        wait_until(lambda: vm.succeeds("ovs-vsctl br-exists br-int"), "the compute node has its bridge")
-        vm.run("ip netns add vm1")
-        vm.run(f"{FUTAGO} port plug {VM} --netns vm1 --ifname eth0 --mac {VM_MAC} --mtu 1450")
-        vm.run("ip -n vm1 addr add 192.168.80.10/24 dev eth0 && ip -n vm1 route add default via 192.168.80.1")
-        wait_until(lambda: vm.succeeds(f"ip netns exec vm1 ping -c1 -W1 {OUTSIDE_HOST}"), "the instance is online")
-        yield gw, vm
+    with online() as pair:
+        yield pair
 
 
 def pings(host: ThrowAwayHost, namespace: str, address: str) -> bool:
@@ -129,12 +114,6 @@ def test_a_frame_of_an_unknown_network_is_dropped(hosts: Pair) -> None:
     assert "Datapath actions: drop" in gw.run(f"ovs-appctl ofproto/trace br-tun in_port={number},{frame}")
 
 
-def test_wiped_flows_come_back(hosts: Pair) -> None:
-    gw, vm = hosts
-    gw.run("ovs-ofctl del-flows br-int && ovs-ofctl del-flows br-tun")
-    wait_until(lambda: pings(vm, "vm1", OUTSIDE_HOST), "the instance is online again")
-
-
 def test_a_restart_of_the_agent_changes_nothing_and_loses_no_packet(hosts: Pair) -> None:
     gw, vm = hosts
     before = fingerprint(gw)
@@ -145,18 +124,6 @@ def test_a_restart_of_the_agent_changes_nothing_and_loses_no_packet(hosts: Pair)
     assert " 0% packet loss" in ping.communicate()[0]
     assert monitor.communicate()[0] == ""
     assert fingerprint(gw) == before
-
-
-def test_a_restart_of_the_switch_is_noticed_and_its_flows_come_back(hosts: Pair) -> None:
-    gw, vm = hosts
-    pid = gw.run("cat /run/openvswitch/ovs-vswitchd.pid").strip()
-    gw.run(f"kill -9 {pid}")
-    state = f"cut -d ' ' -f 3 /proc/{pid}/stat 2>/dev/null || true"
-    wait_until(lambda: gw.run(state).strip() in {"", "Z"}, "the switch is gone")
-    gw.start_vswitchd()
-    gw.run("ip link set br-under up; ip addr add 192.0.2.1/24 dev br-under 2>/dev/null; true")
-    gw.checksums("br-under")
-    wait_until(lambda: pings(vm, "vm1", OUTSIDE_HOST), "the instance is online again")
 
 
 def test_the_agent_is_small(hosts: Pair) -> None:

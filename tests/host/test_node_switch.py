@@ -61,13 +61,6 @@ def switch(host: ThrowAwayHost) -> Iterator[Watched]:
         yield watched
 
 
-def stop(host: ThrowAwayHost, program: str) -> None:
-    """End a program of the switch, and wait until it has ended."""
-    number = host.run(f"cat /run/openvswitch/{program}.pid").strip()
-    host.run(f"kill -9 {number}")
-    wait_until(lambda: not host.succeeds(f"grep '^State:' /proc/{number}/status | grep -v Z"), f"{program} has ended")
-
-
 def test_what_others_do_is_mirrored_and_told(host: ThrowAwayHost, switch: Watched) -> None:
     host.run("ovs-vsctl add-br br-new -- set bridge br-new datapath_type=netdev fail_mode=secure other_config:x=y")
     assert switch.ovsdb.wait_for(lambda: switch.bridges() == {"br-new"}, GENEROUS_SECONDS)
@@ -94,7 +87,7 @@ def test_a_refused_change_says_why_and_changes_nothing(switch: Watched) -> None:
 
 def test_a_switch_that_does_not_follow_its_database_is_told_of(host: ThrowAwayHost, switch: Watched) -> None:
     host.run("ovs-vsctl add-br br-new -- set bridge br-new datapath_type=netdev")
-    stop(host, "ovs-vswitchd")
+    host.kill_switch("ovs-vswitchd")
     with pytest.raises(HostRefused, match="is it running"):
         switch.ovsdb.commit(RENAME, 0.2)
     host.start_vswitchd()
@@ -104,14 +97,14 @@ def test_a_switch_that_does_not_follow_its_database_is_told_of(host: ThrowAwayHo
 
 def test_a_database_that_is_away_is_told_of_and_found_again(host: ThrowAwayHost, switch: Watched) -> None:
     host.run("ovs-vsctl add-br br-one -- set bridge br-one datapath_type=netdev")
-    stop(host, "ovsdb-server")
+    host.kill_switch("ovsdb-server")
     assert switch.ovsdb.wait_for(lambda: not switch.ovsdb.synced, GENEROUS_SECONDS)
     with pytest.raises(HostRefused, match="does not answer"):
         switch.ovsdb.table("Bridge")
     with pytest.raises(HostRefused, match="does not answer"):
         switch.ovsdb.commit(RENAME, GENEROUS_SECONDS)
     switch.changed.clear()
-    start_database(host)
+    host.start_database()
     host.run("ovs-vsctl --no-wait del-br br-one -- add-br br-two")
     switch.wait_for_news()
     assert switch.ovsdb.wait_for(lambda: switch.bridges() == {"br-two"}, GENEROUS_SECONDS)
@@ -130,9 +123,9 @@ def test_an_instance_is_wired_after_the_database_was_started_anew(host: ThrowAwa
     host.save_specs(compute_node())
     host.start_agent()
     wait_until(lambda: host.succeeds("ovs-vsctl br-exists br-int"), "the bridge is there")
-    stop(host, "ovsdb-server")
+    host.kill_switch("ovsdb-server")
     wait_until(lambda: "switch database lost" in host.agent_log(), "the agent has noticed")
-    start_database(host)
+    host.start_database()
     host.run("ip netns add vm1")
     host.run(f"{FUTAGO} port plug {VM} --netns vm1 --mac {VM_MAC}")
     wait_until(lambda: host.run(f"ovs-vsctl get port tap{VM[:11]} tag").strip() == "1", "the instance is wired")
@@ -152,8 +145,3 @@ def test_tunnels_are_warm_without_any_traffic_of_tenants() -> None:
 
 def bfd(host: ThrowAwayHost) -> str:
     return host.run("ovs-appctl bfd/show", check=False)
-
-
-def start_database(host: ThrowAwayHost) -> None:
-    database = "/run/openvswitch/conf.db"
-    host.run(f"ovsdb-server {database} --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir")

@@ -59,3 +59,27 @@ def test_a_node_without_controllers_is_sent_to_an_example(tmp_path: Path) -> Non
     file.write_text("")
     with pytest.raises(BadConfig, match="missing required field `controller_urls`; see `futago node --help`"):
         load(file, NodeConfig)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ('type_drivers = ["flat", "geneve"]', "type_drivers: there is no type `geneve` here; allowed: flat, vlan, gre"),
+        ('tenant_network_types = ["flat"]', "tenant_network_types: there is no type `flat` here; allowed: vlan, gre"),
+        ('type_drivers = ["vxlan"]\nl3_ha_network_type = "gre"', "l3_ha_network_type: there is no type `gre` here"),
+        ('vni_ranges = ["1000-2000"]', "vni_ranges: `1000-2000` is not a range; it is written first:last"),
+        (
+            'vni_ranges = ["2000:1000"]',
+            "vni_ranges: `2000:1000` is not a range of vxlan ids, which run from 1 to 167",
+        ),
+        ('tunnel_id_ranges = ["0:9"]', "tunnel_id_ranges: `0:9` is not a range of gre ids"),
+        ('network_vlan_ranges = ["p:1:4095"]', "network_vlan_ranges: `p:1:4095` is not a range of vlan ids"),
+        ('network_vlan_ranges = ["p:1"]', "network_vlan_ranges: `p:1` is not a range"),
+        ('network_vlan_ranges = [":1:2"]', "network_vlan_ranges: `:1:2` names no physical network"),
+    ],
+)
+def test_segments_that_cannot_be_stop_the_start_with_the_key(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "controller.toml"
+    file.write_text(text)
+    with pytest.raises(BadConfig, match=says):
+        load(file, ControllerConfig)

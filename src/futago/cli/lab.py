@@ -6,13 +6,14 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from ipaddress import IPv4Address
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, NoReturn
 
 import typer
 
 from futago.config import Profile
 from futago.lab.errors import PROGRAM
-from futago.lab.topology import Direction
+from futago.lab.topology import Direction, Topology
 
 if TYPE_CHECKING:
     from futago.lab.lab import Lab
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 Name = Annotated[str, typer.Option("--name", help="Which lab, where several are up.")]
 NewName = Annotated[str, typer.Option("--name", help="What to call the lab: a-z, 0-9 and -.")]
 Host = Annotated[str, typer.Argument(help="controller, net1, net2, compute1, compute2 or ext.")]
-Network = Annotated[str, typer.Argument(help="underlay or external1.")]
+Network = Annotated[
+    str, typer.Argument(help="underlay or external1; in the seed's topology external2, external3, vlan.")
+]
 Only = Annotated[Direction | None, typer.Option("--only", help="Lose one direction, as the host sees it.")]
 Program = Annotated[str, typer.Argument(help="controller, node, vrrpd or conntrackd.")]
 Timers = Annotated[Profile, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")]
@@ -63,6 +66,10 @@ def up(
     profile: Annotated[
         Profile | None, typer.Option("--profile", help="The routers' timers: seed is VRRPv2 every 2 s.")
     ] = None,
+    topology: Annotated[
+        Topology | None,
+        typer.Option("--topology", help="The physical networks: seed has three external ones, and VLANs."),
+    ] = None,
 ) -> None:
     """Build the lab: a controller, two network and two compute nodes, and a host outside. Does nothing if it is up."""
     with failures():
@@ -70,7 +77,7 @@ def up(
 
         _require_root()
         was_up = lab.is_up(name)
-        made = lab.up(name, profile)
+        made = lab.up(name, profile, shape=topology)
         print(f"lab {name} is up{' already' if was_up else ''}, profile {made.profile}: {', '.join(made.powered)}")
 
 
@@ -83,6 +90,24 @@ def down(name: Name = "") -> None:
         _require_root()
         chosen = name or _the_only(state.names()) or "default"
         print(f"lab {chosen} is gone" if lab.down(chosen) else f"there was no lab {chosen}")
+
+
+@lab_app.command(epilog=f"Example: {PROGRAM} demo --keep; {PROGRAM} lab pipeline --write docs/pipeline.md")
+def pipeline(
+    name: Name = "",
+    write: Annotated[
+        Path | None, typer.Option(help="Make the blocks of this document anew, instead of printing.")
+    ] = None,
+) -> None:
+    """Show the flow tables and a packet's way through them, from a lab with the walkthrough's cloud in it."""
+    with failures():
+        from futago.lab.pipeline import blocks, fill
+
+        made = blocks(_lab(name))
+        if write is None:
+            print("\n".join(f"{title}\n{text}" for title, text in made.items()))
+        else:
+            write.write_text(fill(write.read_text(), made))
 
 
 @lab_app.command()

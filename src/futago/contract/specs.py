@@ -45,10 +45,37 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, tag="network"):
     mtu: int
     members: tuple[str, ...]
     """The names of the other nodes that have members of it, sorted: floods go there and nowhere else."""
+    populated: bool = False
+    """Its `NeighbourSpec`s are complete: a frame for a MAC address that is none of theirs is not flooded."""
+    lawless: tuple[str, ...] = ()
+    """Of `members`, those with ports that may use any MAC address: a populated network floods to these what is for
+    an unknown one."""
 
     @property
     def key(self) -> Key:
         return f"network/{self.network_id}"
+
+
+class NeighbourSpec(msgspec.Struct, frozen=True, kw_only=True, tag="neighbour"):
+    """Where a MAC address of a populated network is (Neutron's L2 population)."""
+
+    network_id: str
+    mac: Mac
+    nodes: tuple[str, ...]
+    """Other nodes, sorted."""
+    here: bool = False
+    """This node may have it, too."""
+    addresses: tuple[IPv4Address, ...]
+    """ARP for these is answered on the spot, but not where the node may have the MAC address itself."""
+
+    @property
+    def wanders(self) -> bool:
+        """Traffic tells at which of several nodes it is: a router's leg is where the router is active."""
+        return self.here or len(self.nodes) > 1
+
+    @property
+    def key(self) -> Key:
+        return f"neighbour/{self.network_id}/{self.mac}"
 
 
 class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
@@ -218,7 +245,7 @@ class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replicatio
         return "replication"
 
 
-Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
+Spec = PeerSpec | NetworkSpec | NeighbourSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):

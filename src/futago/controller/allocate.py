@@ -4,11 +4,10 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from futago.controller.store.rows import Pool
+from futago.segment_ranges import IdRange
 from futago.values import MAX_VRID, IPv4Address, IPv4Network, Mac
 
 _MAC_PREFIX: Final = "fa:16:3e"
-VXLAN_OVERHEAD: Final = 50
-"""What a tunnel adds to a packet: outer Ethernet, IPv4, UDP and VXLAN headers."""
 _SMALL_PREFIX: Final = 31
 """From /31 on, a network has no addresses set apart (RFC 3021)."""
 
@@ -39,10 +38,9 @@ def first_free(pools: Iterable[Pool], taken: Collection[IPv4Address]) -> IPv4Add
     return next((address for address in _addresses(pools) if address not in taken), None)
 
 
-def segmentation_id(ranges: Iterable[str], taken: Collection[int]) -> int | None:
-    """The lowest id of `ranges` ("first:last") that is not `taken`; None when they are used up."""
-    bounds = (tuple(int(end) for end in text.split(":")) for text in ranges)
-    ids = (number for first, last in bounds for number in range(first, last + 1))
+def segmentation_id(ranges: Iterable[IdRange], taken: Collection[int]) -> int | None:
+    """The lowest id of `ranges`, one after the other, that is not `taken`; None when they are used up."""
+    ids = (number for first, last in ranges for number in range(first, last + 1))
     return next((number for number in ids if number not in taken), None)
 
 

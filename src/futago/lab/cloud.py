@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from futago.lab import status
 from futago.lab.api import wait_for
 from futago.lab.demo import walkthrough
-from futago.lab.lab import Lab, wait_for_agents
+from futago.lab.lab import Lab
 from futago.lab.state import Instance
 from futago.lab.topology import Kind
+from futago.lab.waiting import wait_for_agents
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 from futago.lab import namespaces
 from futago.lab.errors import CommandFailed
 from futago.lab.state import Process
-from futago.lab.topology import EXTERNAL, UNDERLAY, Direction, HostPlan, Nic, fabric_end, mac_of
+from futago.lab.topology import Direction, HostPlan, Nic, fabric_end, mac_of
 
 _RULES: Final = """
 table bridge lab {
@@ -26,10 +26,10 @@ table bridge lab {
 """What one-way cuts are made of: the links of which nothing is carried on, by their end in the fabric (nft(8))."""
 
 
-def build(fabric: Process) -> None:
-    """Make the bridges: no spanning tree and no delay, so that a link carries frames as soon as it is up."""
+def build(fabric: Process, networks: Iterable[str]) -> None:
+    """Make a bridge for each network: no spanning tree and no delay, so that a link carries frames once it is up."""
     commands = []
-    for name in (UNDERLAY, EXTERNAL):
+    for name in networks:
         commands.append(f"link add {name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0")
         commands.append(f"link set {name} up")
     _batch(fabric, commands)

@@ -6,7 +6,6 @@ import subprocess
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -14,7 +13,8 @@ from futago.config import Profile
 from futago.lab import api, boot, errors, fabric, instances, namespaces, programs, state, topology
 from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Instance, LabState, Process
-from futago.lab.topology import FABRIC, Direction, HostPlan, Kind
+from futago.lab.topology import FABRIC, Direction, HostPlan, Kind, Topology
+from futago.lab.waiting import wait_for_agents, wait_for_join_token
 
 T = TypeVar("T")
 
@@ -27,7 +27,7 @@ class Lab:
         if found is None:
             raise LabError(f"there is no lab {name}; `{PROGRAM} lab up --name {name}` builds one")
         self.name = name
-        self.plans = {plan.name: plan for plan in topology.standard()}
+        self.plans = {plan.name: plan for plan in topology.hosts_of(found.topology)}
         self._state = found
         self._lock = threading.Lock()
         self._api: api.Api | None = None
@@ -35,6 +35,10 @@ class Lab:
     @property
     def profile(self) -> Profile:
         return self._state.profile
+
+    @property
+    def topology(self) -> Topology:
+        return self._state.topology
 
     @property
     def powered(self) -> tuple[str, ...]:
@@ -206,7 +210,7 @@ class Lab:
         process = namespaces.start(self.name, host)
         self._update(lambda hosts: hosts.update({host: process}))
         if host == FABRIC:
-            fabric.build(process)
+            fabric.build(process, dict.fromkeys(nic.network for plan in self.plans.values() for nic in plan.nics))
             return
         plan = self.plan(host)
         fabric.plug(self.process(FABRIC), plan, process)
@@ -248,6 +252,7 @@ class Lab:
         self._state = LabState(
             name=old.name,
             profile=old.profile,
+            topology=old.topology,
             hosts=old.hosts if hosts is None else hosts,
             instances=old.instances if instances is None else instances,
         )
@@ -257,28 +262,38 @@ class Lab:
 def is_up(name: str) -> bool:
     """Whether every host of a lab is on."""
     found = state.read(name)
-    wanted = {FABRIC, *(plan.name for plan in topology.standard())}
+    wanted = {FABRIC, *(plan.name for plan in topology.hosts_of(found.topology if found else Topology.STANDARD))}
     return found is not None and wanted <= {host for host, process in found.hosts.items() if state.alive(process)}
 
 
-def up(name: str = "default", profile: Profile | None = None, *, futago: bool = True) -> Lab:
+def up(
+    name: str = "default",
+    profile: Profile | None = None,
+    *,
+    shape: Topology | None = None,
+    files: Path | None = None,
+    futago: bool = True,
+) -> Lab:
     """Build a lab, or find the one that is up; what a crash left of an earlier one is swept first.
 
-    With `futago` false, only the hosts and their Open vSwitch are started. No `profile` is whichever the lab has, and
-    the default one for a new lab.
+    With `futago` false, only the hosts and their Open vSwitch are started. No `profile` or `shape` is whichever the lab
+    has, and the default one for a new lab. In `files` each host of a new lab may have a directory with configuration
+    files, to have instead of those that the profile makes.
 
     Raises:
-        LabError: it is up with another profile, or with hosts powered off; or a program is missing or something did
-            not start: nothing is left then.
+        LabError: it is up with another profile or topology, or with hosts powered off; or a program is missing or
+            something did not start: nothing is left then.
 
     """
     with state.claim(name):
         if not _stands(name):
-            return build(name, profile or Profile.DEFAULT, futago=futago)
+            return build(name, profile or Profile.DEFAULT, shape=shape, files=files, futago=futago)
         lab = Lab(name)
         away = f"`{PROGRAM} lab down --name {name}` takes it away"
         if profile not in {None, lab.profile}:
             raise LabError(f"the lab {name} is up with the profile {lab.profile}; {away}")
+        if shape not in {None, lab.topology}:
+            raise LabError(f"the lab {name} is up with the topology {lab.topology}; {away}")
         off = [host for host in lab.plans if host not in lab.powered]
         if off:
             hint = f"`{PROGRAM} lab power-on {off[0]}` powers it on"
@@ -292,12 +307,19 @@ def _stands(name: str) -> bool:
     return found is not None and FABRIC in found.hosts and all(map(state.alive, found.hosts.values()))
 
 
-def build(name: str, profile: Profile, *, futago: bool = True) -> Lab:
+def build(
+    name: str,
+    profile: Profile,
+    *,
+    shape: Topology | None = None,
+    files: Path | None = None,
+    futago: bool = True,
+) -> Lab:
     """Build a lab anew; for who has claimed the name."""
     errors.require_programs()
     sweep(name)
     try:
-        return _build(name, profile, futago=futago)
+        return _build(LabState(name=name, profile=profile, topology=shape or Topology.STANDARD), files, futago=futago)
     except BaseException:
         sweep(name)
         raise
@@ -321,56 +343,29 @@ def sweep(name: str) -> bool:
     return there
 
 
-def _build(name: str, profile: Profile, *, futago: bool) -> Lab:
-    shared = state.directory(name) / "shared"
+def _build(planned: LabState, files: Path | None, *, futago: bool) -> Lab:
+    shared = state.directory(planned.name) / "shared"
     shared.mkdir(parents=True)
-    state.write(LabState(name=name, profile=profile))
+    state.write(planned)
     for target in namespaces.DISK.values():
         if not target.exists():
             state.make_directory(target)
     instances.write_shared(shared)
-    lab = Lab(name)
+    lab = Lab(planned.name)
     lab.start_host(FABRIC)
     lab.start_host("controller")
+    if files is not None:
+        for host in lab.plans:
+            programs.give_files(files / host, lab.directory(host) / "disk")
     if futago:
         lab.start_programs("controller")
     others = [host for host in lab.plans if host != "controller"]
     _parallel(lab.start_host, others)
     if futago:
-        _wait_for_join_token(lab)
+        wait_for_join_token(lab)
         _parallel(lab.start_programs, others)
         wait_for_agents(lab, [host for host in others if "node" in lab.plans[host].programs])
     return lab
-
-
-def _wait_for_join_token(lab: Lab) -> None:
-    token = lab.directory("controller") / "disk" / programs.CREDENTIALS / "join-token"
-
-    def look() -> bool:
-        if not lab.running("controller", "controller"):
-            raise errors.ProgramEnded(f"the controller has ended:\n{lab.log_end('controller', 'controller')}")
-        return token.exists()
-
-    state = partial(lab.log_end, "controller", "controller")
-    api.wait_for("the controller has written its join token", look, seconds=60, state=lambda: f"\n{state()}")
-
-
-def wait_for_agents(lab: Lab, hosts: Iterable[str], seconds: float = 60) -> None:
-    """Wait until every agent of these hosts is alive in the API."""
-    wanted = set(hosts)
-
-    def look() -> bool:
-        for host in wanted:
-            if not lab.running(host, "node"):
-                raise errors.ProgramEnded(f"the agent of {host} has ended:\n{lab.log_end(host, 'node')}")
-        agents = lab.api().list("agents")
-        dead = {agent["host"] for agent in agents if not agent["alive"]}
-        return wanted <= {agent["host"] for agent in agents} - dead
-
-    def state() -> str:
-        return "".join(f"\n{host}: {lab.log_end(host, 'node', 500)}" for host in sorted(wanted))
-
-    api.wait_for(f"the agents of {', '.join(sorted(wanted))} are alive", look, seconds=seconds, state=state)
 
 
 def _parallel(call: Callable[[T], object], items: Iterable[T]) -> None:

@@ -1,16 +1,16 @@
 """Futago's own programs on the hosts: their configuration files, and starting and stopping them."""
 
-import json
 import signal
 import sys
 from pathlib import Path
 from typing import Final
 
+from futago import toml
 from futago.config import Profile
 from futago.lab import namespaces
 from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Process
-from futago.lab.topology import API_URL, EXTERNAL, HostPlan, Kind
+from futago.lab.topology import API_URL, UNDERLAY, HostPlan, Kind
 
 PROGRAMS: Final = ("controller", "conntrackd", "node", "vrrpd")
 CREDENTIALS: Final = Path("var-lib-futago/controller")
@@ -24,12 +24,19 @@ def configure(host: HostPlan, disk: Path, profile: Profile) -> None:
         case Kind.CONTROLLER:
             _write_new(directory / "controller.toml", {"public_url": API_URL, "profile": profile.value})
         case Kind.NETWORK:
-            settings = _node(host) | {"roles": ["l3", "dhcp"], "bridge_mappings": {EXTERNAL: "br-ex1"}}
-            _write_new(directory / "node.toml", settings)
+            _write_new(directory / "node.toml", _node(host) | {"roles": ["l3", "dhcp"]} | _mappings(host))
         case Kind.COMPUTE:
-            _write_new(directory / "node.toml", _node(host))
+            _write_new(directory / "node.toml", _node(host) | _mappings(host))
         case Kind.EXTERNAL:
             pass
+
+
+def give_files(directory: Path, disk: Path) -> None:
+    """Carry a host's own configuration files to its disk; there may be none."""
+    place = disk / "etc-futago"
+    place.mkdir(parents=True, exist_ok=True)
+    for path in directory.glob("*.toml"):
+        (place / path.name).write_text(path.read_text())
 
 
 def start(host: HostPlan, process: Process, program: str, log: Path) -> None:
@@ -84,14 +91,11 @@ def _node(host: HostPlan) -> dict[str, object]:
     }
 
 
+def _mappings(host: HostPlan) -> dict[str, object]:
+    bridges = {nic.network: nic.bridge for nic in host.nics if nic.bridge and nic.network != UNDERLAY}
+    return {"bridge_mappings": bridges} if bridges else {}
+
+
 def _write_new(path: Path, settings: dict[str, object]) -> None:
     if not path.exists():
-        path.write_text("".join(f"{key} = {_toml(value)}\n" for key, value in settings.items()))
-
-
-def _toml(value: object) -> str:
-    match value:
-        case dict():
-            return "{ " + ", ".join(f"{json.dumps(key)} = {_toml(item)}" for key, item in value.items()) + " }"
-        case _:
-            return json.dumps(value)
+        path.write_text("".join(toml.line(key, value) for key, value in settings.items()))

@@ -17,6 +17,7 @@ import msgspec
 
 from futago.config import Profile
 from futago.lab.errors import LabError
+from futago.lab.topology import Topology
 from futago.values import Mac
 
 BASE: Final = Path("/run/futago-lab")
@@ -53,6 +54,7 @@ class LabState(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     profile: Profile
+    topology: Topology = Topology.STANDARD
     hosts: dict[str, Process] = {}
     """The first process of each host that is powered on."""
     instances: dict[str, Instance] = {}

@@ -22,6 +22,8 @@ UNDERLAY: Final = "underlay"
 EXTERNAL: Final = "external1"
 FABRIC: Final = "fabric"
 """The host that is the wires: it holds a Linux bridge for each physical network, and the far end of every link."""
+EXTERNALS: Final = (EXTERNAL, "external2", "external3")
+VLANS: Final = "vlan"
 API_URL: Final = "http://172.31.0.10:9696"
 
 
@@ -32,6 +34,15 @@ class Kind(StrEnum):
     NETWORK = "network"
     COMPUTE = "compute"
     EXTERNAL = "external"
+
+
+class Topology(StrEnum):
+    """Which physical networks there are."""
+
+    STANDARD = "standard"
+    """The underlay and external1."""
+    SEED = "seed"
+    """Three external networks, and one for VLANs that all nodes are on."""
 
 
 class Direction(StrEnum):
@@ -87,7 +98,7 @@ class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 def fabric_end(host: str, network: str) -> str:
     """The name of a link's end in the fabric; at most 15 characters, as the kernel wants."""
-    return f"{host[:13]}-{network[0]}"
+    return f"{host[:12]}-{network[0]}{network[-1] if network[-1] in '23456789' else ''}"
 
 
 def mac_of(host: str, device: str) -> Mac:
@@ -98,6 +109,11 @@ def mac_of(host: str, device: str) -> Mac:
 
 FIRST_NETWORK_NODE: Final = 11
 """The end of its address in the underlay; the others follow."""
+
+
+def hosts_of(topology: Topology) -> tuple[HostPlan, ...]:
+    """The hosts of a lab."""
+    return standard() if topology is Topology.STANDARD else seed()
 
 
 def standard() -> tuple[HostPlan, ...]:
@@ -119,6 +135,27 @@ def standard() -> tuple[HostPlan, ...]:
 def network_node(name: str, last_octet: int) -> HostPlan:
     """A host that carries routers; the number is that of its address in the underlay."""
     return HostPlan(name=name, kind=Kind.NETWORK, nics=(_underlay(last_octet), _external()))
+
+
+def seed() -> tuple[HostPlan, ...]:
+    """The standard hosts, with the seed's three external networks and its network for VLANs."""
+    return tuple(msgspec.structs.replace(host, nics=_seed_nics(host)) for host in standard())
+
+
+def _seed_nics(host: HostPlan) -> tuple[Nic, ...]:
+    vlans = Nic(network=VLANS, device="eth4", bridge="br-vlan")
+    further = list(enumerate(EXTERNALS[1:], start=2))
+    match host.kind:
+        case Kind.NETWORK:
+            outside = [Nic(network=name, device=f"eth{n}", bridge=f"br-ex{n}") for n, name in further]
+            return (*host.nics, *outside, vlans)
+        case Kind.COMPUTE:
+            return (*host.nics, vlans)
+        case Kind.EXTERNAL:
+            gateways = {name: IPv4Interface(f"10.0.{79 + n}.1/24") for n, name in further}
+            return (*host.nics, *(Nic(network=name, device=f"eth{n}", address=gateways[name]) for n, name in further))
+        case Kind.CONTROLLER:
+            return host.nics
 
 
 def _underlay(last_octet: int, bridge: str | None = "br-phy") -> Nic:

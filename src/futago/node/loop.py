@@ -23,7 +23,7 @@ from futago.contract.report import Failure, Report, RouterRole, UplinkReport
 from futago.contract.specs import Key, NodeSpecs
 from futago.node.features.compose import host_state, networks_of, without_flows
 from futago.node.features.ha import give_way
-from futago.node.features.switching import allocate_vlans
+from futago.node.features.local_vlans import allocate_vlans
 from futago.node.host import (
     DEAD_VLAN,
     HOST,

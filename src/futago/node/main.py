@@ -14,6 +14,7 @@ from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
+from futago.node.drivers.flow_watch import FlowWatch
 from futago.node.drivers.flows import FlowDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
 from futago.node.drivers.netns import NamespaceDriver
@@ -83,6 +84,8 @@ class Agent:
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
         )
+        bridges = {place.integration_bridge, place.tunnel_bridge, *place.bridge_mappings.values()}
+        self._flows = FlowWatch(self._ovsdb.run_directory, sorted(bridges), self._loop.switch_changed)
         self._end_metrics = self._serve_metrics()
         self._link = Link(config, facts_of(config, place), state, self._loop.take)
         self._saved = state.specs()
@@ -95,6 +98,7 @@ class Agent:
         self._ovsdb.start()
         work = [
             self._loop.run(),
+            self._flows.run(),
             self._loop.report_by(self._link.report, LinkDown),
             self._link.follow(self._saved or NodeSpecs()),
         ]

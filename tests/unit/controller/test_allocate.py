@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from futago.controller import allocate
 from futago.controller.store.rows import Pool
+from futago.segment_ranges import IdRange
 
 
 def pool(start: str, end: str) -> Pool:
@@ -48,8 +49,8 @@ def test_the_first_free_address_is_the_lowest_one_that_nobody_has(taken: set[int
 
 
 def test_segment_ids_come_from_all_ranges_in_order() -> None:
-    assert allocate.segmentation_id(("5:6", "10:11"), {5, 6, 10}) == 11
-    assert allocate.segmentation_id(("5:6",), {5, 6}) is None
+    assert allocate.segmentation_id((IdRange(5, 6), IdRange(10, 11)), {5, 6, 10}) == 11
+    assert allocate.segmentation_id((IdRange(5, 6),), {5, 6}) is None
 
 
 def test_a_mac_is_one_of_neutrons() -> None:

@@ -7,12 +7,15 @@ import pytest
 from futago.config import ControllerConfig, NodeConfig, Profile, load
 from futago.lab import programs, topology
 from futago.lab.errors import LabError, require_programs
+from futago.lab.topology import HostPlan
 
+SEED = {plan.name: plan for plan in topology.seed()}
 HOSTS = {plan.name: plan for plan in topology.standard()}
 
 
-def test_names_in_the_fabric_fit_into_the_kernels_15_characters_and_differ() -> None:
-    names = [topology.fabric_end(plan.name, nic.network) for plan in HOSTS.values() for nic in plan.nics]
+@pytest.mark.parametrize("hosts", [HOSTS, SEED], ids=["standard", "seed"])
+def test_names_in_the_fabric_fit_into_the_kernels_15_characters_and_differ(hosts: dict[str, HostPlan]) -> None:
+    names = [topology.fabric_end(plan.name, nic.network) for plan in hosts.values() for nic in plan.nics]
     assert max(map(len, names)) <= 15
     assert len(set(names)) == len(names)
 
@@ -48,6 +51,14 @@ def test_a_network_node_is_configured_as_an_operator_would(disk: Path) -> None:
     config = load(disk / "etc-futago" / "node.toml", NodeConfig)
     assert (config.name, config.roles, str(config.local_ip)) == ("net2", ("l3", "dhcp"), "172.31.0.12")
     assert config.bridge_mappings == {"external1": "br-ex1"}
+
+
+def test_in_the_seeds_topology_a_node_has_a_bridge_for_each_of_its_networks(disk: Path) -> None:
+    programs.configure(SEED["net1"], disk, Profile.DEFAULT)
+    config = load(disk / "etc-futago" / "node.toml", NodeConfig)
+    assert config.bridge_mappings == {"vlan": "br-vlan"} | {f"external{n}": f"br-ex{n}" for n in (1, 2, 3)}
+    assert SEED["compute1"].nic("vlan") is not None
+    assert [str(nic.address) for nic in SEED["ext"].nics] == ["10.0.80.1/24", "10.0.81.1/24", "10.0.82.1/24"]
 
 
 def test_a_compute_node_has_no_roles(disk: Path) -> None:

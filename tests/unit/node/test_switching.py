@@ -1,13 +1,16 @@
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from futago.contract.specs import NeighbourSpec, NetworkSpec
 from futago.node.features.compose import host_state
-from futago.node.features.switching import REST_SECONDS, allocate_vlans, switching
+from futago.node.features.local_vlans import REST_SECONDS, allocate_vlans
+from futago.node.features.switching import switching
 from futago.node.host import DEAD_VLAN, LEARNED_SECONDS, FlowTable, HostState, LocalVlans, OvsPort, Plug
-from futago.values import IPv4Address, NetworkType, Vlan
+from futago.values import IPv4Address, Mac, NetworkType, Vlan
 from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
@@ -35,6 +38,21 @@ def test_vlan_and_gre_networks_have_their_own_marks_outside() -> None:
     golden("gre_and_vlan.flows", flows_of(host_state(specs_of([PEER_VM, gre, vlan]), VLANS, here)))
 
 
+def test_a_populated_network_floods_nothing_that_is_known() -> None:
+    peers = [PEER_VM, replace(PEER_VM, node="gw2", tunnel_address=IPv4Address("192.0.2.3"))]
+    inside = replace(network(INSIDE, NetworkType.VXLAN, 1000, "gw2", "vm"), populated=True)
+    lawless = replace(network(HA_NET, NetworkType.VXLAN, 1001, "gw2", "vm"), populated=True, lawless=("gw2",))
+    instance = neighbour("fa:16:3e:00:00:05", "192.168.80.10", "vm")
+    leg = neighbour("fa:16:3e:00:00:01", "192.168.80.1", "gw2", "vm")
+    own_leg = replace(neighbour("fa:16:3e:00:00:11", "192.168.80.2", "vm"), here=True)
+    specs = specs_of([*peers, inside, lawless, instance, leg, own_leg])
+    golden("populated.flows", flows_of(host_state(specs, VLANS, PLACE)))
+
+
+def neighbour(mac: str, address: str, *nodes: str) -> NeighbourSpec:
+    return NeighbourSpec(network_id=INSIDE, mac=Mac(mac), nodes=nodes, addresses=(IPv4Address(address),))
+
+
 def test_two_physical_networks_on_one_bridge_share_its_table() -> None:
     here = replace(PLACE, bridge_mappings={"external1": "br-ex1", "external2": "br-ex1"})
     first = replace(network(INSIDE, NetworkType.VLAN, 5), physical_network="external1")
@@ -50,6 +68,22 @@ def test_a_node_without_tunnels_has_no_tunnel_bridge() -> None:
     assert "bridge/br-tun" not in state.elements
     assert "flows/br-tun" not in state.elements
     assert not [key for key in state.elements if key.startswith("ovs-port/vxlan-")]
+
+
+@pytest.mark.parametrize(
+    ("one", "reason"),
+    [
+        (network(INSIDE, NetworkType.VXLAN, 5), None),
+        (network(INSIDE, NetworkType.GRE, 5), "this node has no gre tunnels: add it to tunnel_types"),
+        (network(INSIDE, NetworkType.FLAT, None), None),
+        (
+            replace(network(INSIDE, NetworkType.VLAN, 5), physical_network="vlan"),
+            "no bridge leads to vlan here: add it to bridge_mappings",
+        ),
+    ],
+)
+def test_a_network_that_cannot_leave_the_node_is_told_of(one: NetworkSpec, reason: str | None) -> None:
+    assert host_state(specs_of([one]), VLANS, PLACE).problems.get(one.key) == reason
 
 
 def test_a_flood_goes_to_the_networks_members_only() -> None:

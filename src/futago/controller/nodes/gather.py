@@ -44,6 +44,7 @@ def settings(config: ControllerConfig) -> Settings:
         priority=schedule.SEED_PRIORITY if config.profile is Profile.SEED else None,
         dns_domain=config.dns_domain,
         lease_seconds=config.dhcp_lease_duration,
+        l2_population=config.l2_population,
     )
 
 

@@ -4,15 +4,21 @@ from collections.abc import Iterator
 
 from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
+from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
 from futago.values import IPv4Interface
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
-    """Node → its specs of this network: one for the network itself, one for a DHCP server that it carries."""
+    """Node → its specs of this network: the network itself, a DHCP server that it carries, where its neighbours are."""
     members = frozenset(_member_nodes(view))
-    plans: dict[str, tuple[Spec, ...]] = {node: (_network(view, members - {node}),) for node in members}
+    populated = settings.l2_population and view.network.network_type in TUNNELLED
+    plans: dict[str, tuple[Spec, ...]] = {
+        node: (_network(view, members - {node}, populated=populated),) for node in members
+    }
+    for node, neighbours in plan_population(view, members).items() if populated else ():
+        plans[node] = (*plans[node], *neighbours)
     for replica in view.dhcp_replicas:
         plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
     return plans
@@ -25,7 +31,7 @@ def _member_nodes(view: NetworkView) -> Iterator[str]:
         yield from view.router_nodes.get(port.device_id, ())
 
 
-def _network(view: NetworkView, others: frozenset[str]) -> NetworkSpec:
+def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> NetworkSpec:
     network = view.network
     return NetworkSpec(
         network_id=network.id,
@@ -34,6 +40,8 @@ def _network(view: NetworkView, others: frozenset[str]) -> NetworkSpec:
         segmentation_id=network.segmentation_id,
         mtu=network.mtu,
         members=tuple(sorted(others)),
+        populated=populated,
+        lawless=tuple(sorted(others & lawless_nodes(view))) if populated else (),
     )
 
 

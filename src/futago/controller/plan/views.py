@@ -33,6 +33,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What every replica advertises; None: each its own."""
     dns_domain: str
     lease_seconds: int
+    l2_population: bool = False
 
 
 class NetworkView(msgspec.Struct, frozen=True, kw_only=True):

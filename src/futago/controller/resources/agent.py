@@ -113,7 +113,7 @@ def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
             "resources_synced": None,
             "availability_zone": "nova" if agent.agent_type in {L3, DHCP} else None,
             "alive": alive(reading.config, agent.node),
-            "configurations": _configurations(agent, routers, networks),
+            "configurations": _configurations(reading.config, agent, routers, networks),
             "resource_versions": {},
             "ha_chassis_priority": None,
         }
@@ -128,11 +128,13 @@ def _carried(nodes: Sequence[str]) -> dict[str, int]:
     return counts
 
 
-def _configurations(agent: Agent, routers: Mapping[str, int], networks: Mapping[str, int]) -> Rendered:
+def _configurations(
+    config: ControllerConfig, agent: Agent, routers: Mapping[str, int], networks: Mapping[str, int]
+) -> Rendered:
     facts = agent.node.facts
     assert facts is not None, "a node without facts shows no agents"
     if agent.agent_type == OVS:
-        return _switching(facts)
+        return _switching(config, facts)
     carried: Rendered = {}
     if agent.agent_type == L3:
         carried = {"agent_mode": "legacy", "routers": routers.get(agent.node.name, 0), "uplinks": _uplinks(agent.node)}
@@ -156,13 +158,13 @@ def _uplinks(node: Node) -> list[Rendered]:
     ]
 
 
-def _switching(facts: NodeFacts) -> Rendered:
+def _switching(config: ControllerConfig, facts: NodeFacts) -> Rendered:
     return {
         "tunnel_types": list(facts.tunnel_types),
         "tunneling_ip": None if facts.tunnel_address is None else str(facts.tunnel_address),
         "bridge_mappings": dict(facts.bridge_mappings),
         "datapath_type": facts.datapath_type,
-        "l2_population": False,
+        "l2_population": config.l2_population,
         "version": facts.version,
     }
 

@@ -117,12 +117,17 @@ class FlatNetworkInUse(InUse):
     sentence = "Unable to create the flat network. Physical network {physical_network} is in use."
 
 
+class VlanIdInUse(InUse):
+    sentence = "Unable to create the network. The VLAN {vlan_id} on physical network {physical_network} is in use."
+
+
 class TunnelIdInUse(InUse):
     sentence = "Unable to create the network. The tunnel ID {tunnel_id} is in use."
 
 
-class NoNetworkAvailable(ApiError):
-    status = 503
+class NoNetworkAvailable(InUse):
+    """Every id that project networks may have is in use; one comes back with each network that is deleted."""
+
     sentence = "Unable to create the network. No project network is available for allocation."
 
 

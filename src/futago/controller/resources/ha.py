@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import allocate, device_owners, schedule
 from futago.controller.agent_types import L3, ROLES
-from futago.controller.resources import errors
+from futago.controller.resources import errors, segments
 from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
-from futago.values import NetworkType, Role
+from futago.values import Role
 
 _log = structlog.get_logger()
 
@@ -178,21 +178,19 @@ def _ha_network(txn: Transaction, config: ControllerConfig, project_id: str) -> 
 
 
 def _add_ha_network(txn: Transaction, config: ControllerConfig, project_id: str, ordinal: int) -> HaNetwork:
-    taken = {segment.segmentation_id for segment in txn.find(Segment, network_type=NetworkType.VXLAN)}
-    vni = allocate.segmentation_id(config.vni_ranges, taken)
-    if vni is None:
-        raise errors.NoNetworkAvailable
+    segment = segments.choose_for_ha(txn, config)
     network = txn.add(
         Network(
             id=str(uuid.uuid4()),
             project_id="",
             name=f"HA network project {project_id}",
-            network_type=NetworkType.VXLAN,
-            segmentation_id=vni,
-            mtu=config.global_physnet_mtu - allocate.VXLAN_OVERHEAD,
+            network_type=segment.network_type,
+            physical_network=segment.physical_network,
+            segmentation_id=segment.segmentation_id,
+            mtu=segments.largest_mtu(config, segment.network_type, segment.physical_network),
         )
     )
-    txn.add(Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=vni, network_id=network.id))
+    segments.hold(txn, network)
     subnet = txn.add(
         Subnet(
             id=str(uuid.uuid4()),

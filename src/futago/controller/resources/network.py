@@ -7,8 +7,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.config import ControllerConfig
-from futago.controller import allocate, device_owners
-from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse
+from futago.controller import device_owners
+from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, segments
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -24,9 +24,8 @@ from futago.controller.resources.definition import (
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, Router, Segment, Subnet
 from futago.controller.store.tables import TABLES
-from futago.values import NetworkType
+from futago.segment_ranges import LARGEST
 
-_LAST_VNI: Final = 2**24 - 1
 _COLUMNS: Final = {
     "name": "name",
     "description": "description",
@@ -48,26 +47,20 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]
 
 def create(writing: Writing, values: Values) -> Network:
     """Make a network on a segment of its own."""
-    network_type, physical_network, segmentation_id = _segment(writing, values)
+    asked = segments.Asked(*(values.get(f"provider:{name}") or None for name in segments.Asked._fields))
+    segment = segments.choose(writing.txn, writing.config, asked)
     network = writing.txn.add(
         Network(
             id=str(uuid.uuid4()),
             project_id=values["project_id"],
-            network_type=network_type,
-            physical_network=physical_network,
-            segmentation_id=segmentation_id,
-            mtu=_mtu(writing.config, network_type, values.get("mtu") or 0),
+            network_type=segment.network_type,
+            physical_network=segment.physical_network,
+            segmentation_id=segment.segmentation_id,
+            mtu=_mtu(writing.config, segment, values.get("mtu") or 0),
             **chosen(values, _COLUMNS),
         )
     )
-    writing.txn.add(
-        Segment(
-            network_type=network_type,
-            physical_network=physical_network or "",
-            segmentation_id=segmentation_id or 0,
-            network_id=network.id,
-        )
-    )
+    segments.hold(writing.txn, network)
     return network
 
 
@@ -75,7 +68,7 @@ def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
     changed = replace(network, **chosen(values, _COLUMNS))
     if values.get("mtu"):
-        changed = replace(changed, mtu=_mtu(writing.config, network.network_type, values["mtu"]))
+        changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
     if network.shared and not changed.shared:
         _check_only_own_ports(writing.txn, network)
     leaving = network.external and not changed.external
@@ -128,48 +121,8 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
     ]
 
 
-def _segment(writing: Writing, values: Values) -> tuple[NetworkType, str | None, int | None]:
-    asked = values.get("provider:network_type") or ""
-    physical_network = values.get("provider:physical_network") or None
-    segmentation_id = values.get("provider:segmentation_id") or None
-    if not asked and (physical_network or segmentation_id):
-        raise errors.InvalidInput(reason="network_type required")
-    network_type = asked or next((kind for kind in writing.config.tenant_network_types if kind != "flat"), "")
-    if network_type not in writing.config.type_drivers or network_type not in {"flat", "vxlan"}:
-        raise errors.InvalidInput(reason=f"network type '{network_type}' is not supported; flat and vxlan are")
-    if network_type == "flat":
-        return NetworkType.FLAT, _flat(writing, physical_network, segmentation_id), None
-    if physical_network:
-        raise errors.InvalidInput(reason="provider:physical_network specified for vxlan network")
-    return NetworkType.VXLAN, None, _vni(writing, segmentation_id)
-
-
-def _flat(writing: Writing, physical_network: str | None, segmentation_id: int | None) -> str:
-    known = writing.config.flat_networks
-    if not physical_network:
-        raise errors.InvalidInput(reason="physical_network required for flat provider network")
-    if segmentation_id:
-        raise errors.InvalidInput(reason="segmentation_id prohibited for flat provider network")
-    if "*" not in known and physical_network not in known:
-        raise errors.InvalidInput(reason=f"physical_network '{physical_network}' unknown for flat provider network")
-    if writing.txn.count(Segment, network_type=NetworkType.FLAT, physical_network=physical_network):
-        raise errors.FlatNetworkInUse(physical_network=physical_network)
-    return physical_network
-
-
-def _vni(writing: Writing, asked: int | None) -> int:
-    taken = {segment.segmentation_id for segment in writing.txn.find(Segment, network_type=NetworkType.VXLAN)}
-    if asked in taken:
-        raise errors.TunnelIdInUse(tunnel_id=asked)
-    vni = asked or allocate.segmentation_id(writing.config.vni_ranges, taken)
-    if vni is None:
-        raise errors.NoNetworkAvailable
-    return vni
-
-
-def _mtu(config: ControllerConfig, network_type: NetworkType, asked: int) -> int:
-    overhead = allocate.VXLAN_OVERHEAD if network_type is NetworkType.VXLAN else 0
-    most = config.global_physnet_mtu - overhead
+def _mtu(config: ControllerConfig, segment: segments.Chosen | Network, asked: int) -> int:
+    most = segments.largest_mtu(config, segment.network_type, segment.physical_network)
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
     return asked or most
@@ -206,7 +159,7 @@ NETWORKS: Final = Resource(
         Field(name="availability_zone_hints", parse=parse.list_of(parse.text(255)), post=True, filterable=False),
         _provider("network_type", parse.empty_as_none(parse.text(32))),
         _provider("physical_network", parse.empty_as_none(parse.text(128))),
-        _provider("segmentation_id", parse.empty_as_none(parse.integer(1, _LAST_VNI))),
+        _provider("segmentation_id", parse.empty_as_none(parse.integer(1, max(LARGEST.values())))),
         Field(name="status"),
         Field(name="subnets", filterable=False, sortable=False),
         Field(name="availability_zones", filterable=False, sortable=False),

@@ -8,8 +8,9 @@ from typing import Self
 
 from futago.lab import measure, traffic
 from futago.lab.api import wait_for
-from futago.lab.lab import Lab, wait_for_agents
+from futago.lab.lab import Lab
 from futago.lab.traffic import Ping, ssh_session
+from futago.lab.waiting import wait_for_agents
 
 
 class Failover:

@@ -14,7 +14,8 @@ from futago.lab.demo import walkthrough
 from futago.lab.drill import crowd
 from futago.lab.drill.scene import Scene
 from futago.lab.errors import LabError
-from futago.lab.lab import Lab, wait_for_agents
+from futago.lab.lab import Lab
+from futago.lab.waiting import wait_for_agents
 
 Tell = Callable[[str], None]
 AT_ONCE: Final = 50

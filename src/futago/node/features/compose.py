@@ -8,7 +8,7 @@ from futago.node.features.ha import elections
 from futago.node.features.nat import nat
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
-from futago.node.features.switching import carriers, switching
+from futago.node.features.switching import carriers, switching, why_cut_off
 from futago.node.features.uplinks import probes, uplinks
 from futago.node.host import FlowTable, HostState, Place
 from futago.values import Vlan
@@ -33,7 +33,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         elements={one.element.key: one for one in owned},
         elections=elections(specs, vlans),
         replication=replication(specs, place),
-        problems=_problems(specs, vlans),
+        problems=_problems(specs, vlans, place),
         uplinks=watched,
         carriers={router.key: carriers(_networks_of(router, specs), place) for router in _routers(specs)},
     )
@@ -45,10 +45,12 @@ def without_flows(state: HostState) -> HostState:
     return HostState(elements=elements, elections=state.elections)
 
 
-def _problems(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, str]:
-    """What is in a network that this node was not told of, or that found no local VLAN left."""
+def _problems(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> dict[Key, str]:
+    """What is in a network that this node was not told of, or that has no local VLAN; what is cut off here."""
     problems: dict[Key, str] = {}
     for spec in specs.specs.values():
+        if isinstance(spec, NetworkSpec) and (reason := why_cut_off(spec, place)):
+            problems[spec.key] = reason
         members: list[RouterPort | HaSpec | DhcpSpec | PortSpec] = []
         if isinstance(spec, RouterSpec):
             members += legs_of(spec)

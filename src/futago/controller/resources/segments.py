@@ -1,0 +1,173 @@
+"""Segments: how a network's frames are told from others' between hosts, and how large they may be.
+
+A segment is held by a row whose primary key it is, so two networks never have the same one; it comes free with the row.
+"""
+
+from typing import Final, NamedTuple, assert_never
+
+from futago.config import ControllerConfig
+from futago.controller import allocate
+from futago.controller.resources import errors
+from futago.controller.store.database import Transaction
+from futago.controller.store.rows import Network, Segment
+from futago.segment_ranges import LARGEST, IdRange, id_ranges, vlan_ranges
+from futago.values import NetworkType
+
+OVERHEAD: Final = {NetworkType.GRE: 42, NetworkType.VXLAN: 50}
+"""What a tunnel adds to a packet, in bytes: the inner Ethernet header (14), then GRE with a key (8) or VXLAN and UDP
+(8 + 8), and IPv4 (20)."""
+
+
+class Asked(NamedTuple):
+    """The provider attributes of a request; None where it says nothing."""
+
+    network_type: str | None
+    physical_network: str | None
+    segmentation_id: int | None
+
+
+class Chosen(NamedTuple):
+    """A segment that is free."""
+
+    network_type: NetworkType
+    physical_network: str | None
+    segmentation_id: int | None
+
+
+def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+    """The segment that a request asks for, or one out of the ranges for projects.
+
+    Raises:
+        errors.InvalidInput: what it asks for is no segment here.
+        errors.InUse: another network has it, or all are used up.
+
+    """
+    if asked.network_type is None:
+        if asked.physical_network is not None or asked.segmentation_id is not None:
+            raise errors.InvalidInput(reason="network_type required")
+        return _for_project(txn, config, config.tenant_network_types)
+    if asked.network_type not in config.type_drivers:
+        known = ", ".join(config.type_drivers)
+        raise errors.InvalidInput(reason=f"network type '{asked.network_type}' is not supported; there are: {known}")
+    match network_type := NetworkType(asked.network_type):
+        case NetworkType.FLAT:
+            return _flat(txn, config, asked)
+        case NetworkType.VLAN:
+            return _vlan(txn, config, asked)
+        case NetworkType.GRE | NetworkType.VXLAN:
+            return _tunnel(txn, config, network_type, asked)
+        case _:
+            assert_never(network_type)
+
+
+def choose_for_ha(txn: Transaction, config: ControllerConfig) -> Chosen:
+    """A segment for a project's advertisements."""
+    if config.l3_ha_network_type:
+        return _for_project(txn, config, (config.l3_ha_network_type,))
+    tunnels = [kind for kind in (NetworkType.VXLAN, NetworkType.GRE) if kind in config.tenant_network_types]
+    return _for_project(txn, config, (*tunnels, *config.tenant_network_types))
+
+
+def hold(txn: Transaction, network: Network) -> None:
+    """Keep others off the segment of `network` until the row that is added here is removed."""
+    txn.add(
+        Segment(
+            network_type=network.network_type,
+            physical_network=network.physical_network or "",
+            segmentation_id=network.segmentation_id or 0,
+            network_id=network.id,
+        )
+    )
+
+
+def largest_mtu(config: ControllerConfig, network_type: NetworkType, physical_network: str | None) -> int:
+    """The MTU that a segment carries, in bytes: what a network has unless a request wants less."""
+    if network_type in OVERHEAD:
+        return min(config.global_physnet_mtu, config.path_mtu or config.global_physnet_mtu) - OVERHEAD[network_type]
+    return min(config.global_physnet_mtu, config.physical_network_mtus.get(physical_network or "", 1 << 16))
+
+
+def _for_project(txn: Transaction, config: ControllerConfig, types: tuple[str, ...]) -> Chosen:
+    for kind in types:
+        network_type = NetworkType(kind)
+        pools = vlan_ranges(config.network_vlan_ranges) if network_type is NetworkType.VLAN else {}
+        if network_type in OVERHEAD:
+            pools = {"": _tunnel_ranges(config, network_type)}
+        for physical_network, ranges in pools.items():
+            found = _free(txn, network_type, physical_network, ranges)
+            if found is not None:
+                return Chosen(network_type, physical_network or None, found)
+    raise errors.NoNetworkAvailable
+
+
+def _flat(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+    name, known = asked.physical_network, config.flat_networks
+    if name is None:
+        raise errors.InvalidInput(reason="physical_network required for flat provider network")
+    if asked.segmentation_id is not None:
+        raise errors.InvalidInput(reason="segmentation_id prohibited for flat provider network")
+    if "*" not in known and name not in known:
+        raise errors.InvalidInput(reason=f"physical_network '{name}' unknown for flat provider network")
+    if txn.count(Segment, network_type=NetworkType.FLAT, physical_network=name):
+        raise errors.FlatNetworkInUse(physical_network=name)
+    return Chosen(NetworkType.FLAT, name, None)
+
+
+def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+    name, vlan = asked.physical_network, asked.segmentation_id
+    if name is None:
+        if vlan is not None:
+            raise errors.InvalidInput(reason="segmentation_id requires physical_network for VLAN provider network")
+        return _for_project(txn, config, (NetworkType.VLAN,))
+    ranges = vlan_ranges(config.network_vlan_ranges).get(name)
+    if ranges is None:
+        raise errors.InvalidInput(reason=f"physical_network '{name}' unknown for VLAN provider network")
+    if vlan is None:
+        if not ranges:
+            raise errors.InvalidInput(
+                reason=f"Physical network {name} requires segmentation_id to be specified when creating a "
+                "provider network"
+            )
+        vlan = _free(txn, NetworkType.VLAN, name, ranges)
+        if vlan is None:
+            raise errors.NoNetworkAvailable
+        return Chosen(NetworkType.VLAN, name, vlan)
+    _check_id(NetworkType.VLAN, vlan)
+    if vlan in _taken(txn, NetworkType.VLAN, name):
+        raise errors.VlanIdInUse(vlan_id=vlan, physical_network=name)
+    return Chosen(NetworkType.VLAN, name, vlan)
+
+
+def _tunnel(txn: Transaction, config: ControllerConfig, network_type: NetworkType, asked: Asked) -> Chosen:
+    if asked.physical_network is not None:
+        raise errors.InvalidInput(reason=f"provider:physical_network specified for {network_type} network")
+    key = asked.segmentation_id
+    if key is None:
+        return _for_project(txn, config, (network_type,))
+    _check_id(network_type, key)
+    if key in _taken(txn, network_type, ""):
+        raise errors.TunnelIdInUse(tunnel_id=key)
+    return Chosen(network_type, None, key)
+
+
+def _check_id(network_type: NetworkType, asked: int) -> None:
+    if asked > LARGEST[network_type]:
+        raise errors.InvalidInput(
+            reason=f"segmentation_id {asked} is out of range for {network_type} (1 through {LARGEST[network_type]})"
+        )
+
+
+def _tunnel_ranges(config: ControllerConfig, network_type: NetworkType) -> tuple[IdRange, ...]:
+    texts = config.tunnel_id_ranges if network_type is NetworkType.GRE else config.vni_ranges
+    return id_ranges(texts, network_type)
+
+
+def _free(
+    txn: Transaction, network_type: NetworkType, physical_network: str, ranges: tuple[IdRange, ...]
+) -> int | None:
+    return allocate.segmentation_id(ranges, _taken(txn, network_type, physical_network)) if ranges else None
+
+
+def _taken(txn: Transaction, network_type: NetworkType, physical_network: str) -> set[int]:
+    held = txn.find(Segment, network_type=network_type, physical_network=physical_network)
+    return {segment.segmentation_id for segment in held}

@@ -1,0 +1,1 @@
+"""Neutron's configuration files, read as they are and turned into Futago's."""

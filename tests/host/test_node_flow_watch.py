@@ -1,0 +1,74 @@
+"""Flows that go are noticed by counting them, on a throw-away host with a real switch."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from futago.node.drivers.flow_watch import FlowWatch
+from futago.node.drivers.flows import MARK, MARK_MASK, cookie_of
+from futago.node.drivers.openflow import OpenFlow
+from futago.node.host import HostRefused
+from host.node_kit import Hosts, ThrowAwayHost
+
+FLOWS = [f"table={table},priority=1,dl_vlan={vlan} actions=drop" for table in (0, 9) for vlan in range(1, 6)]
+
+
+@pytest.fixture
+def host() -> Iterator[ThrowAwayHost]:
+    with Hosts("watch") as (host,):
+        host.run("ovs-vsctl add-br br-one -- set bridge br-one datapath_type=netdev fail_mode=secure")
+        host.run("ovs-ofctl add-flow br-one cookie=0xabc,actions=drop")
+        for flow in FLOWS:
+            host.run(f"ovs-ofctl -O OpenFlow14 add-flow br-one cookie=0x{cookie_of(flow):x},'{flow}'")
+        yield host
+
+
+def sockets(host: ThrowAwayHost) -> Path:
+    return Path(f"/proc/{host.init}/root/run/openvswitch")
+
+
+def test_only_flows_of_ours_are_counted(host: ThrowAwayHost) -> None:
+    async def count() -> tuple[int, int]:
+        connection = await OpenFlow.connect(sockets(host) / "br-one.mgmt")
+        ours = await connection.count_flows(MARK, MARK_MASK)
+        every = await connection.count_flows(0, 0)
+        connection.close()
+        return ours, every
+
+    assert asyncio.run(count()) == (len(FLOWS), len(FLOWS) + 1)
+
+
+def test_a_bridge_that_is_not_there_is_refused(host: ThrowAwayHost) -> None:
+    with pytest.raises(HostRefused, match=r"no-such.mgmt does not answer"):
+        asyncio.run(OpenFlow.connect(sockets(host) / "no-such.mgmt"))
+
+
+def test_what_is_as_it_was_is_not_told_and_what_went_is_told_once(host: ThrowAwayHost) -> None:
+    told: list[str] = []
+
+    async def look(watch: FlowWatch) -> list[int]:
+        seen = []
+        for command in ("", "", "ovs-ofctl del-flows br-one dl_vlan=3", "", "ovs-ofctl del-flows br-one", ""):
+            if command:
+                host.run(command)
+            await watch.look()
+            seen.append(len(told))
+        return seen
+
+    watch = FlowWatch(sockets(host), ["br-one", "br-missing"], lambda: told.append("changed"))
+    assert asyncio.run(look(watch)) == [0, 0, 1, 1, 2, 2]
+
+
+def test_a_switch_that_was_started_anew_without_flows_is_told(host: ThrowAwayHost) -> None:
+    told: list[str] = []
+
+    async def look(watch: FlowWatch) -> None:
+        await watch.look()
+        host.restart_vswitchd()
+        await watch.look()
+        await watch.look()
+
+    asyncio.run(look(FlowWatch(sockets(host), ["br-one"], lambda: told.append("changed"))))
+    assert told == ["changed"]
