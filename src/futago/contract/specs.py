@@ -79,8 +79,24 @@ class DhcpSubnet(msgspec.Struct, frozen=True, kw_only=True):
     cidr: IPv4Network
     gateway: IPv4Address | None
     dns_servers: tuple[IPv4Address, ...]
-    """Empty: the DHCP server names itself."""
+    """Empty: the DHCP servers name themselves."""
     routes: tuple[DhcpRoute, ...]
+    servers: tuple[IPv4Address, ...] = ()
+    """Where the network's other DHCP servers are in this subnet, in order."""
+    neighbours: tuple[IPv4Network, ...] = ()
+    """The other subnets of the network: they are reached without a router."""
+    isolated: bool = False
+    """No router has the gateway's address: metadata is not reached through one."""
+
+
+class DhcpOption(msgspec.Struct, frozen=True, kw_only=True):
+    """What one host is told beside what its subnet says, or instead of it."""
+
+    name: str
+    """As dnsmasq calls it (`bootfile-name`), or the option's number."""
+    value: str
+    """"" where the subnet's value is to be left out."""
+    ip_version: int = 4
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,6 +105,8 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     mac: Mac
     address: IPv4Address
     hostname: str
+    port_id: str = ""
+    options: tuple[DhcpOption, ...] = ()
 
 
 class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):

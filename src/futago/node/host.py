@@ -5,7 +5,7 @@ there?" is `==`. Elements know nothing of each other: the order in which kinds a
 `reconcile.Reconciler`'s.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -29,6 +29,10 @@ Pairs = tuple[tuple[str, str], ...]
 """A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
 
 
+MetadataRoute = Literal["never", "isolated", "always"]
+"""In which subnets DHCP tells a way to the metadata that leads through the DHCP server, and not through a router."""
+
+
 class HostRefused(Exception):
     """The host did not do as asked: an element stays as it is, is reported, and is tried again."""
 
@@ -49,6 +53,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Whether to ask the external networks' gateways for a sign of life."""
     replication_port: int = DEFAULT_PORT
     replication_scope: Scope = "translated"
+    metadata: bool = False
+    """Whether this node answers instances that ask who they are."""
+    metadata_route: MetadataRoute = "never"
 
 
 class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +194,8 @@ class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
     config: str
     hosts: str
     """`dhcp-hostsfile`: one static lease a line; re-read on SIGHUP."""
+    options: str
+    """`dhcp-optsfile`: what clients are told; re-read on SIGHUP."""
     names: str
     """`addn-hosts`: what the instances are called; re-read on SIGHUP."""
 

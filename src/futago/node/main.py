@@ -14,6 +14,7 @@ from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
+from futago.node.drivers.exits import ExitWatch
 from futago.node.drivers.flows import FlowDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
 from futago.node.drivers.netns import NamespaceDriver
@@ -74,8 +75,10 @@ class Agent:
             on_change=self._impairment_changed,
             on_switch=self._switch_returned,
         )
+        self._exits = ExitWatch(here, self._server_ended)
+        replication = ConntrackDriver(config.conntrackd_socket)
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections, self._uplinks, ConntrackDriver(config.conntrackd_socket)),
+            build_host(place, self._ovsdb, self._elections, self._uplinks, replication, self._exits),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -108,6 +111,7 @@ class Agent:
 
     async def close(self) -> None:
         await self._link.close()
+        self._exits.close()
         await asyncio.to_thread(self._end_metrics)
         await asyncio.to_thread(self._ovsdb.close)
 
@@ -133,6 +137,9 @@ class Agent:
     def _switch_changed(self) -> None:
         """Called from the database's thread."""
         self._here.call_soon_threadsafe(self._loop.switch_changed)
+
+    def _server_ended(self) -> None:
+        self._loop.look_again("dhcp")
 
     def _role_changed(self) -> None:
         self._loop.role_changed()
@@ -178,7 +185,12 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
 
 
 def build_host(
-    place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch, replication: ConntrackDriver
+    place: Place,
+    ovsdb: Ovsdb,
+    elections: Elections,
+    uplinks: UplinkWatch,
+    replication: ConntrackDriver,
+    exits: ExitWatch,
 ) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
@@ -189,7 +201,7 @@ def build_host(
         Stage("flows", FlowDriver(ovsdb), (FlowTable,)),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
-        Stage("dhcp", DnsmasqDriver(), (Dnsmasq,)),
+        Stage("dhcp", DnsmasqDriver(exits.watch), (Dnsmasq,)),
     )
     return Host(
         place=place,
