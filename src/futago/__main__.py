@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import conntrack, controller, drill, keys, lab, moves, node, vrrp, vrrpd
+from futago.cli import (
+    conntrack,
+    controller,
+    drill,
+    keys,
+    lab,
+    moves,
+    node,
+    port,
+    vrrp,
+    vrrpd,
+)
 
 app = typer.Typer(
     name="futago",
@@ -18,6 +29,7 @@ controller.register(app)
 keys.register(app)
 node.register(app)
 moves.register(app, node.node)
+port.register(app)
 vrrpd.register(app)
 vrrp.register(app)
 conntrack.register(app)
