@@ -9,8 +9,10 @@ from futago.cli import (
     conntrack,
     controller,
     drill,
+    instance_data,
     keys,
     lab,
+    metadata,
     moves,
     node,
     port,
@@ -30,9 +32,11 @@ keys.register(app)
 node.register(app)
 moves.register(app, node.node)
 port.register(app)
+instance_data.register(port.port)
 vrrpd.register(app)
 vrrp.register(app)
 conntrack.register(app)
+metadata.register(app)
 lab.register(app)
 drill.register(app)
 

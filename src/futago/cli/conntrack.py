@@ -41,11 +41,12 @@ def conntrackd(
     What to replicate comes from `futago node`, who is active from `futago vrrpd`. It needs neither to go on.
     """
     from futago.conntrack import daemon
+    from futago.program import AlreadyRunning
 
     logs.to_stderr()
     try:
         daemon.run(daemon.Settings(socket=socket, state=state, vrrpd_socket=vrrpd_socket))
-    except (daemon.AlreadyRunning, OSError) as error:
+    except (AlreadyRunning, OSError) as error:
         _fail(str(error))
 
 

@@ -127,6 +127,43 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
         return f"dhcp/{self.network_id}"
 
 
+class InstanceAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An address of an instance, and what its subnet says."""
+
+    address: IPv4Interface
+    dhcp: bool
+    gateway: IPv4Address | None
+    dns_servers: tuple[IPv4Address, ...]
+    routes: tuple[DhcpRoute, ...]
+
+
+class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, tag="instance"):
+    """Who the instance at a port is: for the nodes that it may ask, which route its network or serve DHCP in it."""
+
+    port_id: str
+    network_id: str
+    mac: Mac
+    mtu: int
+    addresses: tuple[InstanceAddress, ...]
+    instance_id: str
+    project_id: str
+    name: str
+    hostname: str
+    """With its domain."""
+    ssh_keys: tuple[str, ...] = ()
+    """As they stand in `authorized_keys`."""
+    user_data: bytes = b""
+    vendor_data: str = ""
+    """A JSON object, or ""."""
+    meta: tuple[tuple[str, str], ...] = ()
+    """Whatever else somebody wants the instance to know, sorted by key."""
+    availability_zone: str = ""
+
+    @property
+    def key(self) -> Key:
+        return f"instance/{self.port_id}"
+
+
 class HaAuth(msgspec.Struct, frozen=True, kw_only=True):
     """How a router's advertisements are authenticated."""
 
@@ -236,7 +273,7 @@ class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replicatio
         return "replication"
 
 
-Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
+Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | InstanceSpec | RouterSpec | ReplicationSpec
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,6 +11,7 @@ import msgspec
 
 from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
 from futago.contract.specs import Key
+from futago.metadata.config import Listener
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Vlan
 from futago.vrrp.config import VirtualRouterConfig
 
@@ -204,7 +205,29 @@ class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
         return f"dnsmasq/{self.network_id}"
 
 
-Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq
+class Answers(msgspec.Struct, frozen=True, kw_only=True, tag="answers"):
+    """What the instance with an address is told when it asks who it is: a file of the program that answers."""
+
+    path: str
+    """Below the program's directory (`metadata.config`)."""
+    text: str
+
+    @property
+    def key(self) -> str:
+        return f"answers/{self.path}"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
+    """A place where instances ask, and the program that answers listens."""
+
+    listener: Listener
+
+    @property
+    def key(self) -> str:
+        return f"asked/{self.listener.name}"
+
+
+Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq | Answers | Asked
 
 
 class Owned(msgspec.Struct, frozen=True):

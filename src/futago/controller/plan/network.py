@@ -5,17 +5,20 @@ from typing import Any
 
 from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
+from futago.controller.plan.instance import host_label, plan_instances
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
 from futago.values import IPv4Interface
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
-    """Node → its specs of this network: one for the network itself, one for a DHCP server that it carries."""
+    """Node → its specs of this network: itself, a DHCP server that the node carries, the instances that ask it."""
     members = frozenset(_member_nodes(view))
     plans: dict[str, tuple[Spec, ...]] = {node: (_network(view, members - {node}),) for node in members}
     for replica in view.dhcp_replicas:
         plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
+    for node, instances in plan_instances(view, settings).items():
+        plans[node] = (*plans.get(node, ()), *instances)
     return plans
 
 
@@ -84,7 +87,7 @@ def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...
         DhcpHost(
             mac=ports[ip.port_id].mac_address,
             address=ip.ip_address,
-            hostname=ports[ip.port_id].dns_name or f"host-{str(ip.ip_address).replace('.', '-')}",
+            hostname=ports[ip.port_id].dns_name or host_label(ip),
             port_id=ip.port_id,
             options=tuple(_option(option) for option in ports[ip.port_id].extra_dhcp_opts),
         )

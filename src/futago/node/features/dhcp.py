@@ -10,7 +10,7 @@ from futago.contract.specs import DhcpHost, DhcpSpec, DhcpSubnet, NodeSpecs
 from futago.metadata.config import METADATA_ADDRESS
 from futago.node.features.routing import leg, veth_and_port
 from futago.node.host import Dnsmasq, Layer3, MetadataRoute, Namespace, Owned, Place
-from futago.values import IPv4Address, IPv4Network, Vlan
+from futago.values import IPv4Address, IPv4Interface, IPv4Network, Vlan
 
 _OPTION_MTU: Final = 26
 _OPTION_CLASSLESS_ROUTES: Final = 121
@@ -94,10 +94,11 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
         options=render_options(spec, metadata=place.metadata_route),
         names=render_names(spec),
     )
+    addresses = {*spec.addresses, *([IPv4Interface(_METADATA)] if place.metadata_route != "never" else [])}
     return [
         Owned(spec.key, Namespace(name=namespace, forwarding=False)),
         *veth_and_port(spec.key, spec, ("tap", "hd-"), namespace, tag, place),
-        Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=tuple(sorted(spec.addresses)))),
+        Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=tuple(sorted(addresses)))),
         Owned(spec.key, server),
     ]
 
