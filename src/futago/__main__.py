@@ -16,6 +16,7 @@ from futago.cli import (
     moves,
     node,
     port,
+    trace,
     vrrp,
     vrrpd,
 )
@@ -37,6 +38,7 @@ vrrpd.register(app)
 vrrp.register(app)
 conntrack.register(app)
 metadata.register(app)
+trace.register(app)
 lab.register(app)
 drill.register(app)
 
