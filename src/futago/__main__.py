@@ -5,7 +5,22 @@ from typing import Annotated
 import typer
 
 from futago import __version__
-from futago.cli import config, conntrack, controller, drill, keys, lab, moves, node, vrrp, vrrpd
+from futago.cli import (
+    config,
+    conntrack,
+    controller,
+    drill,
+    instance_data,
+    keys,
+    lab,
+    metadata,
+    moves,
+    node,
+    port,
+    trace,
+    vrrp,
+    vrrpd,
+)
 
 app = typer.Typer(
     name="futago",
@@ -19,9 +34,13 @@ config.register(app)
 keys.register(app)
 node.register(app)
 moves.register(app, node.node)
+port.register(app)
+instance_data.register(port.port)
 vrrpd.register(app)
 vrrp.register(app)
 conntrack.register(app)
+metadata.register(app)
+trace.register(app)
 lab.register(app)
 drill.register(app)
 

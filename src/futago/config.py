@@ -36,6 +36,10 @@ CONNTRACKD_SOCKET: Final = Path("/run/futago/conntrackd.sock")
 """Where the agent and the operator talk to the program that replicates the routers' connections."""
 CONNTRACKD_STATE: Final = Path("/run/futago/conntrackd.json")
 """Its last configuration, with the keys; under /run, so that a reboot forgets it."""
+METADATA_SOCKET: Final = Path("/run/futago/metadata.sock")
+"""Where the agent talks to the program that answers instances."""
+METADATA_DIRECTORY: Final = Path("/run/futago/metadata")
+"""What it answers, and where."""
 
 
 class BadConfig(ValueError):
@@ -59,6 +63,8 @@ class NodeRole(StrEnum):
     L3 = "l3"
     """It hosts replicas of routers."""
     DHCP = "dhcp"
+    METADATA = "metadata"
+    """It answers instances of its routers and DHCP servers that ask who they are."""
 
 
 class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -195,6 +201,19 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """How often the whole host is compared with the wanted state anyway."""
     metrics_address: str = "127.0.0.1:9698"
     """Where Prometheus finds the node's metrics, as ADDR:PORT; "" serves none."""
+    enable_isolated_metadata: bool = True
+    """DHCP tells a way to the metadata through its own server, in subnets whose gateway is no router of ours."""
+    force_metadata: bool = False
+    """DHCP tells it in all subnets."""
+    metadata_socket: Path = METADATA_SOCKET
+    nova_metadata_host: str = ""
+    """Where Nova's metadata service is, to which questions are passed on; "" answers with what Futago itself knows."""
+    nova_metadata_port: int = 8775
+    nova_metadata_protocol: Literal["http", "https"] = "http"
+    nova_metadata_insecure: bool = False
+    """With https: believe any certificate."""
+    metadata_proxy_shared_secret: str = ""
+    """Signs what is passed on; Nova's own setting of this name has the same."""
     uplink_probe: bool = True
     """Ask the gateways of the external networks for a sign of life, by ARP. One that has never answered is left in
     peace; false where a gateway would take the questions for a conflict about its address (RFC 5227) as it boots."""

@@ -23,8 +23,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 def exists(name: str) -> bool:
-    """Whether a namespace of this name is there and mounted (a file left by a crash is not)."""
-    return os.path.ismount(DIRECTORY / name)
+    """Whether a namespace of this name is mounted (a file left by a crash is not); or, by its file, a process's."""
+    return os.path.ismount(DIRECTORY / name) or (name.startswith("/proc/") and (DIRECTORY / name).exists())
 
 
 def run_inside(name: str, call: Callable[[], T]) -> T:

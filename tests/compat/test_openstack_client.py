@@ -123,6 +123,16 @@ def test_a_floating_ip_is_made_and_given_to_a_port(walk: Walk, run_openstack: Op
     assert (shown["fixed_ip_address"], shown["port_id"]) == ("192.168.81.50", port.fields()["id"])
 
 
+def test_dhcp_is_told_to_tell_a_port_more(walk: Walk, run_openstack: Openstack) -> None:
+    assert walk.subnet.status == 0
+    made = run_openstack(
+        "openstack port create --network vxlan-net81"
+        " --extra-dhcp-option name=bootfile-name,value=pxe.0,ip-version=4 boot81"
+    )
+    assert made.status == 0, made
+    assert made.fields()["extra_dhcp_opts"] == "ip_version='4', opt_name='bootfile-name', opt_value='pxe.0'"
+
+
 def test_ssh_is_let_in(run_openstack: Openstack) -> None:
     made = run_openstack("openstack security group create sg81")
     assert made.status == 0, made

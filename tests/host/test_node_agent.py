@@ -151,14 +151,17 @@ def test_a_new_lease_is_given_by_the_same_server(node: ThrowAwayHost) -> None:
 
 
 def test_a_dhcp_server_that_died_is_started_again(node: ThrowAwayHost) -> None:
-    node.stop_agent()
-    node.write_config(roles='["l3", "dhcp"]', bridge_mappings='{external1 = "br-ex1"}', resync_seconds=1.0)
+    """By whichever agent there is: the one that started it, and one that found it running."""
     node.give(gateway_node(), revision=1)
-    node.start_agent()
     node.wait_for_revision(1)
-    server = node.run("cat /run/futago/dhcp/*/pid")
-    node.run(f"kill -9 {server}")
-    wait_until(lambda: node.run("cat /run/futago/dhcp/*/pid") != server, "another server runs")
+    for _ in range(2):
+        server = node.run("cat /run/futago/dhcp/*/pid")
+        node.run(f"kill -9 {server}")
+        # Long before the whole host would be looked at again by itself.
+        wait_until(lambda server=server: node.run("cat /run/futago/dhcp/*/pid") != server, "another server runs")
+        node.stop_agent()
+        node.start_agent()
+        wait_until(lambda: node.last_report().revision == 1, "the agent is back")
 
 
 def test_without_a_controller_everything_stays_and_with_one_it_goes_on(node: ThrowAwayHost) -> None:

@@ -150,7 +150,9 @@ def test_the_status_names_what_is_off_cut_and_down(bare: Lab) -> None:
     bare.cut("net1", "external1")
     shown = {line.split()[0]: line for line in status.lines(bare)}
     assert shown["net2"].endswith("off")
-    assert shown["net1"].endswith("!! vrrpd down, !! conntrackd down, !! node down, !! cable to external1 cut")
+    assert shown["net1"].endswith(
+        "!! vrrpd down, !! conntrackd down, !! metadata down, !! node down, !! cable to external1 cut"
+    )
     assert "cable" not in shown["ext"] + shown["compute1"]
     bare.restore("net1", "external1")
     assert bare.cut_cables("net1") == ()

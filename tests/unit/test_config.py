@@ -42,7 +42,7 @@ def test_a_missing_file_is_named_with_the_way_to_an_example(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ('roles = ["l3", "dchp"]', "Invalid enum value 'dchp'.*roles.*; allowed: l3, dhcp$"),
+        ('roles = ["l3", "dchp"]', "Invalid enum value 'dchp'.*roles.*; allowed: l3, dhcp, metadata$"),
         ('datapath_type = "user"', "Invalid enum value 'user'.*; allowed: .*netdev"),
     ],
 )

@@ -103,7 +103,7 @@ def pipeline(
     with failures():
         from futago.lab.pipeline import blocks, fill
 
-        made = blocks(_lab(name))
+        made = blocks(the_lab(name))
         if write is None:
             print("\n".join(f"{title}\n{text}" for title, text in made.items()))
         else:
@@ -116,7 +116,7 @@ def status(name: Name = "") -> None:
     with failures():
         from futago.lab import status as report
 
-        for line in report.lines(_lab(name)):
+        for line in report.lines(the_lab(name)):
             print(line)
 
 
@@ -133,7 +133,7 @@ def ssh(
     with failures():
         from futago.lab import instances
 
-        lab = _lab(name)
+        lab = the_lab(name)
         address = instance if _is_address(instance) else instances.address_outside(lab, instance)
         _become(lab, "ext", instances.ssh_command(address, *(command or [])))
 
@@ -151,28 +151,28 @@ def exec_(
 ) -> None:
     """Run a command on a host."""
     with failures():
-        _become(_lab(name), host, command, netns=netns)
+        _become(the_lab(name), host, command, netns=netns)
 
 
 @lab_app.command(name="power-off", epilog=f"Example: {PROGRAM} lab power-off net1")
 def power_off(host: Host, name: Name = "") -> None:
     """Cut the power: cables dead, every process killed at once; the disk stays."""
     with failures():
-        _lab(name).power_off(host)
+        the_lab(name).power_off(host)
 
 
 @lab_app.command(name="power-on")
 def power_on(host: Host, name: Name = "") -> None:
     """Boot a host again from its disk."""
     with failures():
-        _lab(name).power_on(host)
+        the_lab(name).power_on(host)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab cut net1 external1; or: … cut net1 underlay --only inbound")
 def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> None:
     """Pull the cable between a host and a network; or lose one direction of it, under a live carrier."""
     with failures():
-        lab = _lab(name)
+        lab = the_lab(name)
         if only:
             lab.cut_one_way(host, network, only)
         else:
@@ -183,7 +183,7 @@ def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> Non
 def restore(host: Host, network: Network, name: Name = "") -> None:
     """Plug the cable in again; both directions of it are carried then."""
     with failures():
-        lab = _lab(name)
+        lab = the_lab(name)
         lab.restore(host, network)
         for direction in Direction:
             lab.restore_one_way(host, network, direction)
@@ -193,35 +193,35 @@ def restore(host: Host, network: Network, name: Name = "") -> None:
 def freeze(host: Host, name: Name = "") -> None:
     """Stop every process of a host where it is, as a paused machine."""
     with failures():
-        _lab(name).freeze(host)
+        the_lab(name).freeze(host)
 
 
 @lab_app.command()
 def thaw(host: Host, name: Name = "") -> None:
     """Let a frozen host go on."""
     with failures():
-        _lab(name).thaw(host)
+        the_lab(name).thaw(host)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab restart net1 vrrpd")
 def restart(host: Host, program: Program, name: Name = "") -> None:
     """Restart one of Futago's programs (SIGTERM, then start); one that is down is started."""
     with failures():
-        _lab(name).restart(host, program)
+        the_lab(name).restart(host, program)
 
 
 @lab_app.command(epilog=f"Example: {PROGRAM} lab kill net1 node")
 def kill(host: Host, program: Program, name: Name = "") -> None:
     """Kill one of Futago's programs with -9; `restart` starts it again."""
     with failures():
-        _lab(name).kill(host, program)
+        the_lab(name).kill(host, program)
 
 
 @lab_app.command()
 def logs(host: Host, name: Name = "") -> None:
     """Print what the programs of a host have logged."""
     with failures():
-        lab = _lab(name)
+        lab = the_lab(name)
         lab.plan(host)
         for path in sorted((lab.directory(host) / "log").glob("*.log")):
             for line in path.read_text(errors="replace").splitlines():
@@ -246,7 +246,7 @@ def failures() -> Iterator[None]:
         raise typer.Exit(1) from None
 
 
-def _lab(name: str) -> "Lab":
+def the_lab(name: str) -> "Lab":
     """The lab of this name; without one, the only lab that is up."""
     from futago.lab import state
     from futago.lab.lab import Lab

@@ -1,4 +1,4 @@
-"""`futago node`, the agent of a host, and `futago port`, which plugs plain processes into the switch."""
+"""`futago node`, the agent of a host."""
 
 import logging
 import sys
@@ -8,7 +8,7 @@ from typing import Annotated, Final
 import typer
 
 from futago import logs
-from futago.config import NODE_FILE, OVSDB, BadConfig, NodeConfig, load
+from futago.config import NODE_FILE, BadConfig, NodeConfig, load
 
 _EPILOG: Final = """
 [b]Examples[/b]
@@ -27,13 +27,11 @@ The first time, it needs the controller's join-token in /etc/futago/join-token. 
 """
 
 node = typer.Typer(name="node", epilog=_EPILOG, invoke_without_command=True)
-port = typer.Typer(help="Plug network namespaces into the switch.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
-    """Add the groups `node`, which is the agent without a verb, and `port`."""
+    """Add the group `node`, which is the agent without a verb."""
     app.add_typer(node)
-    app.add_typer(port, name="port")
 
 
 @node.callback()
@@ -58,43 +56,3 @@ def run(
         raise typer.Exit(2) from error
     logs.to_stderr(logging.DEBUG if debug else logging.INFO)
     run_agent(settings)
-
-
-@port.command()
-def plug(
-    port_id: Annotated[str, typer.Argument(help="The port's id in the API.")],
-    *,
-    netns: Annotated[str, typer.Option(help="The network namespace (ip-netns(8)) that gets the interface.")],
-    mac: Annotated[str, typer.Option(help="The port's MAC address.")],
-    ifname: Annotated[str, typer.Option(help="The interface's name in the namespace.")] = "eth0",
-    mtu: Annotated[int, typer.Option(help="The network's MTU.")] = 1450,
-    bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
-    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = OVSDB,
-) -> None:
-    """Give a network namespace an interface that is a port of a network; doing it twice changes nothing."""
-    from futago.node.drivers.plug import plug_port
-    from futago.node.host import HostRefused
-    from futago.values import Mac
-
-    try:
-        plug_port(ovsdb, port_id, namespace=netns, interface=ifname, mac=Mac(mac.lower()), mtu=mtu, bridge=bridge)
-    except HostRefused as error:
-        print(f"futago port plug: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error
-
-
-@port.command()
-def unplug(
-    port_id: Annotated[str, typer.Argument(help="The port's id in the API.")],
-    *,
-    ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = OVSDB,
-) -> None:
-    """Take a port off the switch, and its interface away."""
-    from futago.node.drivers.plug import unplug_port
-    from futago.node.host import HostRefused
-
-    try:
-        unplug_port(ovsdb, port_id)
-    except HostRefused as error:
-        print(f"futago port unplug: {error}", file=sys.stderr)
-        raise typer.Exit(1) from error

@@ -18,14 +18,14 @@ def become(socket: Path, state: Path, vrrpd_socket: Path) -> NoReturn:
 def main() -> None:
     """Run with the paths of the command line; exit status 1 says that it cannot."""
     sys.modules["rich"] = None  # type: ignore[assignment] # or structlog imports it, for colours that are not used here
-    from futago import logs
+    from futago import logs, program
     from futago.conntrack import daemon
 
     socket, state, vrrpd_socket = map(Path, sys.argv[2:])
     logs.to_stderr()
     try:
         daemon.run(daemon.Settings(socket=socket, state=state, vrrpd_socket=vrrpd_socket))
-    except (daemon.AlreadyRunning, OSError) as error:
+    except (program.AlreadyRunning, OSError) as error:
         raise SystemExit(f"futago: {error}") from error
 
 

@@ -1,9 +1,7 @@
 """`futago conntrackd`: the configuration, the roles by vrrpd's word, the replicas and the channel, joined."""
 
 import asyncio
-import fcntl
 import os
-import resource
 import signal
 import time
 from contextlib import suppress
@@ -13,7 +11,7 @@ from typing import Final
 
 import structlog
 
-from futago import lines
+from futago import lines, program
 from futago.conntrack.channel import Channel
 from futago.conntrack.config import ReplicatedRouter, Replication
 from futago.conntrack.control import (
@@ -40,10 +38,6 @@ _AGAIN_SECONDS: Final = 0.3
 _log = structlog.get_logger()
 
 
-class AlreadyRunning(Exception):
-    """Another process replicates for this host."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """What the program is told on its command line."""
@@ -62,9 +56,8 @@ def run(settings: Settings) -> None:
         OSError: the socket cannot be made.
 
     """
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    lock = _claim(settings.state.with_name(f"{settings.state.name}.lock"))
+    program.open_many_files()
+    lock = program.claim(settings.state.with_name(f"{settings.state.name}.lock"), "conntrackd")
     try:
         asyncio.run(_run(settings))
     finally:
@@ -228,14 +221,3 @@ class Daemon:
             beside.replace(self._settings.state)
         except OSError as error:
             _log.warning("configuration not kept for a restart", error=str(error))
-
-
-def _claim(path: Path) -> int:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise AlreadyRunning(f"another conntrackd runs here: {path} is locked") from error
-    return descriptor

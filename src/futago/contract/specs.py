@@ -106,8 +106,24 @@ class DhcpSubnet(msgspec.Struct, frozen=True, kw_only=True):
     cidr: IPv4Network
     gateway: IPv4Address | None
     dns_servers: tuple[IPv4Address, ...]
-    """Empty: the DHCP server names itself."""
+    """Empty: the DHCP servers name themselves."""
     routes: tuple[DhcpRoute, ...]
+    servers: tuple[IPv4Address, ...] = ()
+    """Where the network's other DHCP servers are in this subnet, in order."""
+    neighbours: tuple[IPv4Network, ...] = ()
+    """The other subnets of the network: they are reached without a router."""
+    isolated: bool = False
+    """No router has the gateway's address: metadata is not reached through one."""
+
+
+class DhcpOption(msgspec.Struct, frozen=True, kw_only=True):
+    """What one host is told beside what its subnet says, or instead of it."""
+
+    name: str
+    """As dnsmasq calls it (`bootfile-name`), or the option's number."""
+    value: str
+    """"" where the subnet's value is to be left out."""
+    ip_version: int = 4
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +132,8 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     mac: Mac
     address: IPv4Address
     hostname: str
+    port_id: str = ""
+    options: tuple[DhcpOption, ...] = ()
 
 
 class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
@@ -134,6 +152,43 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
     @property
     def key(self) -> Key:
         return f"dhcp/{self.network_id}"
+
+
+class InstanceAddress(msgspec.Struct, frozen=True, kw_only=True):
+    """An address of an instance, and what its subnet says."""
+
+    address: IPv4Interface
+    dhcp: bool
+    gateway: IPv4Address | None
+    dns_servers: tuple[IPv4Address, ...]
+    routes: tuple[DhcpRoute, ...]
+
+
+class InstanceSpec(msgspec.Struct, frozen=True, kw_only=True, tag="instance"):
+    """Who the instance at a port is: for the nodes that it may ask, which route its network or serve DHCP in it."""
+
+    port_id: str
+    network_id: str
+    mac: Mac
+    mtu: int
+    addresses: tuple[InstanceAddress, ...]
+    instance_id: str
+    project_id: str
+    name: str
+    hostname: str
+    """With its domain."""
+    ssh_keys: tuple[str, ...] = ()
+    """As they stand in `authorized_keys`."""
+    user_data: bytes = b""
+    vendor_data: str = ""
+    """A JSON object, or ""."""
+    meta: tuple[tuple[str, str], ...] = ()
+    """Whatever else somebody wants the instance to know, sorted by key."""
+    availability_zone: str = ""
+
+    @property
+    def key(self) -> Key:
+        return f"instance/{self.port_id}"
 
 
 class HaAuth(msgspec.Struct, frozen=True, kw_only=True):
@@ -245,7 +300,7 @@ class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replicatio
         return "replication"
 
 
-Spec = PeerSpec | NetworkSpec | NeighbourSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
+Spec = PeerSpec | NetworkSpec | NeighbourSpec | PortSpec | DhcpSpec | InstanceSpec | RouterSpec | ReplicationSpec
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,7 +24,7 @@ class Running:
     @property
     def what(self) -> str:
         """`futago node`, `dnsmasq`…: how an operator would call it."""
-        words = [word for word in self.argv if word in {"conntrackd", "controller", "node", "vrrpd"}]
+        words = [word for word in self.argv if word in {"conntrackd", "controller", "metadata", "node", "vrrpd"}]
         return f"futago {words[0]}" if words and "futago" in " ".join(self.argv) else self.name
 
 

@@ -12,9 +12,12 @@ from futago.lab.errors import PROGRAM, LabError
 from futago.lab.state import Process
 from futago.lab.topology import API_URL, UNDERLAY, HostPlan, Kind
 
-PROGRAMS: Final = ("controller", "conntrackd", "node", "vrrpd")
+PROGRAMS: Final = ("controller", "conntrackd", "metadata", "node", "vrrpd")
 CREDENTIALS: Final = Path("var-lib-futago/controller")
 """On the controller's disk: `join-token`, `admin-password`, `clouds.yaml`, `admin-openrc`."""
+
+_CONFIGURED: Final = {"controller": "controller", "metadata": "node", "node": "node"}
+"""The programs that read a file of settings, and which."""
 
 
 def configure(host: HostPlan, disk: Path, profile: Profile) -> None:
@@ -24,7 +27,7 @@ def configure(host: HostPlan, disk: Path, profile: Profile) -> None:
         case Kind.CONTROLLER:
             _write_new(directory / "controller.toml", {"public_url": API_URL, "profile": profile.value})
         case Kind.NETWORK:
-            _write_new(directory / "node.toml", _node(host) | {"roles": ["l3", "dhcp"]} | _mappings(host))
+            _write_new(directory / "node.toml", _node(host) | {"roles": ["l3", "dhcp", "metadata"]} | _mappings(host))
         case Kind.COMPUTE:
             _write_new(directory / "node.toml", _node(host) | _mappings(host))
         case Kind.EXTERNAL:
@@ -52,8 +55,8 @@ def start(host: HostPlan, process: Process, program: str, log: Path) -> None:
             f"{program} runs on {host.name} already; `{PROGRAM} lab restart {host.name} {program}` restarts it"
         )
     argv = [sys.executable, "-m", "futago", program]
-    if program in {"controller", "node"}:
-        argv += ["--config", f"/etc/futago/{program}.toml"]
+    if program in _CONFIGURED:
+        argv += ["--config", f"/etc/futago/{_CONFIGURED[program]}.toml"]
     namespaces.start_daemon(process, program, argv, log / f"{program}.log")
 
 

@@ -81,7 +81,7 @@ class HostPlan(msgspec.Struct, frozen=True, kw_only=True):
             case Kind.CONTROLLER:
                 return ("controller",)
             case Kind.NETWORK:
-                return ("vrrpd", "conntrackd", "node")
+                return ("vrrpd", "conntrackd", "metadata", "node")
             case Kind.COMPUTE:
                 return ("node",)
             case Kind.EXTERNAL:

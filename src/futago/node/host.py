@@ -5,12 +5,13 @@ there?" is `==`. Elements know nothing of each other: the order in which kinds a
 `reconcile.Reconciler`'s.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
 from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
 from futago.contract.specs import Key
+from futago.metadata.config import Listener
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Vlan
 from futago.vrrp.config import VirtualRouterConfig
 
@@ -27,6 +28,10 @@ LEARNED_SECONDS: Final = 300
 
 Pairs = tuple[tuple[str, str], ...]
 """A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
+
+
+MetadataRoute = Literal["never", "isolated", "always"]
+"""In which subnets DHCP tells a way to the metadata that leads through the DHCP server, and not through a router."""
 
 
 class HostRefused(Exception):
@@ -49,6 +54,9 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     """Whether to ask the external networks' gateways for a sign of life."""
     replication_port: int = DEFAULT_PORT
     replication_scope: Scope = "translated"
+    metadata: bool = False
+    """Whether this node answers instances that ask who they are."""
+    metadata_route: MetadataRoute = "never"
 
 
 class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,6 +195,8 @@ class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
     config: str
     hosts: str
     """`dhcp-hostsfile`: one static lease a line; re-read on SIGHUP."""
+    options: str
+    """`dhcp-optsfile`: what clients are told; re-read on SIGHUP."""
     names: str
     """`addn-hosts`: what the instances are called; re-read on SIGHUP."""
 
@@ -195,7 +205,29 @@ class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
         return f"dnsmasq/{self.network_id}"
 
 
-Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq
+class Answers(msgspec.Struct, frozen=True, kw_only=True, tag="answers"):
+    """What the instance with an address is told when it asks who it is: a file of the program that answers."""
+
+    path: str
+    """Below the program's directory (`metadata.config`)."""
+    text: str
+
+    @property
+    def key(self) -> str:
+        return f"answers/{self.path}"
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
+    """A place where instances ask, and the program that answers listens."""
+
+    listener: Listener
+
+    @property
+    def key(self) -> str:
+        return f"asked/{self.listener.name}"
+
+
+Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq | Answers | Asked
 
 
 class Owned(msgspec.Struct, frozen=True):

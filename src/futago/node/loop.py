@@ -157,7 +157,11 @@ class Loop:
 
     def switch_changed(self) -> None:
         """Something in the switch's database is different: perhaps an instance's interface was plugged."""
-        self._forget.update(self._host.switch_stages)
+        self.look_again(*self._host.switch_stages)
+
+    def look_again(self, *stages: str) -> None:
+        """Something of these stages has changed by itself."""
+        self._forget.update(stages)
         self._wake.set()
 
     def wake(self) -> None:

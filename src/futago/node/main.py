@@ -9,13 +9,15 @@ from typing import Final, TypeVar
 import structlog
 
 from futago import __version__
-from futago.config import NodeConfig
+from futago.config import NodeConfig, NodeRole
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
+from futago.node.drivers.exits import ExitWatch
 from futago.node.drivers.flow_watch import FlowWatch
 from futago.node.drivers.flows import FlowDriver
+from futago.node.drivers.metadata import MetadataDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
 from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
@@ -23,12 +25,27 @@ from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
 from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
-from futago.node.host import Bridge, Dnsmasq, FlowTable, Layer3, Namespace, NftTable, OvsPort, Place, Plug, Veth
+from futago.node.host import (
+    Answers,
+    Asked,
+    Bridge,
+    Dnsmasq,
+    FlowTable,
+    Layer3,
+    MetadataRoute,
+    Namespace,
+    NftTable,
+    OvsPort,
+    Place,
+    Plug,
+    Veth,
+)
 from futago.node.link import Link, LinkDown
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
+from futago.program import open_many_files
 from futago.vrrp.control import Statuses, VrrpdClient
 
 T = TypeVar("T")
@@ -45,6 +62,7 @@ def run(config: NodeConfig) -> None:
 
 async def _run(config: NodeConfig) -> None:
     here = asyncio.get_running_loop()
+    open_many_files()
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         here.add_signal_handler(number, stop.set)
@@ -77,9 +95,10 @@ class Agent:
             on_change=self._impairment_changed,
             on_switch=self._switch_returned,
         )
+        self._exits = ExitWatch(here, self._server_ended)
         self._replication = ConntrackDriver(config.conntrackd_socket)
         self._loop = Loop(
-            build_host(place, self._ovsdb, self._elections, self._uplinks, self._replication),
+            build_host(config, place, self._ovsdb, self._elections, self._uplinks, self._replication, self._exits),
             state,
             resync_seconds=config.resync_seconds,
             heartbeat_seconds=config.heartbeat_seconds,
@@ -115,6 +134,7 @@ class Agent:
 
     async def close(self) -> None:
         await self._link.close()
+        self._exits.close()
         await asyncio.to_thread(self._end_metrics)
         await asyncio.to_thread(self._ovsdb.close)
 
@@ -147,6 +167,9 @@ class Agent:
         """Called from the database's thread."""
         self._here.call_soon_threadsafe(self._loop.switch_changed)
 
+    def _server_ended(self) -> None:
+        self._loop.look_again("dhcp")
+
     def _role_changed(self) -> None:
         self._loop.role_changed()
 
@@ -175,7 +198,15 @@ def place_of(config: NodeConfig) -> Place:
         probe_uplinks=config.uplink_probe,
         replication_port=config.replication_port,
         replication_scope=config.replication_scope,
+        metadata=NodeRole.METADATA in config.roles,
+        metadata_route=_metadata_route(config),
     )
+
+
+def _metadata_route(config: NodeConfig) -> MetadataRoute:
+    if NodeRole.METADATA not in config.roles:
+        return "never"
+    return "always" if config.force_metadata else "isolated" if config.enable_isolated_metadata else "never"
 
 
 def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
@@ -191,7 +222,13 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
 
 
 def build_host(
-    place: Place, ovsdb: Ovsdb, elections: Elections, uplinks: UplinkWatch, replication: ConntrackDriver
+    config: NodeConfig,
+    place: Place,
+    ovsdb: Ovsdb,
+    elections: Elections,
+    uplinks: UplinkWatch,
+    replication: ConntrackDriver,
+    exits: ExitWatch,
 ) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
@@ -202,7 +239,8 @@ def build_host(
         Stage("flows", FlowDriver(ovsdb), (FlowTable,)),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
-        Stage("dhcp", DnsmasqDriver(), (Dnsmasq,)),
+        Stage("dhcp", DnsmasqDriver(exits.watch), (Dnsmasq,)),
+        Stage("metadata", MetadataDriver(config.metadata_socket), (Answers, Asked)),
     )
     return Host(
         place=place,

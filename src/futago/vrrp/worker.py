@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import resource
 import signal
 import socket
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from futago import program
 from futago.values import Millis
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.daemon import Daemon
@@ -50,7 +50,7 @@ def work(settings: Settings, listener: socket.socket, warden_lives: int, pulse: 
     `warden_lives` is the reading end of a pipe that ends with the warden. `first` is false when a former worker of the
     same warden has died: then the state is newer than the command line.
     """
-    _allow_many_sockets()
+    program.open_many_files()
     for refused in prefer_this_process():
         log.info("running without an advantage", refused=refused)
     routers = settings.routers if first or not settings.state.exists() else None
@@ -110,9 +110,3 @@ def _reload(daemon: Daemon, file: Path | None) -> dict[str, str]:
     problems = daemon.configure(routers)
     log.info("file read again", file=str(file), routers=len(routers), problems=len(problems))
     return problems
-
-
-def _allow_many_sockets() -> None:
-    """Two descriptors a router, a third while it announces; the usual 1,024 would end at 340 routers."""
-    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

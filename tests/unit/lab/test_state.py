@@ -78,17 +78,17 @@ def test_only_labs_with_a_living_host_are_up() -> None:
 def test_without_a_name_the_only_lab_that_is_up_is_meant() -> None:
     remember("dead", alive=False)
     remember("mine", alive=True)
-    assert cli._lab("").name == "mine"
+    assert cli.the_lab("").name == "mine"
 
 
 def test_without_a_name_several_labs_are_listed() -> None:
     remember("mine", alive=True)
     remember("yours", alive=True)
     with pytest.raises(LabError, match="several labs are up: mine, yours; say which with --name"):
-        cli._lab("")
-    assert cli._lab("yours").name == "yours"
+        cli.the_lab("")
+    assert cli.the_lab("yours").name == "yours"
 
 
 def test_without_any_lab_the_cure_is_named() -> None:
     with pytest.raises(LabError, match=r"there is no lab default; `.* lab up --name default` builds one"):
-        cli._lab("")
+        cli.the_lab("")

@@ -37,7 +37,7 @@ def test_both_network_nodes_and_nobody_else_of_futago_reach_the_external_network
 
 
 def test_the_election_runs_before_the_agent_on_a_network_node() -> None:
-    assert HOSTS["net1"].programs == ("vrrpd", "conntrackd", "node")
+    assert HOSTS["net1"].programs == ("vrrpd", "conntrackd", "metadata", "node")
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def disk(tmp_path: Path) -> Path:
 def test_a_network_node_is_configured_as_an_operator_would(disk: Path) -> None:
     programs.configure(HOSTS["net2"], disk, Profile.DEFAULT)
     config = load(disk / "etc-futago" / "node.toml", NodeConfig)
-    assert (config.name, config.roles, str(config.local_ip)) == ("net2", ("l3", "dhcp"), "172.31.0.12")
+    assert (config.name, config.roles, str(config.local_ip)) == ("net2", ("l3", "dhcp", "metadata"), "172.31.0.12")
     assert config.bridge_mappings == {"external1": "br-ex1"}
 
 

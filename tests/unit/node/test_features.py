@@ -3,16 +3,16 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from futago.contract.specs import DhcpRoute, StaticRoute
+from futago.contract.specs import DhcpOption, DhcpRoute, StaticRoute
 from futago.node.features.compose import host_state
-from futago.node.features.dhcp import render_config, render_hosts, render_names
+from futago.node.features.dhcp import render_config, render_hosts, render_names, render_options
 from futago.node.features.ha import elections
 from futago.node.features.nat import nat, render
 from futago.node.features.routing import routing
-from futago.node.host import Layer3, Namespace, NftTable, OvsPort, Route, Veth
+from futago.node.host import Layer3, MetadataRoute, Namespace, NftTable, OvsPort, Route, Veth
 from futago.values import IPv4Address, IPv4Interface, IPv4Network
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute
-from host.node_specs import DHCP, HA, INSIDE, NETNS, OUTSIDE, QG, QR, dhcp, gateway_node, port, router
+from host.node_specs import DHCP, HA, INSIDE, NETNS, OUTSIDE, QG, QR, VM, dhcp, gateway_node, port, router
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
 QR_NAME, QG_NAME, HA_NAME = f"qr-{QR[:11]}", f"qg-{QG[:11]}", f"ha-{HA[:11]}"
@@ -126,14 +126,46 @@ def test_the_files_of_a_dhcp_server() -> None:
     route = DhcpRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
     spec = dhcp()
     spec = replace(spec, subnets=(replace(spec.subnets[0], routes=(route,)),))
-    golden("server.dnsmasq", f"{render_config(spec)}# hosts\n{render_hosts(spec)}# names\n{render_names(spec)}")
+    options = (DhcpOption(name="bootfile-name", value="x.0"), DhcpOption(name="150", value="192.0.2.9"))
+    spec = replace(spec, hosts=(replace(spec.hosts[0], port_id=VM, options=options),))
+    rendered = {"options": render_options(spec), "hosts": render_hosts(spec), "names": render_names(spec)}
+    golden("server.dnsmasq", render_config(spec) + "".join(f"# {name}\n{text}" for name, text in rendered.items()))
 
 
 def test_clients_of_a_subnet_without_a_gateway_are_told_of_none() -> None:
     """Without the option dnsmasq would name itself."""
     spec = dhcp()
-    config = render_config(replace(spec, subnets=(replace(spec.subnets[0], gateway=None),)))
-    assert "option:router\n" in config
+    options = render_options(replace(spec, subnets=(replace(spec.subnets[0], gateway=None),)))
+    assert "option:router\n" in options
+
+
+def options_of(metadata: MetadataRoute, **subnet: object) -> str:
+    spec = dhcp()
+    return render_options(replace(spec, subnets=(replace(spec.subnets[0], **subnet),)), metadata=metadata)
+
+
+def test_metadata_is_reached_through_the_dhcp_server_where_no_router_leads_to_it() -> None:
+    way = "169.254.169.254/32,192.168.80.2"
+    assert way in options_of("isolated", isolated=True)
+    assert way in options_of("always", isolated=False)
+    assert way not in options_of("isolated", isolated=False)
+    assert way not in options_of("never", isolated=True)
+
+
+def test_a_route_to_metadata_that_an_operator_has_set_stands() -> None:
+    own = DhcpRoute(destination=IPv4Network("169.254.169.254/32"), next_hop=IPv4Address("192.168.80.77"))
+    assert "169.254.169.254/32,192.168.80.77,0.0.0.0/0" in options_of("always", routes=(own,))
+
+
+def test_clients_ask_both_dhcp_servers_for_names_unless_the_subnet_names_others() -> None:
+    twin = (IPv4Address("192.168.80.3"),)
+    assert "option:dns-server,192.168.80.2,192.168.80.3\n" in options_of("never", servers=twin)
+    assert "option:dns-server,8.8.8.8\n" in options_of("never", servers=twin, dns_servers=(IPv4Address("8.8.8.8"),))
+    assert "option:dns-server\n" in options_of("never", dns_servers=(IPv4Address("0.0.0.0"),))
+
+
+def test_subnets_of_one_network_reach_each_other_without_a_router() -> None:
+    assert ",121,10.1.0.0/24,0.0.0.0,0.0.0.0/0," in options_of("never", neighbours=(IPv4Network("10.1.0.0/24"),))
 
 
 def test_specs_whose_network_is_not_there_yet_wait_for_it() -> None:

@@ -17,6 +17,7 @@ from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
     FloatingIp,
+    InstanceData,
     Network,
     Node,
     Port,
@@ -61,6 +62,7 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     keys = {key for key in changed if not key.startswith(("segment/", "node/"))}
     names = _ids(changed, "node")
     keys.update(f"router/{replica.router_id}" for replica in (view.find(Replica, node=names) if names else []))
+    keys.update(f"network/{replica.network_id}" for replica in (view.find(DhcpReplica, node=names) if names else []))
     for network_id in _ids(changed, "segment"):
         keys.add(f"network/{network_id}")
         legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
@@ -85,7 +87,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
             port = view.get(Port, id=object_id)
             plans = plan_port(port, view.find(FixedIp, port_id=object_id)) if port else {}
         case _ if key == REPLICATION:
-            plans = plan_replication(view.find(VrrpKey), _l3_nodes(view))
+            plans = plan_replication(view.find(VrrpKey), _nodes_with(view, NodeRole.L3))
         case _:
             plans = plan_peers(view.find(Node), wanted)
     return plans
@@ -95,9 +97,9 @@ def _drained(view: View) -> Iterator[str]:
     return (node.name for node in view.find(Node) if not node.admin_state_up.get(L3, True))
 
 
-def _l3_nodes(view: View) -> list[str]:
-    """Those that may carry routers, whether they do now or not."""
-    return [node.name for node in view.find(Node) if node.facts is not None and NodeRole.L3 in node.facts.roles]
+def _nodes_with(view: View, role: NodeRole) -> list[str]:
+    """Those that may do something, whether they do now or not."""
+    return [node.name for node in view.find(Node) if node.facts is not None and role in node.facts.roles]
 
 
 def _network(view: View, network_id: str, wanted: Settings) -> Plans:
@@ -117,6 +119,8 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
             fixed_ips=tuple(view.find(FixedIp, network_id=network_id)),
             dhcp_replicas=tuple(view.find(DhcpReplica, network_id=network_id)),
             router_nodes=router_nodes,
+            instance_data={data.port_id: data for data in view.find(InstanceData, network_id=network_id)},
+            metadata_nodes=frozenset(_nodes_with(view, NodeRole.METADATA)),
         ),
         wanted,
     )

@@ -1,9 +1,11 @@
 """A network: who has members of it, and who serves DHCP in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
+from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
+from futago.controller.plan.instance import host_label, plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
@@ -11,7 +13,7 @@ from futago.values import IPv4Interface
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
-    """Node → its specs of this network: the network itself, a DHCP server that it carries, where its neighbours are."""
+    """Node → its specs of this network: itself, its neighbours, a DHCP server of its own, who asks for metadata."""
     members = frozenset(_member_nodes(view))
     populated = settings.l2_population and view.network.network_type in TUNNELLED
     plans: dict[str, tuple[Spec, ...]] = {
@@ -21,6 +23,8 @@ def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec,
         plans[node] = (*plans[node], *neighbours)
     for replica in view.dhcp_replicas:
         plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
+    for node, instances in plan_instances(view, settings).items():
+        plans[node] = (*plans.get(node, ()), *instances)
     return plans
 
 
@@ -61,18 +65,25 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
         addresses=tuple(_with_prefix(fixed_ip, subnets[fixed_ip.subnet_id]) for fixed_ip in _in_order(own)),
         domain=settings.dns_domain,
         lease_seconds=settings.lease_seconds,
-        subnets=tuple(_subnet(subnet) for subnet in served),
+        subnets=tuple(_subnet(view, subnet, port) for subnet in served),
         hosts=_hosts(view, subnets),
     )
 
 
-def _subnet(subnet: Subnet) -> DhcpSubnet:
+def _subnet(view: NetworkView, subnet: Subnet, own: Port) -> DhcpSubnet:
+    here = {fixed_ip.ip_address: fixed_ip.port_id for fixed_ip in view.fixed_ips if fixed_ip.subnet_id == subnet.id}
+    owners = {port.id: port.device_owner for port in view.ports}
+    servers = {address for address, port_id in here.items() if owners.get(port_id) == device_owners.DHCP}
+    routed = {address for address, port_id in here.items() if owners.get(port_id) in device_owners.INTERFACES}
     return DhcpSubnet(
         subnet_id=subnet.id,
         cidr=subnet.cidr,
         gateway=subnet.gateway_ip,
         dns_servers=subnet.dns_nameservers,
         routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),
+        servers=tuple(sorted(address for address in servers if here[address] != own.id)),
+        neighbours=tuple(sorted((other.cidr for other in view.subnets if other.id != subnet.id), key=str)),
+        isolated=subnet.gateway_ip not in routed,
     )
 
 
@@ -84,10 +95,16 @@ def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...
         DhcpHost(
             mac=ports[ip.port_id].mac_address,
             address=ip.ip_address,
-            hostname=ports[ip.port_id].dns_name or f"host-{str(ip.ip_address).replace('.', '-')}",
+            hostname=ports[ip.port_id].dns_name or host_label(ip),
+            port_id=ip.port_id,
+            options=tuple(_option(option) for option in ports[ip.port_id].extra_dhcp_opts),
         )
         for ip in sorted(leased, key=lambda ip: ip.ip_address)
     )
+
+
+def _option(row: Mapping[str, Any]) -> DhcpOption:
+    return DhcpOption(name=row["opt_name"], value=row["opt_value"], ip_version=row["ip_version"])
 
 
 def _in_order(fixed_ips: list[FixedIp]) -> list[FixedIp]:

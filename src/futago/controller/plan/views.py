@@ -9,6 +9,7 @@ from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
     FloatingIp,
+    InstanceData,
     Network,
     Port,
     Replica,
@@ -46,6 +47,10 @@ class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     dhcp_replicas: tuple[DhcpReplica, ...]
     router_nodes: Mapping[str, tuple[str, ...]]
     """Router id → the nodes that carry it, for the routers that have a leg here."""
+    instance_data: Mapping[str, InstanceData]
+    """By port."""
+    metadata_nodes: frozenset[str]
+    """The nodes that answer instances who ask who they are."""
 
 
 class RouterView(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ _EXTENSIONS: Final = {
     "dhcp_agent_scheduler": ("DHCP agent scheduler", "Which agents serve a network's DHCP"),
     "ext-gw-mode": ("Gateway mode", "Routers with and without source NAT"),
     "external-net": ("External networks", "Networks that lead outside"),
+    "extra_dhcp_opt": ("Extra DHCP options", "What DHCP tells one port besides what its subnets say"),
     "extraroute": ("Extra routes", "Static routes of routers"),
     "filter-validation": ("Filter validation", "Filters that do not exist are refused"),
     "fip-port-details": ("Floating IP port details", "The port that a floating IP stands for"),

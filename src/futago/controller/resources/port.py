@@ -32,7 +32,7 @@ from futago.controller.resources.definition import (
     standard,
 )
 from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, wishes
-from futago.controller.resources.port_options import address_pairs
+from futago.controller.resources.port_options import address_pairs, dhcp_options, merged
 from futago.controller.resources.router_legs import check_moved, legs
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Transaction
@@ -88,7 +88,7 @@ def create(writing: Writing, values: Values) -> Port:
     give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
     columns = chosen(values, _COLUMNS)
     columns.setdefault("port_security_enabled", parent.port_security_enabled)
-    changed = replace(port, **columns)
+    changed = replace(port, **columns, extra_dhcp_opts=merged((), values["extra_dhcp_opts"]))
     groups = _groups(writing, changed, values["security_groups"])
     return writing.txn.replace(port, _checked(replace(changed, security_group_ids=groups)))
 
@@ -100,7 +100,8 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     _check_network_owner(writing, parent, values, "update_port")
     _check_kept_by_service(port, values)
     columns = chosen(values, _COLUMNS)
-    changed = replace(port, **columns)
+    options = merged(port.extra_dhcp_opts, values.get("extra_dhcp_opts", ()))
+    changed = replace(port, **columns, extra_dhcp_opts=options)
     mac = values.get("mac_address")
     if mac and mac != port.mac_address:
         if writing.txn.count(Port, network_id=port.network_id, mac_address=mac):
@@ -276,7 +277,15 @@ PORTS: Final = Resource(
         Field(name="device_owner", parse=parse.text(255), default="", post=True, put=True),
         Field(name="security_groups", parse=parse.list_of(parse.identifier), post=True, put=True, sortable=False),
         Field(name="allowed_address_pairs", parse=address_pairs, default=(), post=True, put=True, filterable=False),
-        Field(name="extra_dhcp_opts", filterable=False, sortable=False),
+        Field(
+            name="extra_dhcp_opts",
+            parse=dhcp_options,
+            default=(),
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
         Field(name="port_security_enabled", parse=parse.boolean, post=True, put=True),
         Field(name="propagate_uplink_status", parse=parse.boolean, default=True, post=True, put=True),
         Field(name="dns_name", parse=parse.hostname, default="", post=True, put=True),

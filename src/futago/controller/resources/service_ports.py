@@ -8,7 +8,7 @@ from typing import Final
 from futago.controller import allocate
 from futago.controller.resources import errors
 from futago.controller.store.database import Conflict, Transaction
-from futago.controller.store.rows import FixedIp, Network, Port, Subnet
+from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPv4Address, Mac
 
 _MAC_TRIES: Final = 16
@@ -75,6 +75,8 @@ def remove_port(txn: Transaction, port: Port) -> None:
     """Delete `port` and its addresses."""
     for fixed_ip in txn.find(FixedIp, port_id=port.id):
         txn.remove(fixed_ip)
+    for data in txn.find(InstanceData, port_id=port.id):
+        txn.remove(data)
     txn.remove(port)
 
 

@@ -108,6 +108,20 @@ class Port(StandardRow, frozen=True, kw_only=True):
     """A node has reported it wired: the API's status ACTIVE."""
 
 
+class InstanceData(Row, frozen=True, kw_only=True):
+    """What the instance at a port is told when it asks who it is, beside what is known of the port."""
+
+    port_id: str
+    network_id: str
+    name: str = ""
+    ssh_keys: tuple[str, ...] = ()
+    user_data: bytes = b""
+    vendor_data: str = ""
+    """A JSON object, or ""."""
+    meta: dict[str, str] = {}
+    availability_zone: str = ""
+
+
 class FixedIp(Row, frozen=True, kw_only=True):
     """An address of a port: its primary key is what keeps two ports off one address."""
 

@@ -25,6 +25,8 @@ metadata = MetaData()
 
 _ID: Final = String(64)
 _NAME: Final = String(255)
+_LONG: Final = 1 << 20
+"""Characters: where databases have several types of text, the one that holds as many."""
 
 
 def _standard() -> list[Column[object]]:
@@ -131,6 +133,19 @@ fixed_ips = Table(
     _reference("network_id", "networks.id"),
     _reference("port_id", "ports.id"),
     Column("position", Integer, nullable=False),
+)
+
+instance_data = Table(
+    "instance_data",
+    metadata,
+    _reference("port_id", "ports.id", primary_key=True),
+    _reference("network_id", "networks.id"),
+    Column("name", _NAME, nullable=False),
+    Column("ssh_keys", JSON, nullable=False),
+    Column("user_data", Text(_LONG), nullable=False),
+    Column("vendor_data", Text(_LONG), nullable=False),
+    Column("meta", JSON, nullable=False),
+    Column("availability_zone", _NAME, nullable=False),
 )
 
 routers = Table(
@@ -313,6 +328,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Segment: segments,
     rows.Subnet: subnets,
     rows.Port: ports,
+    rows.InstanceData: instance_data,
     rows.FixedIp: fixed_ips,
     rows.Router: routers,
     rows.Replica: replicas,

@@ -1,10 +1,10 @@
 """Which specs a row bears on, as keys of the change log: so that a write costs what it concerns, not the cloud.
 
-network/<id>   the network's members and DHCP servers
+network/<id>   the network's members and DHCP servers, and what its instances are told of themselves
 segment/<id>   the network itself or a subnet: also every router that has a leg in it
 port/<id>      an instance's port
 router/<id>    a router and its replicas
-node/<name>    every router that the node carries
+node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
 replication    the channel on which the nodes with routers tell each other of connections
@@ -31,7 +31,7 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}", f"port/{port_id}")
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
             keys = (f"router/{router_id}",)
-        case rows.DhcpReplica():
+        case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
         case rows.Node(name=name):
             keys = (PEERS, REPLICATION, f"node/{name}")

@@ -1,14 +1,15 @@
 """dnsmasq processes, one for each network, which outlive the agent and are found again by it.
 
 Each has a directory with its configuration, hosts and pid files. A process is ours only if it is what the pid file
-names, is dnsmasq with our configuration, and is in the network's namespace; no other is ever signalled.
+names, is dnsmasq with our configuration, and is in the network's namespace; no other is ever signalled. Each that runs
+is watched, so that one that ends is missed at once.
 """
 
 import os
 import shutil
 import signal
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,8 @@ _STOP_SECONDS: Final = 3.0
 class DnsmasqDriver:
     """Starts, reloads, restarts and stops the DHCP servers of this host."""
 
-    def __init__(self, directory: Path = DIRECTORY) -> None:
+    def __init__(self, watch: Callable[[int], None], directory: Path = DIRECTORY) -> None:
+        self._watch = watch
         self._directory = directory
 
     def read(self, wanted: Collection[Dnsmasq]) -> dict[str, Dnsmasq]:
@@ -48,12 +50,13 @@ class DnsmasqDriver:
 
     def _read(self, network_id: str, namespace: str) -> Dnsmasq:
         home = self._directory / network_id
-        alive = self._process(network_id, namespace) is not None
+        alive = self._running(network_id, namespace)
         return Dnsmasq(
             network_id=network_id,
             namespace=namespace,
             config=_text(home / "dnsmasq.conf").replace(str(home), _PLACEHOLDER) if alive else "",
             hosts=_text(home / "hosts"),
+            options=_text(home / "options"),
             names=_text(home / "names"),
         )
 
@@ -65,6 +68,7 @@ class DnsmasqDriver:
             directory.chmod(directory.stat().st_mode | 0o755)
         same_config = self._read(server.network_id, server.namespace).config == server.config
         _write(home / "hosts", server.hosts)
+        _write(home / "options", server.options)
         _write(home / "names", server.names)
         process = self._process(server.network_id, server.namespace)
         if same_config and process is not None:
@@ -80,12 +84,19 @@ class DnsmasqDriver:
             raise HostRefused(f"namespace {server.namespace} does not exist")
         command = ["dnsmasq", f"--conf-file={home / 'dnsmasq.conf'}", f"--pid-file={home / 'pid'}"]
         run(command, namespace=server.namespace)
+        self._running(server.network_id, server.namespace)
 
     def _remove(self, server: Dnsmasq) -> None:
         process = self._process(server.network_id, server.namespace)
         if process is not None:
             _stop(process)
         shutil.rmtree(self._directory / server.network_id, ignore_errors=True)
+
+    def _running(self, network_id: str, namespace: str) -> bool:
+        process = self._process(network_id, namespace)
+        if process is not None:
+            self._watch(process)
+        return process is not None
 
     def _process(self, network_id: str, namespace: str) -> int | None:
         home = self._directory / network_id

@@ -5,7 +5,7 @@ import socket
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,6 +110,34 @@ def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
     failures = VethDriver(checksum_offload=False).put([veth])
     if failures:
         raise HostRefused(failures[veth.key])
+
+
+def make_tap(name: str, mtu: int) -> None:
+    """Make a tap device that stays when nobody has it open; one that is there is only set up."""
+    with refusals(name), IPRoute() as ip:
+        if not ip.link_lookup(ifname=name):
+            ip.link("add", ifname=name, kind="tuntap", mode="tap")
+        namespaces.write_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
+        ip.link("set", index=_index(name), mtu=mtu, state="up")
+
+
+def address(
+    namespace: str,
+    interface: str,
+    addresses: Sequence[IPv4Interface],
+    routes: Sequence[tuple[IPv4Network, IPv4Address]],
+) -> None:
+    """Put addresses and routes on a plain process's interface; a next hop need not be in any of the subnets."""
+
+    def settle() -> None:
+        with refusals(interface), IPRoute() as ip:
+            index = _index(interface)
+            for one in addresses:
+                ip.addr("replace", index=index, address=str(one.ip), prefixlen=one.network.prefixlen)
+            for destination, next_hop in routes:
+                ip.route("replace", dst=str(destination), gateway=str(next_hop), oif=index, flags=["onlink"])
+
+    netns.run_inside(namespace, settle)
 
 
 def unplug(outer: str) -> None:

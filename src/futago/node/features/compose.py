@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from futago.contract.specs import DhcpSpec, HaSpec, Key, NetworkSpec, NodeSpecs, PortSpec, RouterPort, RouterSpec
 from futago.node.features.dhcp import dhcp
 from futago.node.features.ha import elections
+from futago.node.features.metadata import metadata
 from futago.node.features.nat import nat
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
@@ -27,6 +28,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         *dhcp(specs, vlans, place),
         *switching(specs, vlans, place),
         *nat(specs),
+        *metadata(specs, vlans, place),
         *probes(watched, specs, place),
     ]
     return HostState(

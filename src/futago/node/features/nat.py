@@ -14,6 +14,7 @@ no such connection), and never let out untranslated. Their ends send it again, a
 """
 
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
+from futago.metadata.config import METADATA_ADDRESS
 from futago.node.features.routing import leg, namespace_of
 from futago.node.host import NftTable, Owned
 
@@ -49,9 +50,7 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
     lines: list[str] = []
     for hook, (priority, rules) in chains.items():
         lines += _chain("nat", hook, priority, rules)
-    lines += _chain(
-        "filter", "input", "filter", ["ct state invalid,new tcp flags & (fin | syn | rst | ack) != syn drop"]
-    )
+    lines += _chain("filter", "input", "filter", _not_in(gateway))
     if untranslated := _not_out(router, gateway):
         lines += _chain("filter", "forward", "filter", untranslated)
     return "".join(f"{line}\n" for line in lines)
@@ -60,6 +59,14 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
 def _chain(kind: str, hook: str, priority: str, rules: list[str]) -> list[str]:
     head = f"    type {kind} hook {hook} priority {priority}; policy accept;"
     return [f"chain {hook} {{", head, *(f"    {rule}" for rule in rules), "}"]
+
+
+def _not_in(gateway: GatewaySpec) -> list[str]:
+    """What the router itself must not hear: the middle of unknown connections; questions for metadata from outside."""
+    return [
+        "ct state invalid,new tcp flags & (fin | syn | rst | ack) != syn drop",
+        f'iifname "{leg("qg-", gateway.port.port_id)}" ip daddr {METADATA_ADDRESS} drop',
+    ]
 
 
 def _not_out(router: RouterSpec, gateway: GatewaySpec) -> list[str]:

@@ -1,0 +1,100 @@
+"""A client of the Networking API for other hosts: who it is comes from the environment, as for `openstack`."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import httpx
+
+Body = dict[str, Any]
+
+_NEEDED: Final = ("OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME")
+_PATIENCE_SECONDS: Final = 30.0
+
+
+class ApiRefused(Exception):
+    """The API says no, or nothing; the text has its own words."""
+
+
+class NoCredentials(ApiRefused):
+    """The environment does not say who asks."""
+
+
+class ApiClient:
+    """The verbs on collections; bodies come without their envelopes."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        """Log in.
+
+        Raises:
+            NoCredentials: the environment does not say as whom.
+            ApiRefused: identity does not know us, or does not answer.
+
+        """
+        if missing := [name for name in _NEEDED if not environment.get(name)]:
+            raise NoCredentials(f"{', '.join(missing)} not set; `. admin-openrc` sets them")
+        self._http = httpx.Client(timeout=_PATIENCE_SECONDS)
+        self._url, self._token = self._log_in(environment)
+
+    def list(self, collection: str, **query: str) -> list[Body]:
+        """All that match `query`."""
+        (items,) = self._call("GET", f"/v2.0/{collection}", params=query).values()
+        return list(items)
+
+    def get(self, collection: str, object_id: str) -> Body:
+        return _inner(self._call("GET", f"/v2.0/{collection}/{object_id}"))
+
+    def update(self, collection: str, object_id: str, **fields: object) -> Body:
+        body = {collection.removesuffix("s"): fields}
+        return _inner(self._call("PUT", f"/v2.0/{collection}/{object_id}", json=body))
+
+    def _log_in(self, environment: Mapping[str, str]) -> tuple[str, str]:
+        """Where the Networking API is, by the catalog, and a token."""
+        password = {
+            "name": environment["OS_USERNAME"],
+            "password": environment["OS_PASSWORD"],
+            "domain": {"name": environment.get("OS_USER_DOMAIN_NAME", "Default")},
+        }
+        project = {
+            "name": environment["OS_PROJECT_NAME"],
+            "domain": {"name": environment.get("OS_PROJECT_DOMAIN_NAME", "Default")},
+        }
+        identity = {"methods": ["password"], "password": {"user": password}}
+        base = environment["OS_AUTH_URL"].rstrip("/").removesuffix("/v3")
+        body = {"auth": {"identity": identity, "scope": {"project": project}}}
+        answer = self._request("POST", f"{base}/v3/auth/tokens", json=body)
+        return _networking(answer.json()["token"]["catalog"]), answer.headers["X-Subject-Token"]
+
+    def _call(self, method: str, path: str, **request: Any) -> Body:
+        answer = self._request(method, f"{self._url}{path}", headers={"X-Auth-Token": self._token}, **request)
+        return dict(answer.json()) if answer.content else {}
+
+    def _request(self, method: str, url: str, **request: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, url, **request)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise ApiRefused(f"{method} {url}: {error}") from error
+        if not answer.is_success:
+            raise ApiRefused(_words(answer) or f"{method} {url}: {answer.status_code}")
+        return answer
+
+
+def _networking(catalog: list[Body]) -> str:
+    for service in catalog:
+        for endpoint in service["endpoints"]:
+            if service["type"] == "network" and endpoint["interface"] == "public":
+                return str(endpoint["url"]).rstrip("/").removesuffix("/v2.0")
+    raise ApiRefused("the catalog has no Networking API")
+
+
+def _words(answer: httpx.Response) -> str:
+    """What the API says itself."""
+    try:
+        (error,) = answer.json().values()
+        return str(error["message"])
+    except (ValueError, AttributeError, KeyError, TypeError):
+        return ""
+
+
+def _inner(body: Body) -> Body:
+    (value,) = body.values()
+    return dict(value)

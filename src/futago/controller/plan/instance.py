@@ -1,0 +1,71 @@
+"""What instances are told of themselves: for every node that they may ask."""
+
+import re
+from typing import Final
+
+from futago.contract.specs import DhcpRoute, InstanceAddress, InstanceSpec
+from futago.controller import device_owners
+from futago.controller.plan.views import NetworkView, Settings
+from futago.controller.store.rows import FixedIp, InstanceData, Port, Subnet
+from futago.values import IPv4Interface
+
+_NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9-]+")
+_LONGEST_LABEL: Final = 63
+
+
+def plan_instances(view: NetworkView, settings: Settings) -> dict[str, tuple[InstanceSpec, ...]]:
+    """Node → the instances of the network that may ask it: all of them, wherever a router or a DHCP server is."""
+    carriers = {node for nodes in view.router_nodes.values() for node in nodes}
+    carriers |= {replica.node for replica in view.dhcp_replicas}
+    asked = carriers & view.metadata_nodes
+    if not asked:
+        return {}
+    ports = [port for port in view.ports if not port.device_owner.startswith(device_owners.SERVICE)]
+    held: dict[str, list[FixedIp]] = {}
+    for fixed_ip in sorted(view.fixed_ips, key=lambda fixed_ip: fixed_ip.position):
+        held.setdefault(fixed_ip.port_id, []).append(fixed_ip)
+    instances = tuple(_instance(view, port, held[port.id], settings) for port in ports if port.id in held)
+    return dict.fromkeys(asked, instances)
+
+
+def host_label(fixed_ip: FixedIp) -> str:
+    """What an instance is called that nobody has named."""
+    return f"host-{str(fixed_ip.ip_address).replace('.', '-')}"
+
+
+def _instance(view: NetworkView, port: Port, held: list[FixedIp], settings: Settings) -> InstanceSpec:
+    data = view.instance_data.get(port.id) or InstanceData(port_id=port.id, network_id=port.network_id)
+    subnets = {subnet.id: subnet for subnet in view.subnets}
+    name = data.name or port.name
+    label = port.dns_name or _label(name) or host_label(held[0])
+    return InstanceSpec(
+        port_id=port.id,
+        network_id=port.network_id,
+        mac=port.mac_address,
+        mtu=view.network.mtu,
+        addresses=tuple(_address(fixed_ip, subnets[fixed_ip.subnet_id]) for fixed_ip in held),
+        instance_id=port.device_id or port.id,
+        project_id=port.project_id,
+        name=name or label,
+        hostname=f"{label}.{settings.dns_domain}".rstrip("."),
+        ssh_keys=data.ssh_keys,
+        user_data=data.user_data,
+        vendor_data=data.vendor_data,
+        meta=tuple(sorted(data.meta.items())),
+        availability_zone=data.availability_zone,
+    )
+
+
+def _address(fixed_ip: FixedIp, subnet: Subnet) -> InstanceAddress:
+    return InstanceAddress(
+        address=IPv4Interface(f"{fixed_ip.ip_address}/{subnet.cidr.prefixlen}"),
+        dhcp=subnet.enable_dhcp,
+        gateway=subnet.gateway_ip,
+        dns_servers=subnet.dns_nameservers,
+        routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),
+    )
+
+
+def _label(name: str) -> str:
+    """A name as a host's (RFC 1123, 2.1): what does not belong there becomes a hyphen."""
+    return _NOT_IN_A_NAME.sub("-", name.lower())[:_LONGEST_LABEL].strip("-")

@@ -1,0 +1,33 @@
+"""What every program of a host does at its start: be the only one, open many files."""
+
+import fcntl
+import os
+import resource
+from pathlib import Path
+
+
+class AlreadyRunning(Exception):
+    """Another process does this for this host."""
+
+
+def claim(path: Path, program: str) -> int:
+    """Hold the lock `path` until the descriptor is closed, or the process ends.
+
+    Raises:
+        AlreadyRunning: somebody else holds it.
+
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        raise AlreadyRunning(f"another {program} runs here: {path} is locked") from error
+    return descriptor
+
+
+def open_many_files() -> None:
+    """A socket or two for each router and network are more than the usual limit."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

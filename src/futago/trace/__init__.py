@@ -1,0 +1,1 @@
+"""The way of a packet through the cloud: switches, routers, NAT and firewall, and where it ends."""
