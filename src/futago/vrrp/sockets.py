@@ -11,7 +11,6 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
@@ -120,7 +119,7 @@ class Attachment:
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    for frame in _frames(self._tables.mac(address.interface), address):
+                    for frame in packet.announcements(self._tables.mac(address.interface), address.address.ip):
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error
@@ -158,11 +157,6 @@ def _explained(error: OSError, router: VirtualRouterConfig) -> str:
             return "no raw sockets for us: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN"
         case _:
             return error.strerror or str(error)
-
-
-def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:
-    ip = address.address.ip
-    return packet.gratuitous_arp(mac, ip) if isinstance(ip, IPv4Address) else (packet.neighbour_advertisement(mac, ip),)
 
 
 def be_ordinary() -> None:
