@@ -8,8 +8,9 @@ from typing import Literal
 
 import msgspec
 
+from futago.contract.advertisement import Advertisement
 from futago.contract.keys import SharedKey
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
+from futago.values import IPAddress, IPInterface, IPNetwork, IPv4Address, IPv4Interface, Mac, Millis, NetworkType
 
 Key = str
 """Names a spec within a node: its kind, a slash and the object's id, as `router/7a46dba8-…`."""
@@ -57,7 +58,7 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
     port_id: str
     network_id: str
     mac: Mac
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPAddress, ...]
     admin_state_up: bool
 
     @property
@@ -66,28 +67,30 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
 
 
 class DhcpRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A classless static route for DHCP clients (RFC 3442)."""
+    """A classless static route for DHCP clients (RFC 3442); DHCPv6 has no routes."""
 
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
 
 
 class DhcpSubnet(msgspec.Struct, frozen=True, kw_only=True):
     """What DHCP clients of one subnet are told."""
 
     subnet_id: str
-    cidr: IPv4Network
-    gateway: IPv4Address | None
-    dns_servers: tuple[IPv4Address, ...]
+    cidr: IPNetwork
+    gateway: IPAddress | None
+    dns_servers: tuple[IPAddress, ...]
     """Empty: the DHCP server names itself."""
     routes: tuple[DhcpRoute, ...]
+    stateless: bool = False
+    """Hosts make their own addresses, and ask for everything else."""
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
-    """One static lease."""
+    """One static lease; where hosts make their addresses themselves, only the name of one."""
 
     mac: Mac
-    address: IPv4Address
+    address: IPAddress
     hostname: str
 
 
@@ -98,7 +101,7 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
     port_id: str
     mac: Mac
     mtu: int
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[IPInterface, ...]
     domain: str
     lease_seconds: int
     subnets: tuple[DhcpSubnet, ...]
@@ -162,15 +165,17 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str
     mac: Mac
     mtu: int
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[IPInterface, ...]
+    advertisement: Advertisement | None = None
+    """What the active replica tells the hosts there; None: nothing."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):
     """The external leg and what is done on it."""
 
     port: RouterPort
-    next_hop: IPv4Address | None
-    """The external subnet's gateway: the default route goes there."""
+    next_hops: tuple[IPAddress, ...]
+    """The external subnets' gateways, one of each family: default routes go there. An IPv6 one may be link-local."""
     enable_snat: bool
 
 
@@ -185,8 +190,8 @@ class FloatingIpSpec(msgspec.Struct, frozen=True, kw_only=True):
 class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     """An extra route of a router."""
 
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
 
 
 class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):

@@ -175,6 +175,14 @@ class Lab:
         instances.start(self, made)
         return made
 
+    def end_instance(self, name: str) -> None:
+        """Take an instance and its port away."""
+        instance = self._state.instances[name]
+        instances.stop(self, instance)
+        with self._lock:
+            self._save(instances={one: kept for one, kept in self._state.instances.items() if one != name})
+        self.api().delete("ports", instance.port_id)
+
     def agents_of(self, router_id: str) -> dict[str, str]:
         """The `ha_state` by host, as the API tells it."""
         return {item["host"]: item["ha_state"] for item in self.api().list(f"routers/{router_id}/l3-agents")}

@@ -1,12 +1,13 @@
 """A network: who has members of it, and who serves DHCP in it."""
 
 from collections.abc import Iterator
+from ipaddress import ip_interface
 
 from futago.contract.specs import DhcpHost, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
-from futago.values import IPv4Interface
+from futago.values import IPInterface, IPv6Mode, default_hostname, rank
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
@@ -43,7 +44,7 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
     held = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id]
     reached = {fixed_ip.subnet_id for fixed_ip in held}
     subnets = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp and subnet.id in reached}
-    served = sorted(subnets.values(), key=lambda subnet: subnet.id)
+    served = sorted((subnet for subnet in subnets.values() if _has_dhcp(subnet)), key=lambda subnet: subnet.id)
     own = [fixed_ip for fixed_ip in held if fixed_ip.subnet_id in subnets]
     return DhcpSpec(
         network_id=view.network.id,
@@ -58,6 +59,12 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
     )
 
 
+def _has_dhcp(subnet: Subnet) -> bool:
+    """Whether there is anything to ask for: not where hosts are told everything, nor where others serve."""
+    served = {IPv6Mode.DHCPV6_STATEFUL, IPv6Mode.DHCPV6_STATELESS}
+    return subnet.ipv6_address_mode in served or not (subnet.ipv6_ra_mode or subnet.ipv6_address_mode)
+
+
 def _subnet(subnet: Subnet) -> DhcpSubnet:
     return DhcpSubnet(
         subnet_id=subnet.id,
@@ -65,6 +72,7 @@ def _subnet(subnet: Subnet) -> DhcpSubnet:
         gateway=subnet.gateway_ip,
         dns_servers=subnet.dns_nameservers,
         routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),
+        stateless=subnet.automatic,
     )
 
 
@@ -76,9 +84,9 @@ def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...
         DhcpHost(
             mac=ports[ip.port_id].mac_address,
             address=ip.ip_address,
-            hostname=ports[ip.port_id].dns_name or f"host-{str(ip.ip_address).replace('.', '-')}",
+            hostname=ports[ip.port_id].dns_name or default_hostname(ip.ip_address),
         )
-        for ip in sorted(leased, key=lambda ip: ip.ip_address)
+        for ip in sorted(leased, key=lambda ip: rank(ip.ip_address))
     )
 
 
@@ -86,5 +94,5 @@ def _in_order(fixed_ips: list[FixedIp]) -> list[FixedIp]:
     return sorted(fixed_ips, key=lambda fixed_ip: fixed_ip.position)
 
 
-def _with_prefix(fixed_ip: FixedIp, subnet: Subnet) -> IPv4Interface:
-    return IPv4Interface(f"{fixed_ip.ip_address}/{subnet.cidr.prefixlen}")
+def _with_prefix(fixed_ip: FixedIp, subnet: Subnet) -> IPInterface:
+    return ip_interface((fixed_ip.ip_address, subnet.cidr.prefixlen))

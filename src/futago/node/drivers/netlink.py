@@ -2,10 +2,9 @@
 
 import os
 import socket
-import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,19 +17,26 @@ from futago.node.drivers.ethtool import tx_checksum_off
 from futago.node.drivers.netns import refusals
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Layer3, Route, Veth
-from futago.values import Mac, mac_bytes
+from futago.values import IPAddress, IPInterface, Mac, rank
+from futago.vrrp import packet
 from futago.vrrp.rtnetlink import PROTOCOL as ENGINE_PROTOCOL
 
 PROTOCOL: Final = 70
 """Marks our addresses (IFA_PROTO, from Linux 5.18) and routes (rtnetlink(7), rtm_protocol)."""
 
 _IFF_UP: Final = 1
-_ETH_P_ARP: Final = 0x0806
+_IPV6: Final = 6
+_SETTINGS: Final = Path("/proc/sys")
+_NODAD: Final = 0x02
+"""Used at once (IFA_F_NODAD); nobody else has it, since the controller gives each once."""
+_NOWHERE: Final = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - the default route's destination
+_FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
 _NEIGHBOURS: Final = {"retrans_time_ms": "100", "mcast_solicit": "30", "ucast_solicit": "30"}
-"""How a leg asks for neighbours (arp(7)). A new active knows none, and its first question or the answer may be lost
-while the switches learn where it is: the kernel's own second until the next one would be most of the outage."""
+"""How a leg asks for neighbours (arp(7), and the same for IPv6). A new active knows none, and its first question or the
+answer may be lost while the switches learn where it is: the kernel's own second until the next one would be most of the
+outage."""
 
 
 class VethDriver:
@@ -75,8 +81,8 @@ class VethDriver:
         if not self._offload:
             tx_checksum_off(veth.name)
         if veth.host_name.startswith(_OUR_HOST_ENDS):  # an instance's own settings are its own
-            for name, value in _NEIGHBOURS.items():
-                namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
+            for name, value in _neighbour_settings(veth.name):
+                namespaces.write_sysctl(name, value)
         with IPRoute() as ip:
             index = _index(ip, veth.name)
             ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)
@@ -173,24 +179,31 @@ def _veths_in(namespace: str, outside: dict[int, Any]) -> list[Veth]:
 
 def _asks_soon(interface: str) -> bool:
     """Whether an interface of the calling thread's namespace asks for neighbours as it should."""
-    settings = Path("/proc/sys/net/ipv4/neigh") / interface
-    return settings.is_dir() and all((settings / n).read_text().strip() == value for n, value in _NEIGHBOURS.items())
+    settings = _neighbour_settings(interface)
+    return bool(settings) and all((_SETTINGS / name).read_text().strip() == value for name, value in settings)
+
+
+def _neighbour_settings(interface: str) -> list[tuple[str, str]]:
+    """Of either family that the interface has."""
+    homes = (f"net/{family}/neigh/{interface}" for family in ("ipv4", "ipv6"))
+    present = [home for home in homes if (_SETTINGS / home).is_dir()]
+    return [(f"{home}/{name}", value) for home in present for name, value in _NEIGHBOURS.items()]
 
 
 def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
     """The interfaces of a namespace that are `wanted`, with all they have, and others, with what of it is ours."""
 
-    def look() -> list[tuple[str, set[IPv4Interface], set[Route]]]:
+    def look() -> list[tuple[str, set[IPInterface], set[Route]]]:
         with refusals(namespace), IPRoute() as ip:
             names = {link["index"]: str(link.get_attr("IFLA_IFNAME")) for link in ip.get_links()}
-            addresses, routes = list(ip.get_addr(family=socket.AF_INET)), list(ip.get_routes(family=socket.AF_INET))
+            addresses, routes = list(ip.get_addr()), _all_routes(ip)
         return [
             (name, _addresses(addresses, index, every=name in wanted), _routes(routes, index))
             for index, name in names.items()
         ]
 
     return [
-        _as_wanted(Layer3(namespace=namespace, interface=name, addresses=tuple(sorted(addresses))), routes, one)
+        _as_wanted(Layer3(namespace=namespace, interface=name, addresses=_ordered(addresses)), routes, one)
         for name, addresses, routes in netns.run_inside(namespace, look)
         if (one := wanted.get(name)) is not None or addresses or routes
     ]
@@ -221,37 +234,54 @@ def _strip_layer3(element: Layer3) -> None:
     """Our routes and the element's addresses go; what the VRRP engine put on the interface meanwhile stays."""
     with IPRoute() as ip:
         for index in ip.link_lookup(ifname=element.interface):
-            for route in _routes(ip.get_routes(family=socket.AF_INET), index):
+            for route in _routes(_all_routes(ip), index):
                 ip.route("del", **_route(route, index))
-            rows = [row for row in ip.get_addr(family=socket.AF_INET) if row.get_attr("IFA_PROTO") != ENGINE_PROTOCOL]
+            rows = [row for row in ip.get_addr() if row.get_attr("IFA_PROTO") != ENGINE_PROTOCOL]
             for address in _addresses(rows, index, every=True).intersection(element.addresses):
-                ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+                ip.addr("del", index=index, **_address(address))
 
 
 def _settle_layer3(wanted: Layer3) -> None:
     with IPRoute() as ip:
         index = _index(ip, wanted.interface)
-        addresses = _addresses(ip.get_addr(family=socket.AF_INET), index, every=True)
-        routes = _routes(ip.get_routes(family=socket.AF_INET), index)
+        _set_ipv6(wanted)
+        addresses = _addresses(ip.get_addr(), index, every=True)
+        routes = _routes(_all_routes(ip), index)
         new = [address for address in wanted.addresses if address not in addresses]
         for address in new:
-            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, proto=PROTOCOL)
+            ip.addr("add", index=index, proto=PROTOCOL, **_address(address))
         for route in wanted.routes:
             if route not in routes:
                 ip.route("replace", **_route(route, index))
         for route in routes.difference(wanted.routes):
             ip.route("del", **_route(route, index))
         for address in addresses.difference(wanted.addresses):
-            ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+            ip.addr("del", index=index, **_address(address))
         mac = Mac(ip.get_links(index)[0].get_attr("IFLA_ADDRESS"))
     if wanted.announce:
         _announce(wanted.interface, mac, [address.ip for address in new])
 
 
-def _addresses(rows: Iterable[Any], index: int, *, every: bool) -> set[IPv4Interface]:
+def _set_ipv6(wanted: Layer3) -> None:
+    """IPv6 is on where it has an address; elsewhere the interface says nothing."""
+    on = any(address.version == _IPV6 for address in wanted.addresses)
+    settings = {"accept_ra": "0", "autoconf": "0", "addr_gen_mode": "1", "disable_ipv6": "0"}
+    for name, value in settings.items() if on else (("disable_ipv6", "1"),):
+        namespaces.write_sysctl(f"net/ipv6/conf/{wanted.interface}/{name}", value)
+
+
+def _all_routes(ip: Any) -> list[Any]:
+    return [row for family in _FAMILIES.values() for row in ip.get_routes(family=family)]
+
+
+def _ordered(addresses: Iterable[IPInterface]) -> tuple[IPInterface, ...]:
+    return tuple(sorted(addresses, key=rank))
+
+
+def _addresses(rows: Iterable[Any], index: int, *, every: bool) -> set[IPInterface]:
     """The addresses of an interface: every one, or ours by their mark."""
     return {
-        IPv4Interface((row.get_attr("IFA_LOCAL"), row["prefixlen"]))
+        ip_interface((row.get_attr("IFA_LOCAL") or row.get_attr("IFA_ADDRESS"), row["prefixlen"]))
         for row in rows
         if row["index"] == index and (every or row.get_attr("IFA_PROTO") == PROTOCOL)
     }
@@ -260,8 +290,8 @@ def _addresses(rows: Iterable[Any], index: int, *, every: bool) -> set[IPv4Inter
 def _routes(rows: Iterable[Any], index: int) -> set[Route]:
     return {
         Route(
-            destination=IPv4Network((row.get_attr("RTA_DST") or "0.0.0.0", row["dst_len"])),  # noqa: S104 - a prefix
-            next_hop=IPv4Address(row.get_attr("RTA_GATEWAY")),
+            destination=ip_network((row.get_attr("RTA_DST") or _NOWHERE[row["family"]], row["dst_len"])),
+            next_hop=ip_address(row.get_attr("RTA_GATEWAY")),
         )
         for row in rows
         if row["proto"] == PROTOCOL and row.get_attr("RTA_OIF") == index and row.get_attr("RTA_GATEWAY")
@@ -269,18 +299,23 @@ def _routes(rows: Iterable[Any], index: int) -> set[Route]:
 
 
 def _route(route: Route, index: int) -> dict[str, Any]:
-    return {"dst": str(route.destination), "gateway": str(route.next_hop), "oif": index, "proto": PROTOCOL}
+    place = {"oif": index, "proto": PROTOCOL, "family": _FAMILIES[route.destination.version]}
+    return {"dst": str(route.destination), "gateway": str(route.next_hop), **place}
 
 
-def _announce(interface: str, mac: Mac, addresses: list[IPv4Address]) -> None:
-    """Gratuitous ARP (RFC 5944, 4.6): whoever has the old owner in its cache learns the new one."""
-    hardware = mac_bytes(mac)
+def _address(address: IPInterface) -> dict[str, Any]:
+    """As pyroute2 wants it."""
+    plain = {"address": str(address.ip), "prefixlen": address.network.prefixlen}
+    return plain | {"flags": _NODAD, "family": socket.AF_INET6} if address.version == _IPV6 else plain
+
+
+def _announce(interface: str, mac: Mac, addresses: list[IPAddress]) -> None:
+    """Whoever has the old owner in its cache learns the new one."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind((interface, 0))
         for address in addresses:
-            head = b"\xff" * 6 + hardware + struct.pack("!H", _ETH_P_ARP)
-            body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + address.packed + bytes(6) + address.packed
-            sock.send(head + body)
+            for frame in packet.announcements(mac, address):
+                sock.send(frame)
 
 
 def datapath_in_kernel() -> bool:
