@@ -44,7 +44,7 @@ class DualStack:
         return lab.exec(one.host, ["sh", "-c", command], netns=one.netns, check=False, timeout=timeout)
 
     def pings(self, name: str, address: str) -> bool:
-        return self.run(name, f"ping -n -c 1 -W 1 {address}").returncode == 0
+        return self.run(name, f"ping -n -c 2 -i 0.3 -W 1 {address}").returncode == 0
 
     def address(self, name: str, family: int) -> str:
         """An instance's address of this family."""
@@ -124,7 +124,7 @@ def take_away(cloud: Cloud, router_ids: tuple[str, ...]) -> None:
     for name in ("slaac", "leased", "twin"):
         api.delete("networks", api.find("networks", name)["id"])
     api.delete("subnets", api.find("subnets", "ext-v6")["id"])
-    lab.exec("ext", ["sysctl", "-qw", "net.ipv6.conf.eth1.disable_ipv6=1"])
+    lab.exec("ext", ["sh", "-c", "sysctl -qw net.ipv6.conf.eth1.disable_ipv6=1; ip route del 192.168.67.0/24"])
 
 
 @pytest.fixture(scope="module")

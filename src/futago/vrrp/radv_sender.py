@@ -10,7 +10,7 @@ import fcntl
 import random
 import socket
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -149,14 +149,14 @@ class _Speaker:
             _, index = _INFO.unpack(told[socket.IPV6_PKTINFO])
             (hop_limit,) = struct.unpack("=i", told[socket.IPV6_HOPLIMIT])
             source = IPv6Address(whence[0].partition("%")[0])
-            schedule = self._asked_on(index, self._schedules)
+            schedule = self._asked_on(index)
             if schedule is not None and radv.solicits(message, source, hop_limit):
                 schedule.asked(source, self._now(), _chance())
                 self._rearm()
 
-    def _asked_on(self, index: int, schedules: Mapping[str, Schedule]) -> Schedule | None:
+    def _asked_on(self, index: int) -> Schedule | None:
         assert self._socket is not None, "somebody was heard"
-        for interface, schedule in schedules.items():
+        for interface, schedule in self._schedules.items():
             with suppress(OSError):
                 if _about(self._socket, interface)[0] == index:
                     return schedule

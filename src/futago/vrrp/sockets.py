@@ -1,8 +1,9 @@
 """One router's sockets, opened inside its namespace and used from outside.
 
-Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
-announcements (`frames`), lives only while it is used: the kernel takes about 12 ms to close one, and would take that
-for each router, one after the other, before it tells the warden that an engine has died.
+Two file descriptors a router: advertisements (raw), addresses and routes (netlink); one more (`radv_sender`) where it
+is active and has hosts to tell. That for announcements (`frames`) lives only while it is used: the kernel takes about
+12 ms to close one, and would take that for each router, one after the other, before it tells the warden that an engine
+has died.
 """
 
 import ctypes
