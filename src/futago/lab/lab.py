@@ -226,7 +226,7 @@ class Lab:
             programs.start(plan, self.process(host), program, self.directory(host) / "log")
 
     def _has_address(self, host: str, netns: str, address: str) -> bool:
-        argv = ["ip", "-oneline", "-4", "addr", "show"]
+        argv = ["ip", "-oneline", "addr", "show"]
         return f" {address}/" in self.exec(host, argv, netns=netns, check=False).stdout
 
     def _set_links(self, host: str, networks: Sequence[str], *, up: bool) -> None:
