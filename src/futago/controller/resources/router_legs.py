@@ -49,10 +49,10 @@ def check_moved(view: View, router: Router, port: Port, left: Collection[Subnet]
     if not subnets:
         raise errors.BadRequest(resource="router", reason="Router port must have at least one fixed IP")
     others = [leg for leg in attached if leg.port.id != port.id]
-    if port.device_owner != device_owners.GATEWAY:
-        check_leg(others, port.id, port.network_id, subnets.values())
     for subnet in subnets.values():
         check_no_overlap(others, subnet)
+    if port.device_owner != device_owners.GATEWAY:
+        check_leg(others, port.id, port.network_id, subnets.values())
     for subnet in left:
         if subnet.id not in subnets and port.device_owner != device_owners.GATEWAY:
             check_unneeded(view, router, subnet)
