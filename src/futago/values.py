@@ -40,6 +40,9 @@ Revision = NewType("Revision", int)
 Vlan = NewType("Vlan", int)
 """A VLAN id, 1 to 4094."""
 
+LINK_LOCAL: Final = IPv6Network("fe80::/64")
+"""Where each interface's own IPv6 address is (RFC 4291, 2.5.6)."""
+
 MAX_VRID: Final = 254
 """Virtual router ids run from 1 to 255 (RFC 9568, 5.2.3); 255 is left out, as Neutron does."""
 
@@ -51,6 +54,17 @@ class NetworkType(StrEnum):
     VLAN = "vlan"
     GRE = "gre"
     VXLAN = "vxlan"
+
+
+class IPv6Mode(StrEnum):
+    """Where the hosts of an IPv6 subnet get what they need (Neutron's `ipv6_ra_mode` and `ipv6_address_mode`)."""
+
+    SLAAC = "slaac"
+    """All from router advertisements; each makes its address from its MAC."""
+    DHCPV6_STATELESS = "dhcpv6-stateless"
+    """The address so, the rest by DHCPv6."""
+    DHCPV6_STATEFUL = "dhcpv6-stateful"
+    """All by DHCPv6, but the default route."""
 
 
 class Role(StrEnum):
@@ -71,7 +85,29 @@ def mac_bytes(mac: Mac) -> bytes:
     return bytes.fromhex(mac.replace(":", ""))
 
 
+def rank(value: IPAddress | IPInterface | IPNetwork) -> tuple[int, ...]:
+    """What sorts addresses of both families, or prefixes of both: IPv4 first, then by number."""
+    if isinstance(value, (IPv4Interface, IPv6Interface)):
+        return value.version, int(value.ip), value.network.prefixlen
+    if isinstance(value, (IPv4Network, IPv6Network)):
+        return value.version, int(value.network_address), value.prefixlen
+    return value.version, int(value)
+
+
+def eui64(prefix: IPv6Network, mac: Mac) -> IPv6Address:
+    """The address that the interface with this MAC makes for itself in a /64 (RFC 4291, appendix A)."""
+    octets = mac_bytes(mac)
+    identifier = bytes([octets[0] ^ 0x02]) + octets[1:3] + b"\xff\xfe" + octets[3:]
+    return prefix.network_address + int.from_bytes(identifier)
+
+
+def default_hostname(address: IPAddress) -> str:
+    """What a host without a name is called in DNS."""
+    return f"host-{str(address).replace('.', '-').replace(':', '-')}"
+
+
 __all__ = [
+    "LINK_LOCAL",
     "MAX_VRID",
     "IPAddress",
     "IPInterface",
@@ -81,6 +117,7 @@ __all__ = [
     "IPv4Network",
     "IPv6Address",
     "IPv6Interface",
+    "IPv6Mode",
     "IPv6Network",
     "Mac",
     "Millis",
@@ -88,6 +125,9 @@ __all__ = [
     "Revision",
     "Role",
     "Vlan",
+    "default_hostname",
+    "eui64",
     "mac_bytes",
     "millis_from_centiseconds",
+    "rank",
 ]

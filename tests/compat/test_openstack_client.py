@@ -178,3 +178,17 @@ def test_a_user_and_a_project_are_made_and_used_at_once(controller: Controller, 
     ann = "--os-username ann --os-password secret --os-project-name blue"
     issued = run_openstack(f"openstack {ann} token issue -f value -c user_id")
     assert issued.status == 0, issued
+
+
+def test_an_ipv6_subnet_is_made_with_its_modes_and_joined_to_a_router(walk: Walk, run_openstack: Openstack) -> None:
+    modes = "--ip-version 6 --ipv6-ra-mode slaac --ipv6-address-mode slaac"
+    made = run_openstack(
+        f"openstack subnet create --network vxlan-net81 --project service {modes}"
+        " --subnet-range 2001:db8:81::/64 --dns-nameserver 2001:db8::53 vxlan-subnet81-v6"
+    )
+    assert made.status == 0, made
+    fields = made.fields()
+    assert (fields["ip_version"], fields["gateway_ip"]) == ("6", "2001:db8:81::1")
+    assert (fields["ipv6_ra_mode"], fields["ipv6_address_mode"]) == ("slaac", "slaac")
+    assert run_openstack("openstack router add subnet router81 vxlan-subnet81-v6").status == 0
+    assert "2001:db8:81::1" in run_openstack("openstack port list --router router81").out

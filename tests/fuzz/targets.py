@@ -8,8 +8,8 @@ from futago.conntrack import ctnetlink, wire
 from futago.conntrack.entry import KEY_BYTES, REPLY_BYTES
 from futago.conntrack.session import Refused, Session
 from futago.contract.codec import BadMessage
-from futago.values import IPv4Address, Millis, Role
-from futago.vrrp import control, engine, packet
+from futago.values import IPv4Address, IPv6Address, Millis, Role
+from futago.vrrp import control, engine, packet, radv
 from futago.vrrp.config import Checksum, VirtualRouterConfig
 from futago.vrrp.control import Change, Configure, Resign, Status
 from futago.vrrp.engine import Engine
@@ -84,6 +84,14 @@ def requests(data: bytes) -> None:
         _goes_on(running)
 
 
+def solicitations(data: bytes) -> None:
+    """Any message is judged; only one from the link, of the right type, asks for anything."""
+    source = IPv6Address(data[:16]) if len(data) >= 16 else IPv6Address("::")
+    if radv.solicits(data[16:], source, 255):
+        assert data[16] == radv.SOLICITATION
+    assert not radv.solicits(data[16:], source, 254)
+
+
 def connections(data: bytes) -> None:
     """What a twin says of connections is read and written again as it was, or refused; a stranger is never heard."""
     with suppress(wire.BadMessage):
@@ -120,7 +128,9 @@ def _mended(data: bytes) -> bytes:
     return data[: _CHECKSUM.start] + packet.internet_checksum(zeroed).to_bytes(2, "big") + data[_CHECKSUM.stop :]
 
 
-TARGETS: Final[dict[str, Target]] = {t.__name__: t for t in (headers, adverts, engines, requests, connections, kernels)}
+TARGETS: Final[dict[str, Target]] = {
+    t.__name__: t for t in (headers, adverts, engines, requests, solicitations, connections, kernels)
+}
 
 
 def examples(target: str) -> list[bytes]:
@@ -135,4 +145,6 @@ def examples(target: str) -> list[bytes]:
     told.append(Session("net2", {1: KEY.secret}, 1, bytes(16), dialled=True).hello())
     asked = [ctnetlink.create(entry()), ctnetlink.update(entry(protocol=17)), ctnetlink.delete(entry().key)]
     right = {"headers": whole, "adverts": payloads, "engines": payloads, "requests": lines}
+    plain, with_option = bytes([133, 0, 0, 0, 0, 0, 0, 0]), bytes([1, 1, 2, 0, 0, 0, 0, 1])
+    right["solicitations"] = [bytes(16) + plain, IPv6Address("fe80::1").packed + plain + with_option]
     return (right | {"connections": told, "kernels": asked})[target]

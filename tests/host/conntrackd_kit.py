@@ -279,7 +279,7 @@ def _make_router(namespace: str) -> None:
         admin_state_up=True,
         ha=None,
         interfaces=(),
-        gateway=GatewaySpec(port=_leg("1", str(OUTSIDE.address)), next_hop=IPv4Address(SERVER), enable_snat=True),
+        gateway=GatewaySpec(port=_leg("1", str(OUTSIDE.address)), next_hops=(IPv4Address(SERVER),), enable_snat=True),
         floating_ips=(
             FloatingIpSpec(
                 floating_ip_id="1", outside=IPv4Address(FLOATING_ADDRESS), inside=IPv4Address(FLOATING_CLIENT)

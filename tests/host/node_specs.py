@@ -74,7 +74,7 @@ def router(*, ha: bool, floating: tuple[tuple[str, str], ...] = (("10.0.80.110",
         interfaces=(leg(QR, INSIDE, "fa:16:3e:00:00:01", 1450, "192.168.80.1/24"),),
         gateway=GatewaySpec(
             port=leg(QG, OUTSIDE, "fa:16:3e:00:00:02", 1500, "10.0.80.101/24"),
-            next_hop=IPv4Address("10.0.80.1"),
+            next_hops=(IPv4Address("10.0.80.1"),),
             enable_snat=True,
         ),
         floating_ips=tuple(

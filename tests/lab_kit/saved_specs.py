@@ -108,7 +108,7 @@ def _replica(number: int) -> RouterSpec:
         admin_state_up=True,
         ha=ha,
         interfaces=(_leg("7d7d7d7d-0000-4000-8000-000000000007", _INSIDE, "fa:16:3e:80:00:01", 1450, f"{GATEWAY}/24"),),
-        gateway=GatewaySpec(port=outside, next_hop=IPv4Address("10.0.80.1"), enable_snat=True),
+        gateway=GatewaySpec(port=outside, next_hops=(IPv4Address("10.0.80.1"),), enable_snat=True),
         floating_ips=(
             FloatingIpSpec(
                 floating_ip_id="8d8d8d8d-0000-4000-8000-000000000008",

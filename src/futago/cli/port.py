@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import socket
+from ipaddress import ip_address, ip_interface, ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -140,7 +141,7 @@ def _place(program: str, netns: str, tap: str, container: int, ifname: str) -> P
 def _bind(program: str, client: ApiClient, name: str, host: str, *, move: bool) -> Any:
     """The port, bound to this host, with all that its interface needs."""
     from futago.node.drivers.plug import Bound
-    from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac
+    from futago.values import Mac
 
     found = _find(client, name)
     if found["binding:host_id"] not in {"", host} and not move:
@@ -150,14 +151,16 @@ def _bind(program: str, client: ApiClient, name: str, host: str, *, move: bool) 
         found = client.update("ports", found["id"], **{"binding:host_id": host})
     network = client.get("networks", found["network_id"])
     held = [(one["ip_address"], client.get("subnets", one["subnet_id"])) for one in found["fixed_ips"]]
-    routes = [(IPv4Network("0.0.0.0/0"), subnet["gateway_ip"]) for _, subnet in held[:1] if subnet["gateway_ip"]]
-    routes += [(IPv4Network(r["destination"]), r["nexthop"]) for _, subnet in held for r in subnet["host_routes"]]
+    gateways = [subnet["gateway_ip"] for _, subnet in held if subnet["gateway_ip"]]
+    firsts = {ip_address(gateway).version: gateway for gateway in reversed(gateways)}
+    routes = [({4: "0.0.0.0/0", 6: "::/0"}[family], gateway) for family, gateway in firsts.items()]
+    routes += [(r["destination"], r["nexthop"]) for _, subnet in held for r in subnet["host_routes"]]
     return Bound(
         port_id=found["id"],
         mac=Mac(found["mac_address"]),
         mtu=network["mtu"],
-        addresses=tuple(IPv4Interface(f"{ip}/{subnet['cidr'].partition('/')[2]}") for ip, subnet in held),
-        routes=tuple((destination, IPv4Address(next_hop)) for destination, next_hop in routes),
+        addresses=tuple(ip_interface(f"{ip}/{subnet['cidr'].partition('/')[2]}") for ip, subnet in held),
+        routes=tuple((ip_network(destination), ip_address(next_hop)) for destination, next_hop in routes),
     )
 
 

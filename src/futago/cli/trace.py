@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import subprocess
 from contextlib import contextmanager
+from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -56,16 +57,16 @@ def trace(
     from futago.trace.cloud import Cloud, NoTrace
     from futago.trace.hosts import Hosts, Packet
     from futago.trace.walk import Tracer
-    from futago.values import IPv4Address
 
     with _place(lab, state, reach) as (run, directory), opened(_PROGRAM, config, directory) as (_, database):
         with database.read() as view:
             cloud = Cloud.of(view)
         try:
             source = cloud.find(instance)
+            destination = ip_address(address)
             packet = Packet(
-                source=cloud.first_address(source),
-                destination=IPv4Address(address),
+                source=cloud.source(source, destination),
+                destination=destination,
                 protocol=_known(protocol),
                 port=port,
             )

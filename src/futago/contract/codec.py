@@ -23,7 +23,7 @@ from futago.values import (
 
 T = TypeVar("T")
 
-VERSION: Final = "1"
+VERSION: Final = "2"
 VERSION_HEADER: Final = "Futago-Contract"
 
 _ADDRESS_TYPES: Final = (IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network)

@@ -8,8 +8,19 @@ from typing import Literal
 
 import msgspec
 
+from futago.contract.advertisement import Advertisement
 from futago.contract.keys import SharedKey
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
+from futago.values import (
+    IPAddress,
+    IPInterface,
+    IPNetwork,
+    IPv4Address,
+    IPv4Interface,
+    IPv6Mode,
+    Mac,
+    Millis,
+    NetworkType,
+)
 
 Key = str
 """Names a spec within a node: its kind, a slash and the object's id, as `router/7a46dba8-…`."""
@@ -84,7 +95,7 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
     port_id: str
     network_id: str
     mac: Mac
-    addresses: tuple[IPv4Address, ...]
+    addresses: tuple[IPAddress, ...]
     admin_state_up: bool
 
     @property
@@ -93,27 +104,29 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
 
 
 class DhcpRoute(msgspec.Struct, frozen=True, kw_only=True):
-    """A classless static route for DHCP clients (RFC 3442)."""
+    """A classless static route for DHCP clients (RFC 3442); DHCPv6 has no routes."""
 
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
 
 
 class DhcpSubnet(msgspec.Struct, frozen=True, kw_only=True):
     """What DHCP clients of one subnet are told."""
 
     subnet_id: str
-    cidr: IPv4Network
-    gateway: IPv4Address | None
-    dns_servers: tuple[IPv4Address, ...]
+    cidr: IPNetwork
+    gateway: IPAddress | None
+    dns_servers: tuple[IPAddress, ...]
     """Empty: the DHCP servers name themselves."""
     routes: tuple[DhcpRoute, ...]
-    servers: tuple[IPv4Address, ...] = ()
+    servers: tuple[IPAddress, ...] = ()
     """Where the network's other DHCP servers are in this subnet, in order."""
-    neighbours: tuple[IPv4Network, ...] = ()
-    """The other subnets of the network: they are reached without a router."""
+    neighbours: tuple[IPNetwork, ...] = ()
+    """The other subnets of the network and the family: they are reached without a router."""
     isolated: bool = False
     """No router has the gateway's address: metadata is not reached through one."""
+    stateless: bool = False
+    """Hosts make their own addresses, and ask for everything else."""
 
 
 class DhcpOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -127,10 +140,10 @@ class DhcpOption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
-    """One static lease."""
+    """One static lease; where hosts make their addresses themselves, only the name of one."""
 
     mac: Mac
-    address: IPv4Address
+    address: IPAddress
     hostname: str
     port_id: str = ""
     options: tuple[DhcpOption, ...] = ()
@@ -143,7 +156,7 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
     port_id: str
     mac: Mac
     mtu: int
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[IPInterface, ...]
     domain: str
     lease_seconds: int
     subnets: tuple[DhcpSubnet, ...]
@@ -157,10 +170,12 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
 class InstanceAddress(msgspec.Struct, frozen=True, kw_only=True):
     """An address of an instance, and what its subnet says."""
 
-    address: IPv4Interface
+    address: IPInterface
     dhcp: bool
-    gateway: IPv4Address | None
-    dns_servers: tuple[IPv4Address, ...]
+    ipv6_mode: IPv6Mode | None = None
+    """Where the instance gets an address of IPv6; None: it is told here."""
+    gateway: IPAddress | None
+    dns_servers: tuple[IPAddress, ...]
     routes: tuple[DhcpRoute, ...]
 
 
@@ -244,15 +259,17 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str
     mac: Mac
     mtu: int
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[IPInterface, ...]
+    advertisement: Advertisement | None = None
+    """What the active replica tells the hosts there; None: nothing."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):
     """The external leg and what is done on it."""
 
     port: RouterPort
-    next_hop: IPv4Address | None
-    """The external subnet's gateway: the default route goes there."""
+    next_hops: tuple[IPAddress, ...]
+    """The external subnets' gateways, one of each family: default routes go there. An IPv6 one may be link-local."""
     enable_snat: bool
 
 
@@ -267,8 +284,8 @@ class FloatingIpSpec(msgspec.Struct, frozen=True, kw_only=True):
 class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     """An extra route of a router."""
 
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
 
 
 class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):

@@ -5,11 +5,11 @@ from typing import Final
 
 from futago.controller.store.rows import Pool
 from futago.segment_ranges import IdRange
-from futago.values import MAX_VRID, IPv4Address, IPv4Network, Mac
+from futago.values import MAX_VRID, IPAddress, IPNetwork, IPv4Network, Mac, rank
 
 _MAC_PREFIX: Final = "fa:16:3e"
-_SMALL_PREFIX: Final = 31
-"""From /31 on, a network has no addresses set apart (RFC 3021)."""
+_SPARED: Final = 2
+"""With fewer bits behind the prefix no addresses are set apart: from /31 on (RFC 3021), or /127 (RFC 6164)."""
 
 
 def mac(three_bytes: bytes) -> Mac:
@@ -17,23 +17,32 @@ def mac(three_bytes: bytes) -> Mac:
     return Mac(":".join((_MAC_PREFIX, *(f"{byte:02x}" for byte in three_bytes))))
 
 
-def hosts(cidr: IPv4Network) -> Pool:
-    """The first and the last address of `cidr` that a host can have."""
-    spare = 0 if cidr.prefixlen >= _SMALL_PREFIX else 1
-    return Pool(cidr.network_address + spare, cidr.broadcast_address - spare)
+def hosts(cidr: IPNetwork) -> Pool:
+    """The first and the last address of `cidr` that a host can have.
+
+    IPv6 has no broadcast address, but its first one is every router's (RFC 4291, 2.6.1).
+    """
+    spare = 1 if cidr.max_prefixlen - cidr.prefixlen >= _SPARED else 0
+    last = cidr.broadcast_address
+    return Pool(cidr.network_address + spare, last - spare if isinstance(cidr, IPv4Network) else last)
 
 
-def default_pools(cidr: IPv4Network, gateway: IPv4Address | None) -> tuple[Pool, ...]:
+def within(pool: Pool, address: IPAddress) -> bool:
+    """Whether `pool` has this address."""
+    return rank(pool.start) <= rank(address) <= rank(pool.end)
+
+
+def default_pools(cidr: IPNetwork, gateway: IPAddress | None) -> tuple[Pool, ...]:
     """All hosts of `cidr` but the gateway."""
     whole = hosts(cidr)
-    if gateway is None or not whole.start <= gateway <= whole.end:
+    if gateway is None or not within(whole, gateway):
         return (whole,)
-    below = (Pool(whole.start, gateway - 1),) if whole.start < gateway else ()
-    above = (Pool(gateway + 1, whole.end),) if gateway < whole.end else ()
+    below = () if gateway == whole.start else (Pool(whole.start, gateway - 1),)
+    above = () if gateway == whole.end else (Pool(gateway + 1, whole.end),)
     return (*below, *above)
 
 
-def first_free(pools: Iterable[Pool], taken: Collection[IPv4Address]) -> IPv4Address | None:
+def first_free(pools: Iterable[Pool], taken: Collection[IPAddress]) -> IPAddress | None:
     """The lowest address of `pools` that is not `taken`; None when they are used up."""
     return next((address for address in _addresses(pools) if address not in taken), None)
 
@@ -49,6 +58,6 @@ def vrid(taken: Collection[int]) -> int | None:
     return next((number for number in range(1, MAX_VRID + 1) if number not in taken), None)
 
 
-def _addresses(pools: Iterable[Pool]) -> Iterator[IPv4Address]:
-    for pool in sorted(pools, key=lambda pool: pool.start):
-        yield from map(IPv4Address, range(int(pool.start), int(pool.end) + 1))
+def _addresses(pools: Iterable[Pool]) -> Iterator[IPAddress]:
+    for pool in sorted(pools, key=lambda pool: rank(pool.start)):
+        yield from map(type(pool.start), range(int(pool.start), int(pool.end) + 1))

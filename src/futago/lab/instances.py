@@ -93,7 +93,7 @@ def create(lab: "Lab", name: str, host: str, network: str, **fields: object) -> 
         port_id=port["id"],
         mac=Mac(port["mac_address"]),
         mtu=found["mtu"],
-        address=port["fixed_ips"][0]["ip_address"],
+        address=_main_address(port),
     )
 
 
@@ -121,11 +121,17 @@ def start(lab: "Lab", instance: Instance) -> None:
     sshd += [instance.name, "/usr/sbin/sshd"]
     namespaces.start_daemon(process, f"sshd-{instance.name}", sshd, logs / f"sshd-{instance.name}.log", netns=netns)
     api.wait_for(
-        f"{instance.name} has got {instance.address} by DHCP",
-        lambda: f" {instance.address}/" in lab.exec(instance.host, ["ip", "-o", "-4", "addr"], netns=netns).stdout,
+        f"{instance.name} has got {instance.address}",
+        lambda: f" {instance.address}/" in lab.exec(instance.host, ["ip", "-o", "addr"], netns=netns).stdout,
         seconds=60,
         state=lambda: "\n" + (logs / f"udhcpc-{instance.name}.log").read_text()[-1000:],
     )
+
+
+def _main_address(port: api.Body) -> str:
+    """The one that the instance waits for: by DHCP if there is an IPv4 one, else one that its kernel makes itself."""
+    addresses = [str(fixed_ip["ip_address"]) for fixed_ip in port["fixed_ips"]]
+    return next((address for address in addresses if ":" not in address), addresses[0])
 
 
 def stop(lab: "Lab", instance: Instance) -> None:

@@ -183,6 +183,14 @@ class Lab:
         instances.start(self, made)
         return made
 
+    def end_instance(self, name: str) -> None:
+        """Take an instance and its port away."""
+        instance = self._state.instances[name]
+        instances.stop(self, instance)
+        with self._lock:
+            self._save(instances={one: kept for one, kept in self._state.instances.items() if one != name})
+        self.api().delete("ports", instance.port_id)
+
     def agents_of(self, router_id: str) -> dict[str, str]:
         """The `ha_state` by host, as the API tells it."""
         return {item["host"]: item["ha_state"] for item in self.api().list(f"routers/{router_id}/l3-agents")}
@@ -226,7 +234,7 @@ class Lab:
             programs.start(plan, self.process(host), program, self.directory(host) / "log")
 
     def _has_address(self, host: str, netns: str, address: str) -> bool:
-        argv = ["ip", "-oneline", "-4", "addr", "show"]
+        argv = ["ip", "-oneline", "addr", "show"]
         return f" {address}/" in self.exec(host, argv, netns=netns, check=False).stdout
 
     def _set_links(self, host: str, networks: Sequence[str], *, up: bool) -> None:

@@ -79,8 +79,8 @@ def _ec2_metadata(spec: InstanceSpec) -> Tree:
         "reservation-id": f"r-{ec2_id(spec.instance_id)[2:]}".encode(),
         "security-groups": b"default",
     }
-    if spec.addresses:
-        found["local-ipv4"] = str(spec.addresses[0].address.ip).encode()
+    for address in [str(one.address.ip) for one in spec.addresses if one.address.version == 4][:1]:
+        found["local-ipv4"] = address.encode()
     if spec.ssh_keys:
         named = enumerate(_named_keys(spec))
         found["public-keys"] = {f"{n}{_CALLED}{name}": {"openssh-key": key.encode()} for n, (name, key) in named}
@@ -136,14 +136,18 @@ def _network_data(spec: InstanceSpec) -> dict[str, object]:
 
 def _network(spec: InstanceSpec, number: int, address: InstanceAddress) -> dict[str, object]:
     about: dict[str, object] = {"id": f"network{number}", "link": _LINK, "network_id": spec.network_id}
+    kind = f"ipv{address.address.version}"
+    if address.ipv6_mode is not None:
+        return about | {"type": f"{kind}_{address.ipv6_mode.value}"}
     if address.dhcp:
-        return about | {"type": "ipv4_dhcp"}
+        return about | {"type": f"{kind}_dhcp"}
     far = [(one.destination, one.next_hop) for one in address.routes]
     routes = [(str(to.network_address), str(to.netmask), str(next_hop)) for to, next_hop in far]
     if address.gateway is not None:
-        routes.append(("0.0.0.0", "0.0.0.0", str(address.gateway)))  # noqa: S104 - the default route
+        anywhere = "0.0.0.0" if address.gateway.version == 4 else "::"  # noqa: S104 - the default route
+        routes.append((anywhere, anywhere, str(address.gateway)))
     return about | {
-        "type": "ipv4",
+        "type": kind,
         "ip_address": str(address.address.ip),
         "netmask": str(address.address.netmask),
         "routes": [dict(zip(("network", "netmask", "gateway"), route, strict=True)) for route in routes],

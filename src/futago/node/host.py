@@ -12,8 +12,8 @@ import msgspec
 from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
 from futago.contract.specs import Key
 from futago.metadata.config import Listener
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Vlan
-from futago.vrrp.config import VirtualRouterConfig
+from futago.values import IPAddress, IPInterface, IPNetwork, IPv4Address, Mac, Vlan
+from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
 HOST: Final[Key] = "host"
 """The owner of what belongs to no spec: bridges, patch ports, flow tables."""
@@ -99,10 +99,11 @@ class Layer3(msgspec.Struct, frozen=True, kw_only=True, tag="layer3"):
 
     namespace: str
     interface: str
-    addresses: tuple[IPv4Interface, ...]
+    addresses: tuple[IPInterface, ...]
+    """In the order of `values.rank`."""
     routes: "tuple[Route, ...]" = ()
     announce: bool = False
-    """Say once, by a gratuitous ARP, that the addresses are here."""
+    """Say once, by gratuitous ARP or neighbour advertisements, that the addresses are here."""
 
     @property
     def key(self) -> str:
@@ -110,8 +111,8 @@ class Layer3(msgspec.Struct, frozen=True, kw_only=True, tag="layer3"):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    destination: IPv4Network
-    next_hop: IPv4Address
+    destination: IPNetwork
+    next_hop: IPAddress
 
 
 class Bridge(msgspec.Struct, frozen=True, kw_only=True, tag="bridge"):
@@ -273,5 +274,7 @@ class HostState(msgspec.Struct, frozen=True, kw_only=True):
     """Why some specs cannot be true here as a whole; a router of these is not newly elected for."""
     uplinks: tuple[Uplink, ...] = ()
     """By network; what is to be watched."""
+    hosts_told: tuple[RouterOfHosts, ...] = ()
+    """The routers without election: of these the agent tells the hosts on their links."""
     carriers: dict[Key, tuple[str, ...]] = {}
     """By the router's spec: the keys of the host's elements that must be there too, since they carry its frames."""

@@ -40,7 +40,7 @@ from futago.node.host import (
 from futago.node.reconcile import Reconciler
 from futago.node.state import StateDirectory
 from futago.values import Vlan
-from futago.vrrp.config import VirtualRouterConfig
+from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
@@ -112,6 +112,8 @@ class Host:
     """The networks and local VLANs that the switch's ports tell of."""
     switch_stages: tuple[str, ...]
     """The stages to look at again when the switch's database has changed."""
+    tell_hosts: Callable[[Collection[RouterOfHosts]], None] = lambda _: None
+    """Of routers without election (`drivers.radv.HostsTold`)."""
 
 
 @dataclass(slots=True)
@@ -259,6 +261,7 @@ class Loop:
             wanted = self._as_things_are(self._wanted.elections)
             await self._host.elections.configure(wanted, self._wired_routers(), held=self._wanted.problems.keys())
             await self._host.replication.configure(self._wanted.replication)
+            self._host.tell_hosts(self._wanted.hosts_told)
             await asyncio.to_thread(self._finish, specs)
             self._reached = specs.revision
         self._retry_at = self._next_retry()

@@ -23,6 +23,7 @@ from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.radv import HostsTold
 from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
 from futago.node.host import (
@@ -250,4 +251,5 @@ def build_host(
         replication=replication,
         vlans_in_use=switch.vlans,
         switch_stages=("switch", "flows"),
+        tell_hosts=HostsTold().configure,
     )

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 from futago.controller import device_owners
 from futago.controller.store.database import View
 from futago.controller.store.rows import FixedIp, Network, Node, Port, Replica, Router, Subnet
-from futago.values import IPv4Address
+from futago.values import IPAddress
 
 
 class NoTrace(Exception):
@@ -41,31 +42,32 @@ class Cloud:
         held = [fixed_ip for fixed_ip in self.fixed_ips if fixed_ip.port_id == port.id]
         return sorted(held, key=lambda fixed_ip: fixed_ip.position)
 
-    def first_address(self, port: Port) -> IPv4Address:
-        """What a port sends from.
+    def source(self, port: Port, destination: IPAddress) -> IPAddress:
+        """What a port sends from to `destination`: its first address of that family.
 
         Raises:
-            NoTrace: it has no address.
+            NoTrace: it has none.
 
         """
-        held = self.addresses(port)
+        held = [ip.ip_address for ip in self.addresses(port) if ip.ip_address.version == destination.version]
         if not held:
-            raise NoTrace(f"{label(port)} has no address")
-        return held[0].ip_address
+            raise NoTrace(f"{label(port)} has no IPv{destination.version} address")
+        return held[0]
 
-    def holder(self, network_id: str, address: IPv4Address) -> Port | None:
+    def holder(self, network_id: str, address: IPAddress) -> Port | None:
         """Whose an address is in a network."""
         held = (ip for ip in self.fixed_ips if ip.network_id == network_id and ip.ip_address == address)
         return next((self.ports[fixed_ip.port_id] for fixed_ip in held), None)
 
-    def next_hop(self, port: Port, destination: IPv4Address) -> IPv4Address:
+    def next_hop(self, port: Port, destination: IPAddress) -> IPAddress:
         """Where an instance sends what is for `destination`, by what its subnets say.
 
         Raises:
             NoTrace: it has no address, or no way there.
 
         """
-        subnets = [self.subnets[fixed_ip.subnet_id] for fixed_ip in self.addresses(port)]
+        held = [self.subnets[fixed_ip.subnet_id] for fixed_ip in self.addresses(port)]
+        subnets = [subnet for subnet in held if subnet.ip_version == destination.version]
         near = {subnet.cidr for subnet in self.subnets.values() if subnet.network_id == port.network_id}
         if any(destination in cidr for cidr in near):
             return destination
@@ -74,7 +76,7 @@ class Cloud:
         fitting += [(-1, subnet.gateway_ip) for subnet in subnets[:1] if subnet.gateway_ip is not None]
         if not fitting:
             raise NoTrace(f"{label(port)} has no way to {destination}: no gateway, and no route of its subnets")
-        return max(fitting)[1]
+        return max(fitting, key=itemgetter(0))[1]
 
     def node_at(self, address: str) -> str:
         """The node whose tunnels end at an address; the address itself if nobody's do."""

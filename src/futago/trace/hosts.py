@@ -3,13 +3,14 @@
 import json
 import re
 from collections.abc import Callable, Sequence
+from ipaddress import ip_address
 from typing import Any, Final
 
 import msgspec
 
 from futago.trace.cloud import NoTrace
 from futago.trace.flows import Walk, parse
-from futago.values import IPv4Address, Mac
+from futago.values import IPAddress, Mac
 
 Run = Callable[[str, Sequence[str]], str]
 """Runs a command on a node to its end, and returns what it printed; `NoTrace` if it fails."""
@@ -25,8 +26,8 @@ _SNAT: Final = re.compile(r"^\s*snat to ([\d.]+)$", re.MULTILINE)
 class Packet(msgspec.Struct, frozen=True, kw_only=True):
     """What is followed."""
 
-    source: IPv4Address
-    destination: IPv4Address
+    source: IPAddress
+    destination: IPAddress
     protocol: str
     """"icmp", "tcp" or "udp"."""
     port: int
@@ -35,12 +36,15 @@ class Packet(msgspec.Struct, frozen=True, kw_only=True):
 
     def flow(self, source_mac: Mac, destination_mac: Mac) -> str:
         """As ovs-ofctl(8) writes a packet."""
-        kind = "icmp_type=8,icmp_code=0"
+        six = self.source.version == 6
+        kind = f"icmp_type={128 if six else 8},icmp_code=0"
         if self.protocol != "icmp":
             flags = ",tcp_flags=syn" if self.protocol == "tcp" else ""
             kind = f"tp_src=40000,tp_dst={self.port}{flags}"
-        ends = f"dl_src={source_mac},dl_dst={destination_mac},nw_src={self.source},nw_dst={self.destination}"
-        return f"{self.protocol},{ends},nw_ttl={self.ttl},{kind}"
+        layer = "ipv6" if six else "nw"
+        ends = f"{layer}_src={self.source},{layer}_dst={self.destination}"
+        protocol = f"{self.protocol}6" if six else self.protocol
+        return f"{protocol},dl_src={source_mac},dl_dst={destination_mac},{ends},nw_ttl={self.ttl},{kind}"
 
     def said(self) -> str:
         port = "" if self.protocol == "icmp" else f" port {self.port}"
@@ -69,7 +73,7 @@ class Way(msgspec.Struct, frozen=True, kw_only=True):
     """A router's decision."""
 
     interface: str
-    next_hop: IPv4Address
+    next_hop: IPAddress
     local: bool
     """It is for the router itself."""
 
@@ -99,7 +103,7 @@ class Hosts:
     def holds(self, node: str, namespace: str, address: str) -> bool:
         """Whether an address is in a namespace of a node, which says who is active whatever anybody tells."""
         try:
-            return f" {address}/" in self._run(node, ["ip", "-n", namespace, "-4", "-oneline", "address"])
+            return f" {address}/" in self._run(node, ["ip", "-n", namespace, "-oneline", "address"])
         except NoTrace:
             return False
 
@@ -113,11 +117,11 @@ class Hosts:
         (route,) = json.loads(said)
         return Way(
             interface=route["dev"],
-            next_hop=IPv4Address(route.get("gateway", str(packet.destination))),
+            next_hop=ip_address(route.get("gateway", str(packet.destination))),
             local=route.get("type") == "local",
         )
 
-    def neighbour(self, node: str, namespace: str, address: IPv4Address) -> Mac | None:
+    def neighbour(self, node: str, namespace: str, address: IPAddress) -> Mac | None:
         """Whom a router takes for the owner of an address; None if it would have to ask."""
         said = json.loads(self._run(node, ["ip", "-json", "-n", namespace, "neighbour", "show", str(address)]) or "[]")
         return next((Mac(one["lladdr"]) for one in said if "lladdr" in one), None)

@@ -16,7 +16,7 @@ from futago.node.features.routing import leg, namespace_of
 from futago.trace.cloud import Cloud, NoTrace, label
 from futago.trace.flows import Walk
 from futago.trace.hosts import Hosts, Interface, Packet
-from futago.values import IPv4Address, Mac, NetworkType
+from futago.values import IPAddress, IPv4Address, Mac, NetworkType
 
 MOST_ROUTERS = 8
 _UNKNOWN = Mac("02:00:00:00:00:00")
@@ -44,7 +44,7 @@ class _At:
     network: Network
     source_mac: Mac
     mac: Mac | None
-    next_hop: IPv4Address
+    next_hop: IPAddress
     packet: Packet
 
 
@@ -85,10 +85,10 @@ class Tracer:
         holder = self._cloud.holder(at.network.id, at.next_hop)
         mac = at.mac or (None if holder is None else holder.mac_address)
         if mac is None and at.network.physical_network is not None:
-            yield Line(node=at.node, text=f"whose {at.next_hop} is, it would have to ask by ARP first")
+            yield Line(node=at.node, text=f"whose {at.next_hop} is, it would have to ask first")
             mac = _UNKNOWN
         if mac is None:
-            nobody = f"nobody in {_called(at.network)} has the address {at.next_hop}: ARP is not answered"
+            nobody = f"nobody in {_called(at.network)} has the address {at.next_hop}: nobody answers who asks"
             yield self._end(at.node, nobody)
             return
         target = None if holder is None else self._node_of(holder)
@@ -156,7 +156,7 @@ class Tracer:
             )
             return
         if out.device_owner == device_owners.GATEWAY:
-            outside = nat.outwards.get(str(packet.source), nat.own)
+            outside = nat.outwards.get(str(packet.source), nat.own) if packet.source.version == 4 else ""
             if outside:
                 kind = "floating IP" if str(packet.source) in nat.outwards else "SNAT"
                 changes.append(f"{packet.source} becomes {outside} ({kind})")

@@ -1,6 +1,7 @@
 """The event loop's timer for the engine's next deadline."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Final
 
@@ -8,6 +9,11 @@ from futago.values import Millis
 
 LATE: Final = Millis(20)
 """Who comes so late has been busy or frozen, and does not know yet what has come in meanwhile."""
+
+
+def awake_or_asleep() -> Millis:
+    """By a clock that goes on while the host sleeps, so that we know how long we were silent."""
+    return Millis(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
 
 
 class Alarm:

@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from futago.contract.advertisement import Advertisement
 from futago.contract.keys import SharedKey
 from futago.values import IPAddress, IPInterface, IPNetwork, Millis
 
@@ -82,6 +83,23 @@ class VirtualRoute(msgspec.Struct, frozen=True, kw_only=True):
     interface: str
 
 
+class AdvertisedLink(msgspec.Struct, frozen=True, kw_only=True):
+    """A link whose hosts the active node tells of itself, by router advertisements; no other one does."""
+
+    interface: str
+    """It has a link-local address among the virtual ones."""
+    advertisement: Advertisement
+
+
+class RouterOfHosts(msgspec.Struct, frozen=True, kw_only=True):
+    """A router without election, as far as the hosts on its links are concerned."""
+
+    name: str
+    namespace: str
+    addresses: tuple[VirtualAddress, ...]
+    links: tuple[AdvertisedLink, ...]
+
+
 class Peer(msgspec.Struct, frozen=True, kw_only=True):
     """Another host with this virtual router, which is run by Futago too."""
 
@@ -135,7 +153,7 @@ class VirtualRouterConfig(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[VirtualAddress, ...] = ()
     """Of either family."""
     routes: tuple[VirtualRoute, ...] = ()
-
+    links: tuple[AdvertisedLink, ...] = ()
     peers: tuple[Peer, ...] = ()
     """Known ones; others are heard all the same."""
     yields_below: int = 0

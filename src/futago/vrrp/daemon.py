@@ -19,7 +19,7 @@ import structlog
 
 from futago.values import IPAddress, Millis, Role
 from futago.vrrp import accept, rounds
-from futago.vrrp.alarm import LATE, Alarm
+from futago.vrrp.alarm import LATE, Alarm, awake_or_asleep
 from futago.vrrp.config import VirtualRouterConfig, without_secrets
 from futago.vrrp.control import HostStatus, RouterStatus
 from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
@@ -28,6 +28,7 @@ from futago.vrrp.hosts import Hosts
 from futago.vrrp.machine import OWNER_PRIORITY
 from futago.vrrp.memory import Memory
 from futago.vrrp.pulse import Pulse
+from futago.vrrp.radv_sender import Advertisers
 from futago.vrrp.records import Record, oddities, status_of, takeover_of
 from futago.vrrp.rounds import Rounds
 from futago.vrrp.sockets import Attachment
@@ -58,6 +59,8 @@ class Daemon:
         self._attached: dict[str, Attachment] = {}
         self._records: dict[str, Record] = {}
         self.takeovers = Takeovers()
+        self._now = awake_or_asleep
+        self._advertisers = Advertisers(self._now)
         self._watchers: set[Watcher] = set()
         self._alarm = Alarm(self._now, self._tick)
         self._saving: asyncio.TimerHandle | None = None
@@ -179,6 +182,7 @@ class Daemon:
         elif self._check(router) and self._engine.config(router.name) != router:
             self._attached[router.name].update(router)
             self._set_accept(router, was=self._engine.config(router.name))
+            self._advertisers.follow(router, active=self._engine.role(router.name) is Role.ACTIVE)
             self._perform(self._engine.configure(router, self._now(), wall=time.time()))
 
     def _attach(self, router: VirtualRouterConfig, remembered: SavedRole | None) -> None:
@@ -293,10 +297,6 @@ class Daemon:
     def _rearm(self) -> None:
         self._alarm.set(self._engine.deadline())
 
-    def _now(self) -> Millis:
-        """By a clock that goes on while the host sleeps, so that we know how long we were silent."""
-        return Millis(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1_000_000)
-
     def _perform(self, orders: Iterable[Order]) -> None:
         for order in orders:
             try:
@@ -320,6 +320,7 @@ class Daemon:
                 attachment.announce(addresses, briefly=briefly)
                 self._note(name, "announce", None)
             case RoleChanged() as change:
+                self._advertisers.follow(order.router, active=change.now is Role.ACTIVE)
                 self._role_changed(name, change)
 
     def _role_changed(self, name: str, change: RoleChanged) -> None:

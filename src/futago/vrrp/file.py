@@ -50,6 +50,7 @@ _MEANT: Final = {
     "advertised": 'a list of addresses without prefix lengths: ["192.0.2.10"]',
     "addresses": 'a list of addresses with prefix lengths: ["192.0.2.10/24"]',
     "routes": 'a list of tables: [{ destination = "0.0.0.0/0", next_hop = "192.0.2.1" }]',
+    "links": 'a list of tables: [{ interface = "eth1", advertisement = { … } }]',
     "keys": 'a list of tables: [{ key_id = 1, secret = "…" }], the secret from `openssl rand -base64 32`',
     "checksum": " or ".join(Checksum),
     "auth_mode": ", ".join(AuthMode),

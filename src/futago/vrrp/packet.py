@@ -239,6 +239,13 @@ def internet_checksum(data: bytes) -> int:
     return ~total & 0xFFFF
 
 
+def announcements(mac: Mac, address: IPAddress) -> tuple[bytes, ...]:
+    """The frames that tell the neighbours where `address` is now."""
+    if isinstance(address, IPv4Address):
+        return gratuitous_arp(mac, address)
+    return (neighbour_advertisement(mac, address),)
+
+
 def gratuitous_arp(mac: Mac, address: IPv4Address) -> tuple[bytes, bytes]:
     """Two broadcast frames that say where `address` is now: a request and a reply (RFC 5227, 3).
 

@@ -10,8 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from futago import netns
 from futago.vrrp.config import VirtualAddress
+from futago.vrrp.inside import inside
 from futago.vrrp.rtnetlink import FoundAddress
 
 _SETTINGS: Final = Path("/proc/sys/net/ipv6/conf")
@@ -43,4 +43,4 @@ def set_ipv6(namespace: str, interfaces: Iterable[str], *, disabled: bool) -> No
             with suppress(FileNotFoundError):
                 (_SETTINGS / interface / "disable_ipv6").write_text("1" if disabled else "0")
 
-    netns.run_inside(namespace, write)
+    inside(namespace, write)

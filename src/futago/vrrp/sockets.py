@@ -1,8 +1,9 @@
 """One router's sockets, opened inside its namespace and used from outside.
 
-Two file descriptors a router and nothing else: advertisements (raw), addresses and routes (netlink). A third one, for
-announcements (`frames`), lives only while it is used: the kernel takes about 12 ms to close one, and would take that
-for each router, one after the other, before it tells the warden that an engine has died.
+Two file descriptors a router: advertisements (raw), addresses and routes (netlink); one more (`radv_sender`) where it
+is active and has hosts to tell. That for announcements (`frames`) lives only while it is used: the kernel takes about
+12 ms to close one, and would take that for each router, one after the other, before it tells the warden that an engine
+has died.
 """
 
 import ctypes
@@ -12,7 +13,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 
 from futago import netns
-from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
@@ -121,7 +121,7 @@ class Attachment:
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    said = _frames(self._tables.mac(address.interface), address)
+                    said = packet.announcements(self._tables.mac(address.interface), address.address.ip)
                     for frame in said[: 1 if briefly else None]:
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
@@ -166,11 +166,6 @@ def _explained(error: OSError, router: VirtualRouterConfig) -> str:
             return "no raw sockets for us: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN"
         case _:
             return error.strerror or str(error)
-
-
-def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:
-    ip = address.address.ip
-    return packet.gratuitous_arp(mac, ip) if isinstance(ip, IPv4Address) else (packet.neighbour_advertisement(mac, ip),)
 
 
 def be_ordinary() -> None:

@@ -43,7 +43,7 @@ ROUTER = RouterSpec(
         advertised=IPv4Address("169.254.0.1"),
     ),
     interfaces=(LEG,),
-    gateway=GatewaySpec(port=LEG, next_hop=IPv4Address("10.0.80.1"), enable_snat=True),
+    gateway=GatewaySpec(port=LEG, next_hops=(IPv4Address("10.0.80.1"),), enable_snat=True),
     floating_ips=(
         FloatingIpSpec(floating_ip_id="f", outside=IPv4Address("10.0.80.150"), inside=IPv4Address("192.168.80.50")),
     ),

@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -16,7 +17,7 @@ from futago.controller.resources import dhcp, ha
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Database
 from futago.controller.store.rows import FloatingIp, Network, Port, Router, Segment, Subnet
-from futago.values import IPv4Address, IPv4Network, NetworkType
+from futago.values import IPAddress, IPv4Address, IPv6Mode, NetworkType
 
 
 class Cloud:
@@ -66,17 +67,32 @@ class Cloud:
             )
         return network
 
-    def subnet(self, network: Network, cidr: str, *, enable_dhcp: bool = True) -> Subnet:
-        whole = IPv4Network(cidr)
-        gateway = whole.network_address + 1
+    def subnet(
+        self,
+        network: Network,
+        cidr: str,
+        *,
+        name: str = "subnet",
+        enable_dhcp: bool = True,
+        mode: IPv6Mode | None = None,
+        gateway: IPAddress | None = None,
+        dns: tuple[IPAddress, ...] = (),
+    ) -> Subnet:
+        """A subnet; with a `mode` both for what routers tell and for how hosts get their addresses."""
+        whole = ip_network(cidr)
+        gateway = gateway or whole.network_address + 1
         with self.database.write() as txn:
             subnet = txn.add(
                 Subnet(
-                    id=f"{network.id}-subnet",
+                    id=f"{network.id}-{name}",
                     project_id="p",
                     network_id=network.id,
+                    ip_version=whole.version,
                     cidr=whole,
                     gateway_ip=gateway,
+                    ipv6_ra_mode=mode,
+                    ipv6_address_mode=mode,
+                    dns_nameservers=dns,
                     enable_dhcp=enable_dhcp,
                     allocation_pools=allocate.default_pools(whole, gateway),
                 )
@@ -89,7 +105,7 @@ class Cloud:
             router = txn.add(Router(id=name, project_id=project_id, name=name, ha=highly_available))
             return ha.place(txn, self.config, router)
 
-    def leg(self, router: Router, network: Network, subnet: Subnet) -> Port:
+    def leg(self, router: Router, network: Network, *subnets: Subnet) -> Port:
         with self.database.write() as txn:
             return add_port(
                 txn,
@@ -97,10 +113,10 @@ class Cloud:
                 project_id="p",
                 device_owner="network:ha_router_replicated_interface",
                 device_id=router.id,
-                addresses=[(subnet, subnet.gateway_ip)],
+                addresses=[(subnet, subnet.gateway_ip) for subnet in subnets],
             )
 
-    def gateway(self, router: Router, network: Network, subnet: Subnet) -> Port:
+    def gateway(self, router: Router, network: Network, *subnets: Subnet) -> Port:
         with self.database.write() as txn:
             port = add_port(
                 txn,
@@ -108,7 +124,7 @@ class Cloud:
                 project_id="",
                 device_owner="network:router_gateway",
                 device_id=router.id,
-                addresses=[(subnet, None)],
+                addresses=[(subnet, None) for subnet in subnets],
             )
             known = txn.get(Router, id=router.id)
             assert known is not None

@@ -60,7 +60,7 @@ def test_a_router_stands_on_both_nodes_with_addresses_of_its_own_and_everything_
         second.floating_ips,
     )
     assert first.gateway is not None
-    assert first.gateway.next_hop == IPv4Address("10.0.80.1")
+    assert first.gateway.next_hops == (IPv4Address("10.0.80.1"),)
 
 
 def test_one_node_is_preferred_and_the_seed_prefers_none(cloud: Cloud, tmp_path: Path) -> None:

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from futago.contract.specs import InstanceAddress
 from futago.metadata.documents import document, ec2_id
+from futago.values import IPv6Address, IPv6Interface, IPv6Mode
 from unit.metadata.samples import KEYS, instance
 
 SEED = b"\1\2\3"
@@ -83,6 +85,27 @@ def test_the_network_of_a_subnet_without_dhcp_is_told_whole() -> None:
         {"network": "172.16.0.0", "netmask": "255.255.0.0", "gateway": "192.168.80.99"},
         {"network": "0.0.0.0", "netmask": "0.0.0.0", "gateway": "192.168.80.1"},
     ]
+
+
+@pytest.mark.parametrize("mode", [None, *IPv6Mode])
+def test_the_network_of_ipv6_is_told_by_its_mode(mode: IPv6Mode | None) -> None:
+    """With a mode, routers and DHCPv6 tell the rest; without one, this does."""
+    spec = instance()
+    six = InstanceAddress(
+        address=IPv6Interface("2001:db8:1::10/64"),
+        dhcp=mode is not None,
+        ipv6_mode=mode,
+        gateway=IPv6Address("2001:db8:1::1"),
+        dns_servers=(),
+        routes=(),
+    )
+    found = document(replace(spec, addresses=(six, *spec.addresses)), "/openstack/latest/network_data.json", SEED)
+    assert found is not None
+    network = json.loads(found)["networks"][0]
+    assert network["type"] == (f"ipv6_{mode.value}" if mode else "ipv6")
+    assert ("routes" not in network) == (mode is not None)
+    if mode is None:
+        assert network["routes"] == [{"network": "::", "netmask": "::", "gateway": "2001:db8:1::1"}]
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,7 @@ def test_nobody_is_asked_where_it_is_of_no_use(place: Place, *, ha: bool) -> Non
 def test_a_network_without_a_gateway_address_is_watched_by_its_carrier_alone() -> None:
     plain = router(ha=True)
     assert plain.gateway is not None
-    mute = replace(plain, gateway=replace(plain.gateway, next_hop=None))
+    mute = replace(plain, gateway=replace(plain.gateway, next_hops=()))
     specs = [mute if spec.key == mute.key else spec for spec in gateway_node(ha=True)]
     (uplink,) = uplinks(specs_of(specs), PROBING)
     assert (uplink.gateways, uplink.interface) == ((), "")

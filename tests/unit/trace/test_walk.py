@@ -182,7 +182,7 @@ def test_a_router_without_a_route_ends_it() -> None:
 
 def test_an_address_that_nobody_has_is_not_answered_for() -> None:
     said = follow(FakeHosts({}), "192.168.80.99")
-    assert said[-1] == "compute1: nobody in blue has the address 192.168.80.99: ARP is not answered"
+    assert said[-1] == "compute1: nobody in blue has the address 192.168.80.99: nobody answers who asks"
 
 
 @pytest.mark.parametrize("name", ["vm1", VM1.id, VM1.id[:9], "i1", "192.168.80.10"])

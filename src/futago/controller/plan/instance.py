@@ -1,13 +1,14 @@
 """What instances are told of themselves: for every node that they may ask."""
 
 import re
+from ipaddress import ip_interface
 from typing import Final
 
 from futago.contract.specs import DhcpRoute, InstanceAddress, InstanceSpec
 from futago.controller import device_owners
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import FixedIp, InstanceData, Port, Subnet
-from futago.values import IPv4Interface
+from futago.values import default_hostname
 
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9-]+")
 _LONGEST_LABEL: Final = 63
@@ -28,16 +29,11 @@ def plan_instances(view: NetworkView, settings: Settings) -> dict[str, tuple[Ins
     return dict.fromkeys(asked, instances)
 
 
-def host_label(fixed_ip: FixedIp) -> str:
-    """What an instance is called that nobody has named."""
-    return f"host-{str(fixed_ip.ip_address).replace('.', '-')}"
-
-
 def _instance(view: NetworkView, port: Port, held: list[FixedIp], settings: Settings) -> InstanceSpec:
     data = view.instance_data.get(port.id) or InstanceData(port_id=port.id, network_id=port.network_id)
     subnets = {subnet.id: subnet for subnet in view.subnets}
     name = data.name or port.name
-    label = port.dns_name or _label(name) or host_label(held[0])
+    label = port.dns_name or _label(name) or default_hostname(held[0].ip_address)
     return InstanceSpec(
         port_id=port.id,
         network_id=port.network_id,
@@ -58,8 +54,9 @@ def _instance(view: NetworkView, port: Port, held: list[FixedIp], settings: Sett
 
 def _address(fixed_ip: FixedIp, subnet: Subnet) -> InstanceAddress:
     return InstanceAddress(
-        address=IPv4Interface(f"{fixed_ip.ip_address}/{subnet.cidr.prefixlen}"),
+        address=ip_interface((fixed_ip.ip_address, subnet.cidr.prefixlen)),
         dhcp=subnet.enable_dhcp,
+        ipv6_mode=subnet.ipv6_address_mode,
         gateway=subnet.gateway_ip,
         dns_servers=subnet.dns_nameservers,
         routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),

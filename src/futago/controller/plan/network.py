@@ -1,15 +1,16 @@
 """A network: who has members of it, and who serves DHCP in it."""
 
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_interface
 from typing import Any
 
 from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
-from futago.controller.plan.instance import host_label, plan_instances
+from futago.controller.plan.instance import plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
-from futago.values import IPv4Interface
+from futago.values import IPInterface, IPNetwork, IPv6Mode, default_hostname, rank
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
@@ -55,7 +56,7 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
     held = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id]
     reached = {fixed_ip.subnet_id for fixed_ip in held}
     subnets = {subnet.id: subnet for subnet in view.subnets if subnet.enable_dhcp and subnet.id in reached}
-    served = sorted(subnets.values(), key=lambda subnet: subnet.id)
+    served = sorted((subnet for subnet in subnets.values() if _has_dhcp(subnet)), key=lambda subnet: subnet.id)
     own = [fixed_ip for fixed_ip in held if fixed_ip.subnet_id in subnets]
     return DhcpSpec(
         network_id=view.network.id,
@@ -70,6 +71,12 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
     )
 
 
+def _has_dhcp(subnet: Subnet) -> bool:
+    """Whether there is anything to ask for: not where hosts are told everything, nor where others serve."""
+    served = {IPv6Mode.DHCPV6_STATEFUL, IPv6Mode.DHCPV6_STATELESS}
+    return subnet.ipv6_address_mode in served or not (subnet.ipv6_ra_mode or subnet.ipv6_address_mode)
+
+
 def _subnet(view: NetworkView, subnet: Subnet, own: Port) -> DhcpSubnet:
     here = {fixed_ip.ip_address: fixed_ip.port_id for fixed_ip in view.fixed_ips if fixed_ip.subnet_id == subnet.id}
     owners = {port.id: port.device_owner for port in view.ports}
@@ -81,10 +88,16 @@ def _subnet(view: NetworkView, subnet: Subnet, own: Port) -> DhcpSubnet:
         gateway=subnet.gateway_ip,
         dns_servers=subnet.dns_nameservers,
         routes=tuple(DhcpRoute(destination=r.destination, next_hop=r.nexthop) for r in subnet.host_routes),
-        servers=tuple(sorted(address for address in servers if here[address] != own.id)),
-        neighbours=tuple(sorted((other.cidr for other in view.subnets if other.id != subnet.id), key=str)),
+        servers=tuple(sorted((address for address in servers if here[address] != own.id), key=rank)),
+        neighbours=_neighbours(view, subnet),
         isolated=subnet.gateway_ip not in routed,
+        stateless=subnet.automatic,
     )
+
+
+def _neighbours(view: NetworkView, subnet: Subnet) -> tuple[IPNetwork, ...]:
+    others = (other.cidr for other in view.subnets if other.id != subnet.id and other.ip_version == subnet.ip_version)
+    return tuple(sorted(others, key=str))
 
 
 def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...]:
@@ -95,11 +108,11 @@ def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...
         DhcpHost(
             mac=ports[ip.port_id].mac_address,
             address=ip.ip_address,
-            hostname=ports[ip.port_id].dns_name or host_label(ip),
+            hostname=ports[ip.port_id].dns_name or default_hostname(ip.ip_address),
             port_id=ip.port_id,
             options=tuple(_option(option) for option in ports[ip.port_id].extra_dhcp_opts),
         )
-        for ip in sorted(leased, key=lambda ip: ip.ip_address)
+        for ip in sorted(leased, key=lambda ip: rank(ip.ip_address))
     )
 
 
@@ -111,5 +124,5 @@ def _in_order(fixed_ips: list[FixedIp]) -> list[FixedIp]:
     return sorted(fixed_ips, key=lambda fixed_ip: fixed_ip.position)
 
 
-def _with_prefix(fixed_ip: FixedIp, subnet: Subnet) -> IPv4Interface:
-    return IPv4Interface(f"{fixed_ip.ip_address}/{subnet.cidr.prefixlen}")
+def _with_prefix(fixed_ip: FixedIp, subnet: Subnet) -> IPInterface:
+    return ip_interface((fixed_ip.ip_address, subnet.cidr.prefixlen))

@@ -61,9 +61,11 @@ def _addresses(view: NetworkView) -> dict[Mac, tuple[IPv4Address, ...]]:
     wandering = [ip_network(text, strict=False) for text in sorted(pairs)]
     found: dict[Mac, tuple[IPv4Address, ...]] = {}
     for fixed_ip in sorted(view.fixed_ips, key=lambda fixed_ip: (fixed_ip.port_id, fixed_ip.position)):
-        mac = macs.get(fixed_ip.port_id)
-        if mac is not None and not any(fixed_ip.ip_address in prefix for prefix in wandering):
-            found[mac] = (*found.get(mac, ()), fixed_ip.ip_address)
+        mac, address = macs.get(fixed_ip.port_id), fixed_ip.ip_address
+        if not isinstance(address, IPv4Address) or mac is None:
+            continue  # IPv6 asks by multicast, which is flooded
+        if not any(address in prefix for prefix in wandering):
+            found[mac] = (*found.get(mac, ()), address)
     return found
 
 

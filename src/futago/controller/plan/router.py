@@ -1,7 +1,9 @@
 """A router: the same on every node that carries it, but for the replica's own port and priority."""
 
+from ipaddress import ip_interface
 from typing import Final
 
+from futago.contract.advertisement import AdvertisedPrefix, Advertisement
 from futago.contract.specs import (
     FloatingIpSpec,
     GatewaySpec,
@@ -17,7 +19,7 @@ from futago.controller import device_owners
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
-from futago.values import IPv4Address, IPv4Interface
+from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IPv6Address, IPv6Mode, IPv6Network
 
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
 
@@ -49,13 +51,13 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
     vrid = view.router.vrid
     if port is None or vrid is None:
         return None
-    leg = _leg(view, port)
+    leg, address = _leg(view, port), _ha_address(view, port)
     return HaSpec(
         port_id=port.id,
         network_id=port.network_id,
         mac=port.mac_address,
         mtu=leg.mtu,
-        address=leg.addresses[0],
+        address=address,
         vrid=vrid,
         priority=_priority(replica, settings),
         version=settings.vrrp_version,
@@ -71,7 +73,7 @@ def _ha(view: RouterView, replica: Replica, settings: Settings) -> HaSpec | None
 
 def _peers(view: RouterView, replica: Replica, settings: Settings) -> tuple[HaPeer, ...]:
     peers = [
-        HaPeer(node=other.node, address=_leg(view, port).addresses[0].ip, priority=_priority(other, settings))
+        HaPeer(node=other.node, address=_ha_address(view, port).ip, priority=_priority(other, settings))
         for other in view.replicas
         if other.node != replica.node and (port := _port(view, other.ha_port_id)) is not None
     ]
@@ -98,10 +100,14 @@ def _gateway(view: RouterView) -> GatewaySpec | None:
     port = _port(view, view.router.gateway_port_id)
     if port is None:
         return None
-    gateways = (view.subnets[ip.subnet_id].gateway_ip for ip in _fixed_ips(view, port))
+    by_family: dict[int, IPAddress] = {}
+    for fixed_ip in _fixed_ips(view, port):
+        gateway = view.subnets[fixed_ip.subnet_id].gateway_ip
+        if gateway is not None:
+            by_family.setdefault(gateway.version, gateway)
     return GatewaySpec(
         port=_leg(view, port),
-        next_hop=next((address for address in gateways if address is not None), None),
+        next_hops=tuple(by_family[version] for version in sorted(by_family)),
         enable_snat=view.router.enable_snat,
     )
 
@@ -112,11 +118,41 @@ def _leg(view: RouterView, port: Port) -> RouterPort:
         network_id=port.network_id,
         mac=port.mac_address,
         mtu=view.networks[port.network_id].mtu,
-        addresses=tuple(
-            IPv4Interface(f"{ip.ip_address}/{view.subnets[ip.subnet_id].cidr.prefixlen}")
-            for ip in _fixed_ips(view, port)
-        ),
+        addresses=tuple(_with_prefix(view, fixed_ip) for fixed_ip in _fixed_ips(view, port)),
+        advertisement=_advertisement(view, port) if port.device_owner in device_owners.INTERFACES else None,
     )
+
+
+def _advertisement(view: RouterView, port: Port) -> Advertisement | None:
+    """Of the leg's subnets, those whose hosts are told things by us."""
+    subnets = [view.subnets[fixed_ip.subnet_id] for fixed_ip in _fixed_ips(view, port)]
+    told = [subnet for subnet in subnets if subnet.ipv6_ra_mode is not None]
+    if not told:
+        return None
+    servers = dict.fromkeys(server for subnet in told for server in subnet.dns_nameservers)
+    modes = {subnet.ipv6_ra_mode for subnet in told}
+    return Advertisement(
+        managed=IPv6Mode.DHCPV6_STATEFUL in modes,
+        other=IPv6Mode.DHCPV6_STATELESS in modes,
+        mtu=view.networks[port.network_id].mtu,
+        prefixes=tuple(
+            AdvertisedPrefix(prefix=subnet.cidr, autonomous=subnet.automatic)
+            for subnet in told
+            if isinstance(subnet.cidr, IPv6Network)
+        ),
+        dns_servers=tuple(server for server in servers if isinstance(server, IPv6Address)),
+    )
+
+
+def _with_prefix(view: RouterView, fixed_ip: FixedIp) -> IPInterface:
+    return ip_interface((fixed_ip.ip_address, view.subnets[fixed_ip.subnet_id].cidr.prefixlen))
+
+
+def _ha_address(view: RouterView, port: Port) -> IPv4Interface:
+    """The one on the HA network, which is an IPv4 network."""
+    address = _with_prefix(view, _fixed_ips(view, port)[0])
+    assert isinstance(address, IPv4Interface), "the controller has made the HA network"
+    return address
 
 
 def _floating_ip(row: FloatingIp) -> FloatingIpSpec:

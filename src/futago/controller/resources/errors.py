@@ -113,6 +113,10 @@ class InvalidSharedSetting(InUse):
     sentence = "Unable to reconfigure sharing settings for network {network_id}. Multiple projects are using it."
 
 
+class NetworkMTUSubnetConflict(InUse):
+    sentence = "MTU of {net_id} is not valid, subnet requires a minimum of {mtu} bytes."
+
+
 class FlatNetworkInUse(InUse):
     sentence = "Unable to create the flat network. Physical network {physical_network} is in use."
 
@@ -214,6 +218,13 @@ class InvalidIpForNetwork(ApiError):
 
 class InvalidIpForSubnet(ApiError):
     sentence = "IP address {ip_address} is not a valid IP for the specified subnet."
+
+
+class AllocationOnAutoAddressSubnet(ApiError):
+    sentence = (
+        "IPv6 address {ip} cannot be directly assigned to a port on subnet {subnet_id} "
+        "as the subnet is configured for automatic addresses"
+    )
 
 
 class UnsupportedPortDeviceOwner(InUse):

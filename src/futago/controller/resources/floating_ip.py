@@ -24,11 +24,11 @@ from futago.controller.resources.definition import (
     standard,
 )
 from futago.controller.resources.port import PORTS, status
-from futago.controller.resources.port_addresses import give, wishes
+from futago.controller.resources.port_addresses import give, ipv4_only, wishes
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
-from futago.values import IPv4Address, Role
+from futago.values import IPAddress, IPv4Address, Role
 
 _COLUMNS: Final = {"description": "description", "dns_name": "dns_name", "dns_domain": "dns_domain"}
 
@@ -44,14 +44,20 @@ def create(writing: Writing, values: Values) -> FloatingIp:
     if not external.external:
         reason = f"Network {external.id} is not a valid external network"
         raise errors.BadRequest(resource="floatingip", reason=reason)
-    if not writing.txn.count(Subnet, network_id=external.id):
+    subnets = writing.txn.find(Subnet, network_id=external.id)
+    if not subnets:
         raise errors.ExternalIpAddressExhausted(network_id=external.id)
+    wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values)))
+    if not wanted:
+        reason = f"Network {external.id} does not contain any IPv4 subnet"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
     floating_ip_id = str(uuid.uuid4())
     port = add_port(
         writing.txn, network=external, project_id="", device_owner=device_owners.FLOATING_IP, device_id=floating_ip_id
     )
-    give(writing.txn, port, wishes(writing.txn, external, _address_wish(values)))
+    give(writing.txn, port, wanted)
     address = writing.txn.find(FixedIp, port_id=port.id)[0].ip_address
+    assert isinstance(address, IPv4Address), "it was given no other"
     row = writing.txn.add(
         FloatingIp(
             id=floating_ip_id,
@@ -115,7 +121,7 @@ def _address_wish(values: Values) -> Sequence[dict[str, object]] | Absent:
 
 
 def _associated(
-    writing: Writing, row: FloatingIp, port_id: str | None, fixed_ip_address: IPv4Address | None
+    writing: Writing, row: FloatingIp, port_id: str | None, fixed_ip_address: IPAddress | None
 ) -> FloatingIp:
     """The floating IP as it stands for an address of this port.
 
@@ -130,7 +136,7 @@ def _associated(
             raise errors.BadRequest(resource="floatingip", reason=reason)
         return replace(row, port_id=None, fixed_ip_address=None, router_id=None)
     port = lookup.one(writing.reading, PORTS, port_id)
-    inside = _inside(writing.txn, port, fixed_ip_address)
+    inside, inside_address = _inside(writing.txn, port, fixed_ip_address)
     for other in writing.txn.find(FloatingIp, port_id=port.id, fixed_ip_address=inside.ip_address):
         if other.id != row.id:
             raise errors.FloatingIPPortAlreadyAssociated(
@@ -141,13 +147,18 @@ def _associated(
                 network_id=row.floating_network_id,
             )
     router_id = _router(writing.txn, row, inside)
-    return replace(row, port_id=port.id, fixed_ip_address=inside.ip_address, router_id=router_id)
+    return replace(row, port_id=port.id, fixed_ip_address=inside_address, router_id=router_id)
 
 
-def _inside(txn: Transaction, port: Port, wanted: IPv4Address | None) -> FixedIp:
-    addresses = txn.find(FixedIp, port_id=port.id)
+def _inside(txn: Transaction, port: Port, wanted: IPAddress | None) -> tuple[FixedIp, IPv4Address]:
+    """The address of a port that a floating IP can stand for."""
+    if wanted is not None and not isinstance(wanted, IPv4Address):
+        reason = f"Cannot process floating IP association with {wanted}, since that is not an IPv4 address"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
+    held = [(item, item.ip_address) for item in txn.find(FixedIp, port_id=port.id)]
+    addresses = [(item, address) for item, address in held if isinstance(address, IPv4Address)]
     if wanted is not None:
-        found = next((fixed_ip for fixed_ip in addresses if fixed_ip.ip_address == wanted), None)
+        found = next(((item, address) for item, address in addresses if address == wanted), None)
         if found is None:
             reason = f"Port {port.id} does not have fixed ip {wanted}"
             raise errors.BadRequest(resource="floatingip", reason=reason)

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from futago.config import ControllerConfig
 from futago.controller import device_owners
-from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, segments
+from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, segments, subnet_checks
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -69,6 +69,8 @@ def update(writing: Writing, network: Network, values: Values) -> Network:
     changed = replace(network, **chosen(values, _COLUMNS))
     if values.get("mtu"):
         changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
+        for subnet in writing.txn.find(Subnet, network_id=network.id):
+            subnet_checks.check_mtu(changed.mtu, network.id, subnet.ip_version)
     if network.shared and not changed.shared:
         _check_only_own_ports(writing.txn, network)
     leaving = network.external and not changed.external

@@ -7,15 +7,17 @@ reason, to which the field's name is added, or an `InvalidInput` where Neutron d
 import re
 import uuid
 from collections.abc import Callable, Collection
+from ipaddress import ip_address, ip_network
 from typing import Any, Final, TypeVar
 
 from futago.controller.resources.errors import InvalidInput
-from futago.values import IPv4Address, IPv4Network, Mac
+from futago.values import IPAddress, IPNetwork, Mac
 
 T = TypeVar("T")
 
 _MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_IPV6: Final = 6
 _TRUE: Final = frozenset({"true", "1", "t", "y", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "f", "n", "no", "off"})
 
@@ -104,29 +106,25 @@ def one_of(*values: str) -> Callable[[Any], str]:
     return parse
 
 
-def address(value: Any) -> IPv4Address:
-    """An IPv4 address."""
-    if isinstance(value, str):
-        if ":" in value:
-            raise Unfit(f"'{value}' is an IPv6 address, which this version does not support")
+def address(value: Any) -> IPAddress:
+    """An address of either family, without a zone."""
+    if isinstance(value, str) and "%" not in value:
         try:
-            return IPv4Address(value)
+            return ip_address(value)
         except ValueError:
             pass
     raise Unfit(f"'{value}' is not a valid IP address")
 
 
-def cidr(value: Any) -> IPv4Network:
-    """A network, written without host bits."""
-    if isinstance(value, str):
-        if ":" in value:
-            raise Unfit(f"'{value}' is an IPv6 network; IPv6 subnets are not supported by this version")
+def cidr(value: Any) -> IPNetwork:
+    """A network of either family; an IPv4 one is written without host bits."""
+    if isinstance(value, str) and "%" not in value:
         try:
-            network = IPv4Network(value, strict=False)
+            network = ip_network(value, strict=False)
         except ValueError:
             pass
         else:
-            if str(network) == value:
+            if str(network) == value or (network.version == _IPV6 and "/" in value):
                 return network
             raise Unfit(f"'{value}' isn't a recognized IP subnet cidr, '{network}' is recommended")
     raise Unfit(f"'{value}' is not a valid IP subnet")

@@ -31,7 +31,7 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
-from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, wishes
+from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, renew_automatic, wishes
 from futago.controller.resources.port_options import address_pairs, dhcp_options, merged
 from futago.controller.resources.router_legs import check_moved, legs
 from futago.controller.resources.service_ports import add_port, remove_port
@@ -39,6 +39,7 @@ from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
 from futago.controller.store.tables import TABLES
 from futago.controller.store.touched import touched
+from futago.values import default_hostname
 
 _COLUMNS: Final = {
     "name": "name",
@@ -85,7 +86,7 @@ def create(writing: Writing, values: Values) -> Port:
         addresses=(),
         mac=values["mac_address"] or None,
     )
-    give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
+    give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
     columns = chosen(values, _COLUMNS)
     columns.setdefault("port_security_enabled", parent.port_security_enabled)
     changed = replace(port, **columns, extra_dhcp_opts=merged((), values["extra_dhcp_opts"]))
@@ -114,7 +115,9 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
-        _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"]))
+        _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
+    if changed.mac_address != port.mac_address:
+        renew_automatic(writing.txn, changed)
     return writing.txn.replace(port, _checked(changed))
 
 
@@ -182,7 +185,7 @@ def _binding(port: Port, datapath_type: str) -> Rendered:
 
 
 def _dns_assignment(reading: Reading, port: Port, fixed_ip: FixedIp) -> Rendered:
-    hostname = port.dns_name or f"host-{str(fixed_ip.ip_address).replace('.', '-')}"
+    hostname = port.dns_name or default_hostname(fixed_ip.ip_address)
     domain = reading.config.dns_domain.rstrip(".")
     return {"ip_address": str(fixed_ip.ip_address), "hostname": hostname, "fqdn": f"{hostname}.{domain}."}
 

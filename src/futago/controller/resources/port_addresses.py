@@ -5,16 +5,19 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from futago.controller import allocate, device_owners
 from futago.controller.resources import errors, parse
 from futago.controller.resources.definition import Absent
-from futago.controller.resources.service_ports import give_address
+from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Subnet
-from futago.values import IPv4Address
+from futago.controller.store.touched import touched
+from futago.values import IPAddress
 
-Wishes = list[tuple[tuple[Subnet, ...], IPv4Address | None]]
+Wishes = list[tuple[tuple[Subnet, ...], IPAddress | None]]
 """For each address: the subnets that it may come from, the best first, and the address if it is named."""
 
+_IPV4 = 4
 _known = {"subnet_id": parse.nullable(parse.identifier), "ip_address": parse.nullable(parse.address)}
 
 
@@ -27,8 +30,10 @@ def fixed_ips(value: Any) -> tuple[dict[str, Any], ...]:
     return kept
 
 
-def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] | Absent) -> Wishes:
-    """What a port of `network` is to get; unless a request says, one address of any subnet.
+def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] | Absent, owner: str = "") -> Wishes:
+    """What a port of `network` is to get; unless a request says, one address of either family.
+
+    Beside it, all but routers' legs have an address in every subnet where ports make their own.
 
     Raises:
         errors.InvalidIpForNetwork: no subnet has the address.
@@ -36,9 +41,40 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
 
     """
     subnets = tuple(txn.find(Subnet, network_id=network.id))
+    automatic = [subnet for subnet in subnets if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
-        return [(subnets, None)] if subnets else []
-    return [_wish(network, subnets, wish) for wish in asked]
+        families = (tuple(s for s in subnets if s.ip_version == version and not s.automatic) for version in (4, 6))
+        wanted: Wishes = [(family, None) for family in families if family]
+    else:
+        named = (_wish(network, subnets, wish) for wish in asked)
+        wanted = [wish for wish in named if wish[1] is not None or wish[0][0] not in automatic]
+    chosen = [subnet for fitting, address in wanted if address is not None for subnet in fitting]
+    return [*wanted, *(((subnet,), None) for subnet in automatic if subnet not in chosen)]
+
+
+def ipv4_only(wanted: Wishes) -> Wishes:
+    """Without those for IPv6 addresses."""
+    kept = [(tuple(s for s in subnets if s.ip_version == _IPV4), address) for subnets, address in wanted]
+    return [(subnets, address) for subnets, address in kept if subnets]
+
+
+def give_automatic(txn: Transaction, subnet: Subnet) -> None:
+    """Ports that are there already have an address in a new subnet where ports make their own."""
+    for port in txn.find(Port, network_id=subnet.network_id):
+        if port.device_owner not in device_owners.INTERFACES | {device_owners.FLOATING_IP}:
+            give_address(txn, port, (subnet, None), txn.count(FixedIp, port_id=port.id))
+            for key in touched(port):
+                txn.touch(key)
+
+
+def renew_automatic(txn: Transaction, port: Port) -> None:
+    """Addresses that a port makes from its MAC follow it."""
+    for fixed_ip in txn.find(FixedIp, port_id=port.id):
+        subnet = txn.get(Subnet, id=fixed_ip.subnet_id)
+        assert subnet is not None, "an address has its subnet"
+        if automatic_address(subnet, port) not in {None, fixed_ip.ip_address}:
+            txn.remove(fixed_ip)
+            give_address(txn, port, (subnet, None), fixed_ip.position)
 
 
 def give(txn: Transaction, port: Port, wanted: Wishes) -> None:
@@ -72,14 +108,14 @@ def change(txn: Transaction, port: Port, wanted: Wishes) -> None:
             _give_one(txn, port, subnets, address, position)
 
 
-def _named_first(wanted: Wishes) -> list[tuple[int, tuple[tuple[Subnet, ...], IPv4Address | None]]]:
+def _named_first(wanted: Wishes) -> list[tuple[int, tuple[tuple[Subnet, ...], IPAddress | None]]]:
     """With their positions; an address that is named must not be given away as any."""
     return sorted(enumerate(wanted), key=lambda item: item[1][1] is None)
 
 
 def _wish(
     network: Network, subnets: tuple[Subnet, ...], wish: dict[str, Any]
-) -> tuple[tuple[Subnet, ...], IPv4Address | None]:
+) -> tuple[tuple[Subnet, ...], IPAddress | None]:
     address, subnet_id = wish.get("ip_address"), wish.get("subnet_id")
     if subnet_id is not None:
         subnets = tuple(subnet for subnet in subnets if subnet.id == subnet_id)
@@ -88,21 +124,14 @@ def _wish(
             raise errors.InvalidInput(reason=f"{failure}, because fixed_ips included invalid subnet {subnet_id}")
     if address is None:
         return subnets, None
-    fitting = tuple(subnet for subnet in subnets if _usable(subnet, address))
+    fitting = tuple(subnet for subnet in subnets if allocate.within(allocate.hosts(subnet.cidr), address))
     if not fitting:
         raise (errors.InvalidIpForSubnet if subnet_id else errors.InvalidIpForNetwork)(ip_address=address)
     return fitting, address
 
 
-def _usable(subnet: Subnet, address: IPv4Address) -> bool:
-    """Neither the network's own nor the broadcast address."""
-    if subnet.cidr.prefixlen >= 31:
-        return address in subnet.cidr
-    return subnet.cidr.network_address < address < subnet.cidr.broadcast_address
-
-
 def _give_one(
-    txn: Transaction, port: Port, subnets: Sequence[Subnet], address: IPv4Address | None, position: int
+    txn: Transaction, port: Port, subnets: Sequence[Subnet], address: IPAddress | None, position: int
 ) -> None:
     for subnet in subnets:
         if address is not None and txn.count(FixedIp, subnet_id=subnet.id, ip_address=address):

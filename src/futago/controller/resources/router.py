@@ -118,6 +118,8 @@ def check_routes(view: View, router: Router, routes: Sequence[HostRoute]) -> Non
     attached = legs(view, router)
     shown = [{"destination": str(route.destination), "nexthop": str(route.nexthop)} for route in routes]
     for route in routes:
+        if route.nexthop.version != route.destination.version:
+            raise errors.InvalidRoutes(routes=shown, reason="destination and nexthop are not of the same IP version")
         if not any(route.nexthop in leg.subnet.cidr for leg in attached):
             raise errors.InvalidRoutes(routes=shown, reason="the nexthop is not connected with router")
         if any(route.nexthop == leg.fixed_ip.ip_address for leg in attached):

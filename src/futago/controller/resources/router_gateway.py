@@ -81,7 +81,7 @@ def _set(writing: Writing, router: Router, info: Info) -> Router:
     port = add_port(txn, network=external, project_id="", device_owner=device_owners.GATEWAY, device_id=router.id)
     before = legs(txn, router)
     asked = info.get("external_fixed_ips") or ABSENT
-    give(txn, port, wishes(txn, external, asked))
+    give(txn, port, wishes(txn, external, asked, port.device_owner))
     for leg in legs(txn, router):
         if leg.port.id == port.id:
             check_no_overlap(before, leg.subnet)
@@ -103,6 +103,7 @@ def _keep(writing: Writing, router: Router, info: Info) -> Router:
     assert port is not None
     assert external is not None
     if info.get("external_fixed_ips"):
-        change_addresses(writing.txn, port, wishes(writing.txn, external, info["external_fixed_ips"]))
+        wanted = wishes(writing.txn, external, info["external_fixed_ips"], port.device_owner)
+        change_addresses(writing.txn, port, wanted)
         writing.txn.touch(f"router/{router.id}")
     return writing.txn.replace(router, replace(router, enable_snat=info.get("enable_snat", router.enable_snat)))

@@ -9,10 +9,20 @@ from futago.controller.resources import errors, lookup, parse
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.port import PORTS
 from futago.controller.resources.router import ROUTERS
-from futago.controller.resources.router_legs import Leg, check_no_overlap, check_unneeded, legs
-from futago.controller.resources.service_ports import add_port, remove_port
+from futago.controller.resources.router_legs import (
+    Leg,
+    check_advertised,
+    check_leg,
+    check_no_overlap,
+    check_unneeded,
+    ipv6_leg,
+    legs,
+)
+from futago.controller.resources.service_ports import add_port, give_address, remove_port
 from futago.controller.resources.subnet import SUBNETS
 from futago.controller.store.rows import FixedIp, Network, Port, Router, Subnet
+
+_IPV6: Final = 6
 
 
 def add(writing: Writing, params: Params, body: Any) -> Rendered:
@@ -25,11 +35,12 @@ def add(writing: Writing, params: Params, body: Any) -> Rendered:
         port = _adopt(writing, router, lookup.one(writing.reading, PORTS, port_id))
     else:
         port = _in_subnet(writing, router, lookup.one(writing.reading, SUBNETS, str(subnet_id)))
-    return _answer(router, port, writing.txn.find(FixedIp, port_id=port.id))
+    addresses = writing.txn.find(FixedIp, port_id=port.id)
+    return _answer(router, port, [one for one in addresses if subnet_id in {None, one.subnet_id}])
 
 
 def remove(writing: Writing, params: Params, body: Any) -> Rendered:
-    """Take a leg off a router; its port goes with it.
+    """Take a leg off a router; its port goes with it, unless it has other subnets and only one of them was named.
 
     Raises:
         errors.RouterInterfaceInUseByFloatingIP: floating IPs need the leg.
@@ -40,10 +51,15 @@ def remove(writing: Writing, params: Params, body: Any) -> Rendered:
     subnet_id, port_id = _target(body)
     attached = [leg for leg in legs(writing.txn, router) if not leg.gateway]
     leg = _leg(router, attached, subnet_id, port_id)
-    going = [other for other in attached if other.port.id == leg.port.id]
+    on_port = [other for other in attached if other.port.id == leg.port.id]
+    going = on_port if port_id is not None else [leg]
     for other in going:
         check_unneeded(writing.txn, router, other.subnet)
-    remove_port(writing.txn, leg.port)
+    if len(going) == len(on_port):
+        remove_port(writing.txn, leg.port)
+    else:
+        writing.txn.remove(leg.fixed_ip)
+        writing.txn.touch(f"router/{router.id}")
     return _answer(router, leg.port, [other.fixed_ip for other in going])
 
 
@@ -76,9 +92,19 @@ def _in_subnet(writing: Writing, router: Router, subnet: Subnet) -> Port:
         raise errors.BadRequest(resource="router", reason=refusal)
     if subnet.gateway_ip is None:
         raise errors.BadRequest(resource="router", reason="Subnet for router interface must have a gateway IP")
-    check_no_overlap(legs(writing.txn, router), subnet)
+    check_advertised(subnet)
+    if subnet.gateway_ip not in subnet.cidr:
+        raise errors.InvalidIpForSubnet(ip_address=subnet.gateway_ip)
+    attached = legs(writing.txn, router)
+    check_no_overlap(attached, subnet)
     if writing.txn.count(FixedIp, subnet_id=subnet.id, ip_address=subnet.gateway_ip):
         raise errors.IpAddressAlreadyAllocated(ip_address=subnet.gateway_ip, subnet_id=subnet.id)
+    present = ipv6_leg(attached, subnet.network_id) if subnet.ip_version == _IPV6 else None
+    if present is not None:
+        position = 1 + max(leg.fixed_ip.position for leg in attached if leg.port.id == present.id)
+        give_address(writing.txn, present, (subnet, subnet.gateway_ip), position)
+        writing.txn.touch(f"router/{router.id}")
+        return present
     return add_port(
         writing.txn,
         network=network,
@@ -96,7 +122,9 @@ def _adopt(writing: Writing, router: Router, port: Port) -> Port:
     if not addresses:
         raise errors.BadRequest(resource="router", reason="Router port must have at least one fixed IP")
     attached = legs(writing.txn, router)
-    for subnet in lookup.among(writing.txn, Subnet, "id", {fixed_ip.subnet_id for fixed_ip in addresses}):
+    subnets = lookup.among(writing.txn, Subnet, "id", {fixed_ip.subnet_id for fixed_ip in addresses})
+    check_leg(attached, port.id, port.network_id, subnets)
+    for subnet in subnets:
         check_no_overlap(attached, subnet)
     adopted = replace(port, device_id=router.id, device_owner=_owner(router), security_group_ids=(), host_id="")
     writing.txn.touch(f"port/{port.id}")

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from futago.controller import device_owners
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.subnet import overlapping
 from futago.controller.store.database import View
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Router, Subnet
+
+_IPV4: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,49 @@ def check_moved(view: View, router: Router, port: Port, left: Collection[Subnet]
     others = [leg for leg in attached if leg.port.id != port.id]
     for subnet in subnets.values():
         check_no_overlap(others, subnet)
+    if port.device_owner != device_owners.GATEWAY:
+        check_leg(others, port.id, port.network_id, subnets.values())
     for subnet in left:
         if subnet.id not in subnets and port.device_owner != device_owners.GATEWAY:
             check_unneeded(view, router, subnet)
+
+
+def check_leg(attached: Collection[Leg], port_id: str, network_id: str, subnets: Collection[Subnet]) -> None:
+    """See that a leg of a router, to be told from the others by `port_id`, may be in these subnets of a network.
+
+    Raises:
+        errors.BadRequest: another leg in the network has IPv6 subnets, as this one; or this one has several IPv4 ones.
+
+    """
+    if sum(subnet.ip_version == _IPV4 for subnet in subnets) > 1:
+        raise errors.BadRequest(resource="router", reason="Cannot have multiple IPv4 subnets on router port")
+    for subnet in subnets:
+        check_advertised(subnet)
+    beside = ipv6_leg([leg for leg in attached if leg.port.id != port_id], network_id)
+    if beside is not None and any(subnet.ip_version != _IPV4 for subnet in subnets):
+        reason = (
+            "Cannot have multiple router ports with the same network id if both contain IPv6 subnets. "
+            f"Existing port {beside.id} has IPv6 subnet(s) and network id {network_id}"
+        )
+        raise errors.BadRequest(resource="router", reason=reason)
+
+
+def ipv6_leg(attached: Collection[Leg], network_id: str) -> Port | None:
+    """The leg towards this network that has IPv6 addresses: all of them are on one."""
+    ours = (leg for leg in attached if not leg.gateway and leg.port.network_id == network_id)
+    return next((leg.port for leg in ours if leg.subnet.ip_version != _IPV4), None)
+
+
+def check_advertised(subnet: Subnet) -> None:
+    """See that a router of ours may be in a subnet.
+
+    Raises:
+        errors.BadRequest: another router advertises it.
+
+    """
+    if subnet.ipv6_address_mode is not None and subnet.ipv6_ra_mode is None:
+        refusal = f"IPv6 subnet {subnet.id} configured to receive RAs from an external router"
+        raise errors.BadRequest(resource="router", reason=f"{refusal} cannot be added to Neutron Router")
 
 
 def check_unneeded(view: View, router: Router, subnet: Subnet) -> None:

@@ -5,15 +5,15 @@ import uuid
 from collections.abc import Sequence
 from typing import Final
 
-from futago.controller import allocate
+from futago.controller import allocate, device_owners
 from futago.controller.resources import errors
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
-from futago.values import IPv4Address, Mac
+from futago.values import IPAddress, IPv6Network, Mac, eui64
 
 _MAC_TRIES: Final = 16
 
-Wish = tuple[Subnet, IPv4Address | None]
+Wish = tuple[Subnet, IPAddress | None]
 """A subnet, and the address wanted in it; None is any."""
 
 
@@ -35,6 +35,7 @@ def add_port(
     Raises:
         errors.IpAddressInUse: a wanted address is taken.
         errors.IpAddressGenerationFailure: a subnet has no free address.
+        errors.AllocationOnAutoAddressSubnet: an address is wanted in a subnet where ports make their own.
         errors.MacAddressInUse: the wanted MAC is taken in this network.
         Conflict: another writer took what was drawn here; the transaction is to be run again.
 
@@ -59,6 +60,10 @@ def add_port(
 def give_address(txn: Transaction, port: Port, wish: Wish, position: int) -> FixedIp:
     """Give `port` one address; raises as `add_port` does."""
     subnet, wanted = wish
+    own = automatic_address(subnet, port)
+    wanted = own if wanted is None else wanted
+    if own is not None and wanted != own:
+        raise errors.AllocationOnAutoAddressSubnet(ip=wanted, subnet_id=subnet.id)
     address = wanted or _free_address(txn, subnet)
     fixed_ip = FixedIp(
         subnet_id=subnet.id, ip_address=address, network_id=port.network_id, port_id=port.id, position=position
@@ -69,6 +74,14 @@ def give_address(txn: Transaction, port: Port, wish: Wish, position: int) -> Fix
         if wanted is None:
             raise
         raise errors.IpAddressInUse(ip_address=address, network_id=port.network_id) from error
+
+
+def automatic_address(subnet: Subnet, port: Port) -> IPAddress | None:
+    """The only address that `port` can have in `subnet`; None if it can have any, as routers' legs always can."""
+    if not subnet.automatic or port.device_owner in device_owners.INTERFACES:
+        return None
+    assert isinstance(subnet.cidr, IPv6Network), "only IPv6 has modes"
+    return eui64(subnet.cidr, port.mac_address)
 
 
 def remove_port(txn: Transaction, port: Port) -> None:
@@ -89,7 +102,7 @@ def _insert(txn: Transaction, port: Port, *, drawn: bool) -> Port:
         raise errors.MacAddressInUse(mac=port.mac_address, network_id=port.network_id) from error
 
 
-def _free_address(txn: Transaction, subnet: Subnet) -> IPv4Address:
+def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
     taken = {fixed_ip.ip_address for fixed_ip in txn.find(FixedIp, subnet_id=subnet.id)}
     if subnet.gateway_ip:
         taken.add(subnet.gateway_ip)

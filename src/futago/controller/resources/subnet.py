@@ -2,14 +2,13 @@
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations
 from typing import Any, Final
 
 from msgspec.structs import replace
 from sqlalchemy import or_, select
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import dhcp, errors, lookup, network, parse
+from futago.controller.resources import dhcp, errors, lookup, network, parse, port_addresses, subnet_checks
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -28,7 +27,7 @@ from futago.controller.resources.definition import (
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, HostRoute, Network, Pool, Port, Router, Subnet
 from futago.controller.store.tables import TABLES
-from futago.values import IPv4Address, IPv4Network
+from futago.values import IPAddress, IPNetwork, IPv6Mode
 
 _COLUMNS: Final = {
     "name": "name",
@@ -38,9 +37,6 @@ _COLUMNS: Final = {
     "host_routes": "host_routes",
     "service_types": "service_types",
 }
-_MOST_NAMESERVERS: Final = 5
-_MOST_ROUTES: Final = 20
-_LONGEST_DHCP_PREFIX: Final = 30
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
@@ -58,19 +54,26 @@ def create(writing: Writing, values: Values) -> Subnet:
     if not owned_by_project(writing.reading, parent):
         raise errors.PolicyNotAuthorized(rules="rule:create_subnet")
     cidr = _cidr(writing.txn, values)
+    subnet_checks.check_mtu(parent.mtu, parent.id, cidr.version)
     gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
+    subnet_checks.check_modes(values["ipv6_ra_mode"], values["ipv6_address_mode"], cidr, dhcp=values["enable_dhcp"])
     pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
     row = Subnet(
         id=str(uuid.uuid4()),
         project_id=values["project_id"],
         network_id=parent.id,
+        ip_version=cidr.version,
         cidr=cidr,
         gateway_ip=gateway,
         allocation_pools=pools,
+        ipv6_ra_mode=values["ipv6_ra_mode"],
+        ipv6_address_mode=values["ipv6_address_mode"],
         **chosen(values, _COLUMNS),
     )
-    _check(row)
+    subnet_checks.check(row)
     row = writing.txn.add(row)
+    if row.automatic:
+        port_addresses.give_automatic(writing.txn, row)
     if row.enable_dhcp:
         dhcp.place(writing.txn, writing.config, row.network_id)
     return row
@@ -83,7 +86,9 @@ def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
         changed = replace(changed, allocation_pools=values["allocation_pools"])
     if row.gateway_ip is not None and changed.gateway_ip != row.gateway_ip:
         _check_gateway_is_free(writing.txn, row, row.gateway_ip)
-    _check(changed)
+    if row.enable_dhcp and not changed.enable_dhcp and (row.ipv6_ra_mode or row.ipv6_address_mode):
+        raise errors.InvalidInput(reason="Cannot disable enable_dhcp with ipv6 attributes set")
+    subnet_checks.check(changed)
     changed = writing.txn.replace(row, changed)
     if changed.enable_dhcp:
         dhcp.place(writing.txn, writing.config, row.network_id)
@@ -93,12 +98,15 @@ def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
 
 
 def delete(writing: Writing, row: Subnet) -> None:
-    """Delete a subnet that no port but the DHCP servers' has an address in."""
+    """Delete a subnet in which no port has an address but those that go by themselves: DHCP servers and automatic."""
     txn = writing.txn
-    held = {fixed_ip.port_id for fixed_ip in txn.find(FixedIp, subnet_id=row.id)}
-    if any(port.device_owner != device_owners.DHCP for port in lookup.among(txn, Port, "id", held)):
+    held = txn.find(FixedIp, subnet_id=row.id)
+    holders = lookup.among(txn, Port, "id", {fixed_ip.port_id for fixed_ip in held})
+    if any(_keeps(row, port) for port in holders):
         raise errors.SubnetInUse(subnet_id=row.id, reason="One or more ports have an IP allocation from this subnet")
     _end_dhcp(txn, row)
+    for fixed_ip in txn.find(FixedIp, subnet_id=row.id):
+        txn.remove(fixed_ip)
     txn.remove(row)
 
 
@@ -110,11 +118,11 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
         {
             **standard(row),
             "network_id": row.network_id,
-            "ip_version": 4,
+            "ip_version": row.ip_version,
             "subnetpool_id": None,
             "enable_dhcp": row.enable_dhcp,
-            "ipv6_ra_mode": None,
-            "ipv6_address_mode": None,
+            "ipv6_ra_mode": row.ipv6_ra_mode,
+            "ipv6_address_mode": row.ipv6_address_mode,
             "gateway_ip": None if row.gateway_ip is None else str(row.gateway_ip),
             "cidr": str(row.cidr),
             "allocation_pools": [{"start": str(pool.start), "end": str(pool.end)} for pool in row.allocation_pools],
@@ -130,15 +138,21 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
     ]
 
 
-def _cidr(txn: Transaction, values: Values) -> IPv4Network:
-    if values["ip_version"] != 4:
-        raise errors.InvalidInput(reason="IPv6 subnets are not supported by this version")
-    cidr = values["cidr"]
-    if not isinstance(cidr, IPv4Network):
+def _keeps(subnet: Subnet, port: Port) -> bool:
+    """Whether a port's address keeps the subnet from being deleted."""
+    if port.device_owner == device_owners.DHCP:
+        return False
+    return not subnet.automatic or port.device_owner in device_owners.INTERFACES
+
+
+def _cidr(txn: Transaction, values: Values) -> IPNetwork:
+    cidr: IPNetwork | None = values["cidr"]
+    if cidr is None:
         raise errors.BadRequest(resource="subnets", reason="a subnetpool must be specified in the absence of a cidr")
+    subnet_checks.check_version(values["ip_version"], "cidr", cidr)
     if cidr.prefixlen == 0:
         raise errors.InvalidInput(reason="0 is not allowed as CIDR prefix length")
-    if cidr.is_multicast or cidr.is_loopback:
+    if cidr.is_multicast or cidr.is_loopback or (cidr.version == subnet_checks.IPV6 and cidr.is_link_local):
         raise errors.InvalidInput(reason=f"{cidr} is not a range of addresses that hosts can have")
     if any(other.cidr.overlaps(cidr) for other in txn.find(Subnet, network_id=values["network_id"])):
         asked = f"Requested subnet with cidr: {cidr} for network: {values['network_id']}"
@@ -146,33 +160,7 @@ def _cidr(txn: Transaction, values: Values) -> IPv4Network:
     return cidr
 
 
-def _check(row: Subnet) -> None:
-    hosts = allocate.hosts(row.cidr)
-    if row.enable_dhcp and row.cidr.prefixlen > _LONGEST_DHCP_PREFIX:
-        raise errors.InvalidInput(reason="Subnet has a prefix length that is incompatible with DHCP service enabled")
-    if row.gateway_ip is not None and not hosts.start <= row.gateway_ip <= hosts.end:
-        raise errors.InvalidInput(reason="Gateway is not valid on subnet")
-    if len(row.dns_nameservers) > _MOST_NAMESERVERS:
-        raise errors.DNSNameServersExhausted(subnet_id=row.id, limit=_MOST_NAMESERVERS)
-    if len(row.host_routes) > _MOST_ROUTES:
-        raise errors.HostRoutesExhausted(subnet_id=row.id, limit=_MOST_ROUTES)
-    _check_pools(row, hosts)
-
-
-def _check_pools(row: Subnet, hosts: Pool) -> None:
-    for pool in row.allocation_pools:
-        if pool.start > pool.end:
-            raise errors.InvalidAllocationPool(pool=_text(pool))
-        if not hosts.start <= pool.start <= pool.end <= hosts.end:
-            raise errors.OutOfBoundsAllocationPool(pool=_text(pool), cidr=row.cidr)
-        if row.gateway_ip is not None and pool.start <= row.gateway_ip <= pool.end:
-            raise errors.GatewayConflictWithAllocationPools(pool=_text(pool), ip_address=row.gateway_ip)
-    for first, second in combinations(sorted(row.allocation_pools, key=lambda pool: pool.start), 2):
-        if second.start <= first.end:
-            raise errors.OverlappingAllocationPools(first=_text(first), second=_text(second), cidr=row.cidr)
-
-
-def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPv4Address) -> None:
+def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPAddress) -> None:
     fixed_ip = txn.get(FixedIp, subnet_id=row.id, ip_address=gateway)
     port = txn.get(Port, id=fixed_ip.port_id) if fixed_ip is not None else None
     if port is not None and txn.count(Router, id=port.device_id):
@@ -190,10 +178,6 @@ def _end_dhcp(txn: Transaction, row: Subnet) -> None:
             txn.remove(fixed_ip)
 
 
-def _text(pool: Pool) -> str:
-    return f"{pool.start}-{pool.end}"
-
-
 def _pools(value: Any) -> tuple[Pool, ...]:
     parsed = parse.list_of(parse.entry({"start": parse.address, "end": parse.address}, ("start", "end")))(value)
     return tuple(Pool(item["start"], item["end"]) for item in parsed)
@@ -206,9 +190,13 @@ def host_routes(value: Any) -> tuple[HostRoute, ...]:
     return tuple(HostRoute(item["destination"], item["nexthop"]) for item in parsed)
 
 
-def overlapping(cidr: IPv4Network, others: Collection[Subnet]) -> Subnet | None:
+def overlapping(cidr: IPNetwork, others: Collection[Subnet]) -> Subnet | None:
     """The first of `others` that shares addresses with `cidr`."""
     return next((row for row in others if row.cidr.overlaps(cidr)), None)
+
+
+def _mode(value: Any) -> IPv6Mode | None:
+    return None if value is None else IPv6Mode(parse.one_of(*(mode.value for mode in IPv6Mode))(value))
 
 
 def _null(name: str) -> Field:
@@ -231,7 +219,9 @@ SUBNETS: Final = Resource(
         Field(name="host_routes", parse=host_routes, default=(), post=True, put=True, filterable=False),
         Field(name="service_types", parse=parse.list_of(parse.text(255)), default=(), post=True, put=True),
         Field(name="router:external"),
-        *(_null(name) for name in ("subnetpool_id", "prefixlen", "segment_id", "ipv6_ra_mode", "ipv6_address_mode")),
+        Field(name="ipv6_ra_mode", parse=_mode, default=None, post=True),
+        Field(name="ipv6_address_mode", parse=_mode, default=None, post=True),
+        *(_null(name) for name in ("subnetpool_id", "prefixlen", "segment_id")),
     ),
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),

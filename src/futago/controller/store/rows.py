@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from futago.contract.report import NodeFacts, UplinkReport
-from futago.values import IPv4Address, IPv4Network, Mac, NetworkType, Role
+from futago.values import IPAddress, IPNetwork, IPv4Address, IPv6Mode, Mac, NetworkType, Role
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,17 +59,17 @@ class Segment(Row, frozen=True, kw_only=True):
 
 
 class Pool(msgspec.Struct, frozen=True):
-    """A range of addresses, both ends included."""
+    """A range of addresses of one family, both ends included."""
 
-    start: IPv4Address
-    end: IPv4Address
+    start: IPAddress
+    end: IPAddress
 
 
 class HostRoute(msgspec.Struct, frozen=True):
-    """A route as the API writes it."""
+    """A route as the API writes it; both are of one family."""
 
-    destination: IPv4Network
-    nexthop: IPv4Address
+    destination: IPNetwork
+    nexthop: IPAddress
 
 
 class Subnet(StandardRow, frozen=True, kw_only=True):
@@ -77,13 +77,24 @@ class Subnet(StandardRow, frozen=True, kw_only=True):
 
     network_id: str
     ip_version: int = 4
-    cidr: IPv4Network
-    gateway_ip: IPv4Address | None = None
+    cidr: IPNetwork
+    gateway_ip: IPAddress | None = None
+    """An IPv6 one may be link-local."""
     enable_dhcp: bool = True
     allocation_pools: tuple[Pool, ...] = ()
-    dns_nameservers: tuple[IPv4Address, ...] = ()
+    dns_nameservers: tuple[IPAddress, ...] = ()
     host_routes: tuple[HostRoute, ...] = ()
     service_types: tuple[str, ...] = ()
+    ipv6_ra_mode: IPv6Mode | None = None
+    """What the routers tell hosts to do; None: the routers say nothing of this subnet."""
+    ipv6_address_mode: IPv6Mode | None = None
+    """How hosts get their addresses; None: not from us, unless `ipv6_ra_mode` says so."""
+
+    @property
+    def automatic(self) -> bool:
+        """Whether each port makes its address from its MAC, so that none can be chosen."""
+        made_by_hosts = {IPv6Mode.SLAAC, IPv6Mode.DHCPV6_STATELESS}
+        return self.ipv6_ra_mode in made_by_hosts or self.ipv6_address_mode in made_by_hosts
 
 
 class Port(StandardRow, frozen=True, kw_only=True):
@@ -126,7 +137,7 @@ class FixedIp(Row, frozen=True, kw_only=True):
     """An address of a port: its primary key is what keeps two ports off one address."""
 
     subnet_id: str
-    ip_address: IPv4Address
+    ip_address: IPAddress
     network_id: str
     port_id: str
     position: int = 0

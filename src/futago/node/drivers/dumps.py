@@ -10,11 +10,11 @@ import socket
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import ip_address, ip_interface, ip_network
 from typing import Final
 
 from futago.node.host import HostRefused
-from futago.values import Mac
+from futago.values import IPAddress, IPInterface, IPNetwork, Mac
 from futago.vrrp.inside import inside
 from futago.vrrp.rtnetlink import attributes, messages
 
@@ -31,8 +31,9 @@ _GETLINK, _GETADDR, _GETROUTE = 18, 22, 26
 _GETCHAIN: Final = 10 << 8 | 4
 _IFLA_ADDRESS, _IFLA_IFNAME, _IFLA_MTU, _IFLA_LINK, _IFLA_IFALIAS, _IFLA_EXT_MASK = 1, 3, 4, 5, 20, 29
 _SKIP_STATISTICS: Final = 1 << 3
-_IFA_LOCAL, _IFA_PROTO = 2, 11
+_IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
+_LENGTHS: Final = {socket.AF_INET: 4, socket.AF_INET6: 16}
 _CHAIN_TABLE, _CHAIN_NAME = 1, 3
 _ROOM: Final = 1 << 18
 _SECONDS: Final = 5.0
@@ -56,20 +57,20 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """An IPv4 address."""
+    """An address, of either family."""
 
     index: int
-    address: IPv4Interface
+    address: IPInterface
     protocol: int
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """An IPv4 route through a gateway on one interface."""
+    """A route, of either family, through a gateway on one interface."""
 
     index: int
-    destination: IPv4Network
-    gateway: IPv4Address
+    destination: IPNetwork
+    gateway: IPAddress
     protocol: int
 
 
@@ -101,7 +102,7 @@ def links(namespace: str = "") -> list[Link]:
 
 
 def addresses(namespace: str = "") -> list[Address]:
-    """All IPv4 addresses of the namespace; "" is the calling thread's.
+    """All addresses of the namespace; "" is the calling thread's.
 
     Raises:
         HostRefused: the kernel does not tell.
@@ -109,16 +110,16 @@ def addresses(namespace: str = "") -> list[Address]:
 
     """
     found = []
-    for body in _dump(namespace, _ROUTE_FAMILY, _GETADDR, _ADDRESS.pack(socket.AF_INET, 0, 0, 0, 0)):
+    for body in _dump(namespace, _ROUTE_FAMILY, _GETADDR, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
         _, prefix, _, _, index = _ADDRESS.unpack_from(body)
         said = dict(attributes(body[_ADDRESS.size :]))
-        own = IPv4Interface((IPv4Address(said[_IFA_LOCAL]), prefix))
+        own = ip_interface((said.get(_IFA_LOCAL) or said[_IFA_ADDRESS], prefix))
         found.append(Address(index, own, said.get(_IFA_PROTO, b"\0")[0]))
     return found
 
 
 def routes(namespace: str = "") -> list[Route]:
-    """The IPv4 routes of the namespace that lead through a gateway; "" is the calling thread's.
+    """The routes of the namespace that lead through a gateway; "" is the calling thread's.
 
     Raises:
         HostRefused: the kernel does not tell.
@@ -126,13 +127,13 @@ def routes(namespace: str = "") -> list[Route]:
 
     """
     found = []
-    request = _ROUTE.pack(socket.AF_INET, 0, 0, 0, 0, 0, 0, 0, 0)
+    request = _ROUTE.pack(socket.AF_UNSPEC, 0, 0, 0, 0, 0, 0, 0, 0)
     for body in _dump(namespace, _ROUTE_FAMILY, _GETROUTE, request):
-        _, prefix, _, _, _, protocol, _, _, _ = _ROUTE.unpack_from(body)
+        family, prefix, _, _, _, protocol, _, _, _ = _ROUTE.unpack_from(body)
         said = dict(attributes(body[_ROUTE.size :]))
-        if _RTA_GATEWAY in said and _RTA_OIF in said:
-            destination = IPv4Network((said.get(_RTA_DST, bytes(4)), prefix))
-            found.append(Route(_number(said[_RTA_OIF]), destination, IPv4Address(said[_RTA_GATEWAY]), protocol))
+        if family in _LENGTHS and _RTA_GATEWAY in said and _RTA_OIF in said:
+            destination = ip_network((said.get(_RTA_DST, bytes(_LENGTHS[family])), prefix))
+            found.append(Route(_number(said[_RTA_OIF]), destination, ip_address(said[_RTA_GATEWAY]), protocol))
     return found
 
 

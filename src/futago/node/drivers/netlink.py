@@ -2,10 +2,8 @@
 
 import os
 import socket
-import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import partial
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +18,8 @@ from futago.node.drivers.ethtool import tx_checksum_off
 from futago.node.drivers.netns import refusals
 from futago.node.drivers.run import each
 from futago.node.host import HostRefused, Layer3, Route, Veth
-from futago.values import Mac, mac_bytes
+from futago.values import IPAddress, IPInterface, IPNetwork, Mac, rank
+from futago.vrrp import packet
 from futago.vrrp.inside import inside
 from futago.vrrp.rtnetlink import PROTOCOL as ENGINE_PROTOCOL
 
@@ -28,12 +27,17 @@ PROTOCOL: Final = 70
 """Marks our addresses (IFA_PROTO, from Linux 5.18) and routes (rtnetlink(7), rtm_protocol)."""
 
 _IFF_UP: Final = 1
-_ETH_P_ARP: Final = 0x0806
+_IPV6: Final = 6
+_SETTINGS: Final = Path("/proc/sys")
+_NODAD: Final = 0x02
+"""Used at once (IFA_F_NODAD); nobody else has it, since the controller gives each once."""
+_FAMILIES: Final = {4: socket.AF_INET, 6: socket.AF_INET6}
 _OUR_HOST_ENDS: Final = ("hr-", "hg-", "hh-", "hd-", "hu-")
 
 _NEIGHBOURS: Final = {"retrans_time_ms": "100", "mcast_solicit": "30", "ucast_solicit": "30"}
-"""How a leg asks for neighbours (arp(7)). A new active knows none, and its first question or the answer may be lost
-while the switches learn where it is: the kernel's own second until the next one would be most of the outage."""
+"""How a leg asks for neighbours (arp(7), and the same for IPv6). A new active knows none, and its first question or the
+answer may be lost while the switches learn where it is: the kernel's own second until the next one would be most of the
+outage."""
 
 
 class VethDriver:
@@ -77,8 +81,8 @@ class VethDriver:
         if not self._offload:
             tx_checksum_off(veth.name)
         if veth.host_name.startswith(_OUR_HOST_ENDS):  # an instance's own settings are its own
-            for name, value in _NEIGHBOURS.items():
-                namespaces.write_sysctl(f"net/ipv4/neigh/{veth.name}/{name}", value)
+            for name, value in _neighbour_settings(veth.name):
+                namespaces.write_sysctl(name, value)
         with IPRoute() as ip:
             index = _index(veth.name)
             ip.link("set", index=index, address=veth.mac, mtu=veth.mtu)
@@ -124,8 +128,8 @@ def make_tap(name: str, mtu: int) -> None:
 def address(
     namespace: str,
     interface: str,
-    addresses: Sequence[IPv4Interface],
-    routes: Sequence[tuple[IPv4Network, IPv4Address]],
+    addresses: Sequence[IPInterface],
+    routes: Sequence[tuple[IPNetwork, IPAddress]],
 ) -> None:
     """Put addresses and routes on a plain process's interface; a next hop need not be in any of the subnets."""
 
@@ -133,9 +137,11 @@ def address(
         with refusals(interface), IPRoute() as ip:
             index = _index(interface)
             for one in addresses:
-                ip.addr("replace", index=index, address=str(one.ip), prefixlen=one.network.prefixlen)
+                ip.addr("replace", index=index, **_address(one))
             for destination, next_hop in routes:
-                ip.route("replace", dst=str(destination), gateway=str(next_hop), oif=index, flags=["onlink"])
+                family = _FAMILIES[destination.version]
+                where = {"dst": str(destination), "gateway": str(next_hop), "oif": index, "family": family}
+                ip.route("replace", **where, flags=["onlink"])
 
     netns.run_inside(namespace, settle)
 
@@ -204,18 +210,21 @@ def _veths_in(namespace: str, outside: dict[int, Link]) -> list[Veth]:
 
 def _asks_soon(interface: str) -> bool:
     """Whether an interface of the calling thread's namespace asks for neighbours as it should."""
-    try:
-        return all(
-            namespaces.holds_sysctl(f"net/ipv4/neigh/{interface}/{name}", value) for name, value in _NEIGHBOURS.items()
-        )
-    except FileNotFoundError:
-        return False
+    settings = _neighbour_settings(interface)
+    return bool(settings) and all(namespaces.holds_sysctl(name, value) for name, value in settings)
+
+
+def _neighbour_settings(interface: str) -> list[tuple[str, str]]:
+    """Of either family that the interface has."""
+    homes = (f"net/{family}/neigh/{interface}" for family in ("ipv4", "ipv6"))
+    present = [home for home in homes if (_SETTINGS / home).is_dir()]
+    return [(f"{home}/{name}", value) for home in present for name, value in _NEIGHBOURS.items()]
 
 
 def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
     """The interfaces of a namespace that are `wanted`, with all they have, and others, with what of it is ours."""
 
-    def look() -> list[tuple[str, set[IPv4Interface], set[Route]]]:
+    def look() -> list[tuple[str, set[IPInterface], set[Route]]]:
         addresses, routes = dumps.addresses(), dumps.routes()
         return [
             (link.name, _addresses(addresses, link.index, every=link.name in wanted), _routes(routes, link.index))
@@ -223,7 +232,7 @@ def _layer3_in(namespace: str, wanted: Mapping[str, Layer3]) -> list[Layer3]:
         ]
 
     return [
-        _as_wanted(Layer3(namespace=namespace, interface=name, addresses=tuple(sorted(addresses))), routes, one)
+        _as_wanted(Layer3(namespace=namespace, interface=name, addresses=_ordered(addresses)), routes, one)
         for name, addresses, routes in inside(namespace, look)
         if (one := wanted.get(name)) is not None or addresses or routes
     ]
@@ -260,30 +269,43 @@ def _strip_layer3(element: Layer3) -> None:
             ip.route("del", **_route(route, index))
         others = [one for one in dumps.addresses() if one.protocol != ENGINE_PROTOCOL]
         for address in _addresses(others, index, every=True).intersection(element.addresses):
-            ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+            ip.addr("del", index=index, **_address(address))
 
 
 def _settle_layer3(wanted: Layer3) -> None:
     with IPRoute() as ip:
         index = _index(wanted.interface)
+        _set_ipv6(wanted)
         addresses = _addresses(dumps.addresses(), index, every=True)
         routes = _routes(dumps.routes(), index)
         new = [address for address in wanted.addresses if address not in addresses]
         for address in new:
-            ip.addr("add", index=index, address=str(address.ip), prefixlen=address.network.prefixlen, proto=PROTOCOL)
+            ip.addr("add", index=index, proto=PROTOCOL, **_address(address))
         for route in wanted.routes:
             if route not in routes:
                 ip.route("replace", **_route(route, index))
         for route in routes.difference(wanted.routes):
             ip.route("del", **_route(route, index))
         for address in addresses.difference(wanted.addresses):
-            ip.addr("del", index=index, address=str(address.ip), prefixlen=address.network.prefixlen)
+            ip.addr("del", index=index, **_address(address))
     if wanted.announce and new:
         (mac,) = (link.mac for link in dumps.links() if link.index == index)
         _announce(wanted.interface, mac, [address.ip for address in new])
 
 
-def _addresses(found: Iterable[Address], index: int, *, every: bool) -> set[IPv4Interface]:
+def _set_ipv6(wanted: Layer3) -> None:
+    """IPv6 is on where it has an address; elsewhere the interface says nothing."""
+    on = any(address.version == _IPV6 for address in wanted.addresses)
+    settings = {"accept_ra": "0", "autoconf": "0", "addr_gen_mode": "1", "disable_ipv6": "0"}
+    for name, value in settings.items() if on else (("disable_ipv6", "1"),):
+        namespaces.write_sysctl(f"net/ipv6/conf/{wanted.interface}/{name}", value)
+
+
+def _ordered(addresses: Iterable[IPInterface]) -> tuple[IPInterface, ...]:
+    return tuple(sorted(addresses, key=rank))
+
+
+def _addresses(found: Iterable[Address], index: int, *, every: bool) -> set[IPInterface]:
     """The addresses of an interface: every one, or ours by their mark."""
     return {one.address for one in found if one.index == index and (every or one.protocol == PROTOCOL)}
 
@@ -297,18 +319,23 @@ def _routes(found: Iterable[dumps.Route], index: int) -> set[Route]:
 
 
 def _route(route: Route, index: int) -> dict[str, Any]:
-    return {"dst": str(route.destination), "gateway": str(route.next_hop), "oif": index, "proto": PROTOCOL}
+    place = {"oif": index, "proto": PROTOCOL, "family": _FAMILIES[route.destination.version]}
+    return {"dst": str(route.destination), "gateway": str(route.next_hop), **place}
 
 
-def _announce(interface: str, mac: Mac, addresses: list[IPv4Address]) -> None:
-    """Gratuitous ARP (RFC 5944, 4.6): whoever has the old owner in its cache learns the new one."""
-    hardware = mac_bytes(mac)
+def _address(address: IPInterface) -> dict[str, Any]:
+    """As pyroute2 wants it."""
+    plain = {"address": str(address.ip), "prefixlen": address.network.prefixlen}
+    return plain | {"flags": _NODAD, "family": socket.AF_INET6} if address.version == _IPV6 else plain
+
+
+def _announce(interface: str, mac: Mac, addresses: list[IPAddress]) -> None:
+    """Whoever has the old owner in its cache learns the new one."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
         sock.bind((interface, 0))
         for address in addresses:
-            head = b"\xff" * 6 + hardware + struct.pack("!H", _ETH_P_ARP)
-            body = struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + hardware + address.packed + bytes(6) + address.packed
-            sock.send(head + body)
+            for frame in packet.announcements(mac, address):
+                sock.send(frame)
 
 
 def datapath_in_kernel() -> bool:

@@ -35,6 +35,12 @@ _QUIET: Final = {
     # A standby transmits nothing: no duplicate address detection, no MLD, no router solicitation, no stray ARP.
     "net/ipv6/conf/all/disable_ipv6": "1",
     "net/ipv6/conf/default/disable_ipv6": "1",
+    # Where IPv6 comes on, its addresses are those that are put: the kernel makes none and believes no router.
+    "net/ipv6/conf/all/addr_gen_mode": "1",
+    "net/ipv6/conf/default/addr_gen_mode": "1",
+    "net/ipv6/conf/all/accept_ra": "0",
+    "net/ipv6/conf/default/accept_ra": "0",
+    "net/ipv6/conf/default/autoconf": "0",
     "net/ipv4/conf/all/rp_filter": "0",
     "net/ipv4/conf/default/rp_filter": "0",
     "net/ipv4/conf/all/arp_ignore": "1",
@@ -42,6 +48,8 @@ _QUIET: Final = {
     "net/ipv4/conf/all/send_redirects": "0",
     "net/ipv4/conf/default/send_redirects": "0",
 }
+
+_FORWARDING: Final = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
 
 
 @contextmanager
@@ -128,15 +136,16 @@ def _settle(namespace: Namespace) -> None:
 
 
 def _settings(namespace: Namespace) -> dict[str, str]:
-    return _QUIET | {"net/ipv4/ip_forward": "1" if namespace.forwarding else "0"}
+    return _QUIET | dict.fromkeys(_FORWARDING, "1" if namespace.forwarding else "0")
 
 
 def _inspect(name: str) -> Namespace | None:
     """What is there, or None if a setting differs, so that it is put again."""
 
     def settled() -> bool | None:
-        forwarding = holds_sysctl("net/ipv4/ip_forward", "1")
-        return forwarding if all(holds_sysctl(name, value) for name, value in _QUIET.items()) else None
+        forwarding = holds_sysctl(_FORWARDING[0], "1")
+        settings = _settings(Namespace(name=name, forwarding=forwarding))
+        return forwarding if all(holds_sysctl(setting, value) for setting, value in settings.items()) else None
 
     if not netns.exists(name):
         return None

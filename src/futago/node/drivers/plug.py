@@ -16,7 +16,7 @@ from futago.node.drivers import netlink
 from futago.node.drivers.ovsdb import Operations, Ovsdb, optional, to_map
 from futago.node.drivers.run import run
 from futago.node.host import DEAD_VLAN, HostRefused
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac
+from futago.values import IPAddress, IPInterface, IPNetwork, Mac
 
 _SECONDS: Final = 10.0
 _MADE_BY_US: Final = "futago-plug"
@@ -64,8 +64,8 @@ class Bound(msgspec.Struct, frozen=True, kw_only=True):
     port_id: str
     mac: Mac
     mtu: int
-    addresses: tuple[IPv4Interface, ...] = ()
-    routes: tuple[tuple[IPv4Network, IPv4Address], ...] = ()
+    addresses: tuple[IPInterface, ...] = ()
+    routes: tuple[tuple[IPNetwork, IPAddress], ...] = ()
 
 
 def outer_name(port_id: str) -> str:

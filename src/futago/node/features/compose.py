@@ -7,6 +7,7 @@ from futago.node.features.dhcp import dhcp
 from futago.node.features.ha import elections
 from futago.node.features.metadata import metadata
 from futago.node.features.nat import nat
+from futago.node.features.radv import told
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
 from futago.node.features.switching import carriers, switching, why_cut_off
@@ -37,6 +38,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         replication=replication(specs, place),
         problems=_problems(specs, vlans, place),
         uplinks=watched,
+        hosts_told=told(specs, vlans),
         carriers={router.key: carriers(_networks_of(router, specs), place) for router in _routers(specs)},
     )
 

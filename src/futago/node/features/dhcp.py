@@ -8,15 +8,16 @@ from typing import Final
 
 from futago.contract.specs import DhcpHost, DhcpSpec, DhcpSubnet, NodeSpecs
 from futago.metadata.config import METADATA_ADDRESS
-from futago.node.features.routing import leg, veth_and_port
+from futago.node.features.routing import leg, veth_and_port, with_link_local
 from futago.node.host import Dnsmasq, Layer3, MetadataRoute, Namespace, Owned, Place
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Vlan
+from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IPv4Network, IPv6Network, Mac, Vlan, rank
 
 _OPTION_MTU: Final = 26
 _OPTION_CLASSLESS_ROUTES: Final = 121
 _OPTION_CLASSLESS_ROUTES_OF_WINDOWS: Final = 249
 _ON_LINK: Final = "0.0.0.0"  # noqa: S104 - a next hop
 _METADATA: Final = IPv4Network(METADATA_ADDRESS)
+_LINK_PREFIX: Final = 64
 
 
 def namespace_of(network_id: str) -> str:
@@ -55,15 +56,18 @@ def render_config(spec: DhcpSpec) -> str:
         f"dhcp-lease-max={_room_for(len(spec.hosts))}",
         f"dhcp-option-force={_OPTION_MTU},{spec.mtu}",
     ]
-    for subnet in spec.subnets:
-        kind = f"{subnet.cidr.network_address},static,{subnet.cidr.netmask},{spec.lease_seconds}s"
+    if any(isinstance(subnet.cidr, IPv6Network) for subnet in spec.subnets):
+        lines.append(_duid(spec.mac))
+    for subnet in _served(spec):
+        size = subnet.cidr.prefixlen if isinstance(subnet.cidr, IPv6Network) else subnet.cidr.netmask
+        kind = f"{subnet.cidr.network_address},static,{size},{spec.lease_seconds}s"
         lines.append(f"dhcp-range=set:{_tag(subnet)},{kind}")
     return "".join(f"{line}\n" for line in lines)
 
 
 def render_options(spec: DhcpSpec, *, metadata: MetadataRoute = "never") -> str:
     """What clients are told, as dnsmasq's `dhcp-optsfile` wants it: of each subnet, then of single hosts."""
-    lines = [line for subnet in spec.subnets for line in _subnet(spec, subnet, metadata)]
+    lines = [line for subnet in _served(spec) for line in _subnet(spec, subnet, metadata)]
     options = {(host.port_id, option) for host in spec.hosts for option in host.options}
     for port_id, option in sorted(options, key=lambda pair: (pair[0], pair[1].name, pair[1].ip_version)):
         kind = "option6" if option.ip_version == 6 else "option"
@@ -74,13 +78,15 @@ def render_options(spec: DhcpSpec, *, metadata: MetadataRoute = "never") -> str:
 
 def render_hosts(spec: DhcpSpec) -> str:
     """The static leases, as dnsmasq's `dhcp-hostsfile` wants them."""
-    hosts = sorted(spec.hosts, key=lambda host: (host.address, host.mac))
-    return "".join(f"{host.mac},{_host_tag(host)}{host.address},{host.hostname}\n" for host in hosts)
+    leased = [subnet.cidr for subnet in spec.subnets if not subnet.stateless]
+    hosts = [host for host in spec.hosts if any(host.address in cidr for cidr in leased)]
+    hosts.sort(key=lambda host: (rank(host.address), host.mac))
+    return "".join(f"{host.mac},{_host_tag(host)}{_bracketed(host.address)},{host.hostname}\n" for host in hosts)
 
 
 def render_names(spec: DhcpSpec) -> str:
     """The instances' names, as in hosts(5)."""
-    hosts = sorted(spec.hosts, key=lambda host: host.address)
+    hosts = sorted(spec.hosts, key=lambda host: rank(host.address))
     return "".join(f"{host.address} {host.hostname}.{spec.domain} {host.hostname}\n" for host in hosts)
 
 
@@ -94,11 +100,12 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
         options=render_options(spec, metadata=place.metadata_route),
         names=render_names(spec),
     )
-    addresses = {*spec.addresses, *([IPv4Interface(_METADATA)] if place.metadata_route != "never" else [])}
+    ours: tuple[IPInterface, ...] = () if place.metadata_route == "never" else (IPv4Interface(_METADATA),)
+    addresses = tuple(sorted({*with_link_local(spec.addresses, spec.mac), *ours}, key=rank))
     return [
         Owned(spec.key, Namespace(name=namespace, forwarding=False)),
         *veth_and_port(spec.key, spec, ("tap", "hd-"), namespace, tag, place),
-        Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=tuple(sorted(addresses)))),
+        Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=addresses)),
         Owned(spec.key, server),
     ]
 
@@ -106,6 +113,11 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
 def _room_for(hosts: int) -> int:
     """How many leases there may be; seldom another number, since another one is a restart of the server."""
     return max(1000, 1 << (2 * hosts).bit_length())
+
+
+def _served(spec: DhcpSpec) -> list[DhcpSubnet]:
+    """Of IPv6, dnsmasq serves no range that is wider than a link's /64."""
+    return [subnet for subnet in spec.subnets if subnet.cidr.version == 4 or subnet.cidr.prefixlen >= _LINK_PREFIX]
 
 
 def _tag(subnet: DhcpSubnet) -> str:
@@ -117,22 +129,37 @@ def _host_tag(host: DhcpHost) -> str:
     return f"set:port-{host.port_id}," if host.options else ""
 
 
+def _bracketed(address: IPAddress) -> str:
+    return str(address) if isinstance(address, IPv4Address) else f"[{address}]"
+
+
+def _duid(mac: Mac) -> str:
+    """What clients know the server by (RFC 8415, 11.3), the same after every start; 32473 is nobody's (RFC 5612)."""
+    return f"dhcp-duid=32473,{mac}"
+
+
 def _subnet(spec: DhcpSpec, subnet: DhcpSubnet, metadata: MetadataRoute) -> list[str]:
-    """Both servers answer a question, and either may be dead tomorrow: their clients have both for their DNS."""
+    """Of IPv6 routes the routers tell."""
     own = [address.ip for address in spec.addresses if address.ip in subnet.cidr]
-    servers = [str(server) for server in subnet.dns_servers or (*own, *subnet.servers)]
-    nobody = servers == ["0.0.0.0"]  # noqa: S104 - Neutron's way to say that clients are told of no DNS server
-    told = {
-        "option:router": [] if subnet.gateway is None else [str(subnet.gateway)],
-        "option:dns-server": [] if nobody else servers,
-    }
-    lines = [",".join([f"tag:{_tag(subnet)}", option, *values]) for option, values in told.items()]
-    routes = ",".join(f"{destination},{next_hop}" for destination, next_hop in _routes(subnet, own, metadata))
-    numbers = (_OPTION_CLASSLESS_ROUTES, _OPTION_CLASSLESS_ROUTES_OF_WINDOWS) if routes else ()
-    return lines + [f"tag:{_tag(subnet)},{number},{routes}" for number in numbers]
+    servers = ",".join(map(_bracketed, _dns_servers(subnet, own)))
+    if isinstance(subnet.cidr, IPv6Network):
+        told = {"option6:domain-search": spec.domain, "option6:dns-server": servers}
+    else:
+        told = {"option:router": str(subnet.gateway or ""), "option:dns-server": servers}
+        routes = ",".join(f"{destination},{next_hop}" for destination, next_hop in _routes(subnet, own, metadata))
+        numbers = (_OPTION_CLASSLESS_ROUTES, _OPTION_CLASSLESS_ROUTES_OF_WINDOWS) if routes else ()
+        told |= {str(number): routes for number in numbers}
+    return [",".join(filter(None, [f"tag:{_tag(subnet)}", option, value])) for option, value in told.items()]
 
 
-def _routes(subnet: DhcpSubnet, own: list[IPv4Address], metadata: MetadataRoute) -> list[tuple[str, str]]:
+def _dns_servers(subnet: DhcpSubnet, own: list[IPAddress]) -> tuple[IPAddress, ...]:
+    """Both servers answer a question, and either may be dead tomorrow: their clients have both for their DNS."""
+    servers = subnet.dns_servers or (*own, *subnet.servers)
+    # 0.0.0.0 alone, or ::, is Neutron's way to say that clients are told of no DNS server.
+    return () if all(server.is_unspecified for server in servers) else servers
+
+
+def _routes(subnet: DhcpSubnet, own: list[IPAddress], metadata: MetadataRoute) -> list[tuple[str, str]]:
     routes = [(str(cidr), _ON_LINK) for cidr in subnet.neighbours]
     routes += [(str(route.destination), str(route.next_hop)) for route in subnet.routes]
     through_us = metadata == "always" or (metadata == "isolated" and subnet.isolated)

@@ -6,11 +6,19 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, NodeSpecs, PeerSpec, RouterSpec
-from futago.node.features.routing import leg, namespace_of, routes_of
+from futago.node.features.radv import links
+from futago.node.features.routing import leg, namespace_of, routes_of, with_link_local
 from futago.node.host import Impairment
 from futago.values import IPv4Address, IPv4Interface, NetworkType, Vlan
 from futago.vrrp import config
-from futago.vrrp.config import AuthMode, Freshness, Version, VirtualAddress, VirtualRoute, VirtualRouterConfig
+from futago.vrrp.config import (
+    AuthMode,
+    Freshness,
+    Version,
+    VirtualAddress,
+    VirtualRoute,
+    VirtualRouterConfig,
+)
 from futago.vrrp.peers import YIELDS_BELOW, last_resort
 
 TUNNELLED: Final = {NetworkType.GRE, NetworkType.VXLAN}
@@ -93,6 +101,7 @@ def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Ad
         advertised=(ha.advertised,),
         addresses=_addresses(router),
         routes=_routes(router),
+        links=links(router),
         peers=tuple(_peer(peer, tunnels) for peer in ha.peers),
         yields_below=YIELDS_BELOW,
     )
@@ -121,11 +130,11 @@ def _addresses(router: RouterSpec) -> tuple[VirtualAddress, ...]:
     addresses = [
         VirtualAddress(interface=leg("qr-", port.port_id), address=address)
         for port in router.interfaces
-        for address in port.addresses
+        for address in with_link_local(port.addresses, port.mac)
     ]
     if router.gateway is not None:
         outer = leg("qg-", router.gateway.port.port_id)
-        outside = list(router.gateway.port.addresses)
+        outside = list(with_link_local(router.gateway.port.addresses, router.gateway.port.mac))
         outside += [IPv4Interface((floating.outside, 32)) for floating in router.floating_ips]
         addresses += [VirtualAddress(interface=outer, address=address) for address in outside]
     return tuple(sorted(addresses))

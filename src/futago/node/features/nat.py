@@ -6,7 +6,8 @@ What happens to a packet:
 - from any other to the outside: its source becomes the gateway's address (with `enable_snat`);
 - from a project network to a floating IP: as from outside, and its source becomes the gateway's address too, or the
   reply would go straight to the sender, who never spoke to that address;
-- between project networks: nothing.
+- between project networks: nothing;
+- over IPv6: nothing.
 
 Two rules keep connections alive that are not known here, which happens in the moment of a takeover: a packet from
 their middle is dropped, never answered with a reset (its destination may be the router itself, whose stack knows of
@@ -17,6 +18,7 @@ from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.metadata.config import METADATA_ADDRESS
 from futago.node.features.routing import leg, namespace_of
 from futago.node.host import NftTable, Owned
+from futago.values import IPv4Interface
 
 
 def nat(specs: NodeSpecs) -> list[Owned]:
@@ -33,7 +35,7 @@ def _table(router: RouterSpec, gateway: GatewaySpec) -> NftTable:
         namespace=namespace_of(router.router_id),
         body=render(router, gateway),
         floating_ips=tuple(sorted((str(one.outside), str(one.inside)) for one in router.floating_ips)),
-        own_address="".join(str(address.ip) for address in gateway.port.addresses[:1]),
+        own_address="".join(_own(gateway)),
     )
 
 
@@ -78,9 +80,14 @@ def _not_out(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
     return [f"ip saddr {{ {insides} }} {leaves} drop"] if insides else []
 
 
+def _own(gateway: GatewaySpec) -> list[str]:
+    """The address that stands for all who have no floating IP: the first IPv4 one, if there is any. IPv6 has no NAT."""
+    return [str(address.ip) for address in gateway.port.addresses if isinstance(address, IPv4Interface)][:1]
+
+
 def _sources(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
     outer = f'"{leg("qg-", gateway.port.port_id)}"'
-    own = [str(address.ip) for address in gateway.port.addresses[:1]]
+    own = _own(gateway)
     rules = [f"iifname != {outer} oifname != {outer} ct status dnat snat to {address}" for address in own]
     rules.append(f"oifname != {outer} accept")
     pairs = sorted((floating.inside, floating.outside) for floating in router.floating_ips)

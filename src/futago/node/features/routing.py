@@ -5,13 +5,26 @@ are the virtual router's (`features.ha`). A replica's own are the address on its
 there is no election.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from futago.contract.specs import DhcpSpec, HaSpec, Key, NodeSpecs, RouterPort, RouterSpec
 from futago.node.host import Layer3, Namespace, OvsPort, Owned, Place, Route, Veth
-from futago.values import IPv4Interface, IPv4Network, Vlan
+from futago.values import (
+    LINK_LOCAL,
+    IPInterface,
+    IPNetwork,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    Mac,
+    Vlan,
+    eui64,
+    rank,
+)
 
-ANYWHERE = IPv4Network("0.0.0.0/0")
+_ANYWHERE: Final[dict[int, IPNetwork]] = {4: IPv4Network("0.0.0.0/0"), 6: IPv6Network("::/0")}
 
 
 def namespace_of(router_id: str) -> str:
@@ -62,12 +75,20 @@ def veth_and_port(
     return [Owned(owner, veth), Owned(owner, ovs_port)]
 
 
+def with_link_local(addresses: Iterable[IPInterface], mac: Mac) -> tuple[IPInterface, ...]:
+    """What an interface with these addresses needs: beside IPv6 ones a link-local one, the same wherever its MAC is."""
+    given = tuple(addresses)
+    if not any(isinstance(address, IPv6Interface) for address in given):
+        return given
+    return (*given, IPv6Interface((eui64(LINK_LOCAL, mac), LINK_LOCAL.prefixlen)))
+
+
 def routes_of(router: RouterSpec) -> list[tuple[RouterPort, Route]]:
     """The router's routes, each with the leg through which its next hop is reached."""
     routes: list[tuple[RouterPort, Route]] = []
     gateway = router.gateway
-    if gateway is not None and gateway.next_hop is not None:
-        routes.append((gateway.port, Route(destination=ANYWHERE, next_hop=gateway.next_hop)))
+    if gateway is not None:
+        routes += [(gateway.port, Route(destination=_ANYWHERE[hop.version], next_hop=hop)) for hop in gateway.next_hops]
     legs = list(router.interfaces) + ([] if gateway is None else [gateway.port])
     for extra in router.routes:
         for port in legs:
@@ -107,7 +128,7 @@ def _own_addresses(router: RouterSpec, namespace: str) -> list[Layer3]:
         Layer3(
             namespace=namespace,
             interface=name,
-            addresses=tuple(sorted(addresses)),
+            addresses=tuple(sorted(with_link_local(addresses, port.mac), key=rank)),
             routes=tuple(route for by, route in routes if by is port),
             announce=True,
         )

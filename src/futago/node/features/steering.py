@@ -3,7 +3,7 @@
 All routers of a project share one HA network, and many share an external one. A switch hands a broadcast to every port
 of the network, so with N routers on a node each of theirs is N frames: more than a switch in userspace can carry at 100
 routers, above all while one node takes over from another. What flows know goes straight to where it is
-wanted; everything else is flooded as ever:
+wanted; everything else is flooded as ever, and all of IPv6:
 
     an advertisement        → into the tunnels; from there, to the replica's twin
     a gratuitous request    → to the wire, and the bridge learns from it; as a reply it is flooded too, for caches
@@ -15,7 +15,7 @@ from typing import Final
 
 from futago.contract.specs import NodeSpecs, PortSpec, RouterPort, RouterSpec
 from futago.node.features.routing import leg
-from futago.values import IPv4Address, Vlan
+from futago.values import IPAddress, IPv4Address, Vlan
 
 _VLAN_PRESENT: Final = 0x1000
 _ADVERTISEMENT: Final = "ip,nw_proto=112,nw_dst=224.0.0.18"
@@ -49,17 +49,19 @@ def _advertisements(router: RouterSpec, ways: Ways) -> Iterator[tuple[str, list[
     yield port, flows
 
 
-def _announcements(router: RouterSpec, ways: Ways, here: set[IPv4Address]) -> Iterator[tuple[str, list[str]]]:
+def _announcements(router: RouterSpec, ways: Ways, here: set[IPAddress]) -> Iterator[tuple[str, list[str]]]:
     outer = None if router.gateway is None else router.gateway.port
     legs = [(port, "hr-") for port in router.interfaces] + ([] if outer is None else [(outer, "hg-")])
     for one, prefix in legs:
         if one.network_id in ways:
             port = leg(prefix, one.port_id)
             flows = _announcement(one, port, *ways[one.network_id])
-            if one is outer and router.gateway is not None and router.gateway.next_hop not in here | {None}:
-                match = f'in_port="{port}",{_QUESTION},arp_tpa={router.gateway.next_hop}'
-                out = _out(*ways[one.network_id])
-                flows.append(f"table=0,priority=5,{match} actions={out},strip_vlan,{_learn(one)}")
+            hops = () if router.gateway is None or one is not outer else router.gateway.next_hops
+            for hop in hops:
+                if isinstance(hop, IPv4Address) and hop not in here:
+                    match = f'in_port="{port}",{_QUESTION},arp_tpa={hop}'
+                    out = _out(*ways[one.network_id])
+                    flows.append(f"table=0,priority=5,{match} actions={out},strip_vlan,{_learn(one)}")
             yield port, flows
 
 
@@ -81,9 +83,9 @@ def _learn(one: RouterPort) -> str:
     return f"set_field:{one.mac}->eth_dst,NORMAL"
 
 
-def _addresses(specs: NodeSpecs) -> set[IPv4Address]:
+def _addresses(specs: NodeSpecs) -> set[IPAddress]:
     """All that routers and instances of this node have."""
-    found: set[IPv4Address] = set()
+    found: set[IPAddress] = set()
     for spec in specs.specs.values():
         if isinstance(spec, PortSpec):
             found.update(spec.addresses)

@@ -25,7 +25,7 @@ def uplinks(specs: NodeSpecs, place: Place) -> tuple[Uplink, ...]:
     gateways: dict[str, set[IPv4Address]] = {}
     for spec in specs.specs.values():
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.gateway is not None:
-            hops = [] if spec.gateway.next_hop is None else [spec.gateway.next_hop]
+            hops = [hop for hop in spec.gateway.next_hops if isinstance(hop, IPv4Address)]  # asked by ARP
             gateways.setdefault(spec.gateway.port.network_id, set()).update(hops)
     found = (_uplink(network, gateways[network.network_id], place) for network in _networks(specs, gateways))
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.network_id))
