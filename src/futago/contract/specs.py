@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
 from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
 
@@ -59,6 +60,12 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
     mac: Mac
     addresses: tuple[IPv4Address, ...]
     admin_state_up: bool
+    port_security: bool = False
+    """It may send from its own addresses only, and its security groups say what passes; False: everything does."""
+    address_pairs: tuple[AddressPair, ...] = ()
+    """What else it may send from."""
+    security_groups: tuple[str, ...] = ()
+    """The ids of its groups; none lets nothing through but DHCP and the finding of neighbours."""
 
     @property
     def key(self) -> Key:
@@ -218,7 +225,7 @@ class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replicatio
         return "replication"
 
 
-Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec
+Spec = PeerSpec | NetworkSpec | PortSpec | DhcpSpec | RouterSpec | ReplicationSpec | SecurityGroupSpec | AddressSetSpec
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):
