@@ -70,6 +70,7 @@ def plug(
     mtu: Annotated[int, typer.Option(help="The network's MTU.")] = 1450,
     bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
     ovsdb: Annotated[str, typer.Option(help="The switch's database.")] = OVSDB,
+    hybrid: Annotated[bool, typer.Option("--hybrid", help="For firewall_driver = iptables_hybrid.")] = False,
 ) -> None:
     """Give a network namespace an interface that is a port of a network; doing it twice changes nothing."""
     from futago.node.drivers.plug import plug_port
@@ -77,7 +78,16 @@ def plug(
     from futago.values import Mac
 
     try:
-        plug_port(ovsdb, port_id, namespace=netns, interface=ifname, mac=Mac(mac.lower()), mtu=mtu, bridge=bridge)
+        plug_port(
+            ovsdb,
+            port_id,
+            namespace=netns,
+            interface=ifname,
+            mac=Mac(mac.lower()),
+            mtu=mtu,
+            bridge=bridge,
+            hybrid=hybrid,
+        )
     except HostRefused as error:
         print(f"futago port plug: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

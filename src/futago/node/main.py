@@ -12,6 +12,7 @@ from futago import __version__
 from futago.config import NodeConfig
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
+from futago.node.drivers.bridge_firewall import BridgeFirewallDriver
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
 from futago.node.drivers.flows import FlowDriver
@@ -22,7 +23,19 @@ from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
 from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
-from futago.node.host import Bridge, Dnsmasq, FlowTable, Layer3, Namespace, NftTable, OvsPort, Place, Plug, Veth
+from futago.node.host import (
+    Bridge,
+    BridgeFirewall,
+    Dnsmasq,
+    FlowTable,
+    Layer3,
+    Namespace,
+    NftTable,
+    OvsPort,
+    Place,
+    Plug,
+    Veth,
+)
 from futago.node.link import Link, LinkDown
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
@@ -162,6 +175,7 @@ def place_of(config: NodeConfig) -> Place:
         probe_uplinks=config.uplink_probe,
         replication_port=config.replication_port,
         replication_scope=config.replication_scope,
+        firewall_driver=config.firewall_driver,
     )
 
 
@@ -174,6 +188,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
         bridge_mappings=config.bridge_mappings,
         datapath_type=place.datapath_type,
         version=__version__,
+        firewall_driver=config.firewall_driver,
     )
 
 
@@ -185,8 +200,9 @@ def build_host(
     stages = (
         Stage("namespaces", NamespaceDriver(), (Namespace,)),
         Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
+        Stage("bridge firewall", BridgeFirewallDriver(), (BridgeFirewall,)),
         Stage("switch", switch, (Bridge, OvsPort, Plug)),
-        Stage("flows", FlowDriver(ovsdb), (FlowTable,)),
+        Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
         Stage("dhcp", DnsmasqDriver(), (Dnsmasq,)),

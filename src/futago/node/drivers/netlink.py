@@ -110,6 +110,26 @@ def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
         raise HostRefused(failures[veth.key])
 
 
+def join_bridge(bridge: str, outer: str, pair: tuple[str, str], mtu: int) -> None:
+    """A Linux bridge between an instance's interface and the switch: `pair` leads from it to the switch.
+
+    It learns nothing and floods nothing of its own, so that it is a wire on which packets can be looked at.
+    """
+    near, far = pair
+    with refusals(bridge), IPRoute() as ip:
+        if not ip.link_lookup(ifname=bridge):
+            ip.link("add", ifname=bridge, kind="bridge", br_ageing_time=0, br_stp_state=0, br_mcast_snooping=0)
+        if not ip.link_lookup(ifname=near):
+            ip.link("add", ifname=near, kind="veth", mtu=mtu, peer={"ifname": far, "mtu": mtu})
+        master = _index(ip, bridge)
+        for name in (bridge, outer, near, far):
+            Path(f"/proc/sys/net/ipv6/conf/{name}/disable_ipv6").write_text("1")
+        for name in (outer, near):
+            ip.link("set", index=_index(ip, name), master=master, state="up")
+        for name in (bridge, far):
+            ip.link("set", index=_index(ip, name), state="up")
+
+
 def unplug(outer: str) -> None:
     """Remove a pair by its outer end."""
     with refusals(outer), IPRoute() as ip:

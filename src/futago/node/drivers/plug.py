@@ -19,10 +19,25 @@ def outer_name(port_id: str) -> str:
     return f"tap{port_id[:11]}"
 
 
+def _hybrid_names(port_id: str) -> tuple[str, str, str]:
+    """The Linux bridge, and the pair from it to the switch; as Nova's."""
+    return tuple(f"{prefix}{port_id[:11]}" for prefix in ("qbr", "qvb", "qvo"))  # type: ignore[return-value]
+
+
 def plug_port(
-    connection: str, port_id: str, *, namespace: str, interface: str, mac: Mac, mtu: int, bridge: str
+    connection: str,
+    port_id: str,
+    *,
+    namespace: str,
+    interface: str,
+    mac: Mac,
+    mtu: int,
+    bridge: str,
+    hybrid: bool = False,
 ) -> None:
     """Join `interface` in `namespace` to the switch as the port `port_id`; doing it twice changes nothing.
+
+    `hybrid` puts a Linux bridge between them, for a node whose `firewall_driver` wants one.
 
     Raises:
         HostRefused: the namespace or the bridge does not exist, or the switch does not answer.
@@ -30,6 +45,9 @@ def plug_port(
     """
     name = outer_name(port_id)
     netlink.plug(namespace, interface, name, mac, mtu)
+    if hybrid:
+        near, name = _hybrid_names(port_id)[1:]
+        netlink.join_bridge(_hybrid_names(port_id)[0], outer_name(port_id), (near, name), mtu)
     ids = to_map({"iface-id": port_id, "attached-mac": mac, "iface-status": "active"})
     ovsdb = _connected(connection)
     try:
@@ -52,16 +70,18 @@ def unplug_port(connection: str, port_id: str) -> None:
 
     """
     name = outer_name(port_id)
+    linux_bridge, near, far = _hybrid_names(port_id)
     ovsdb = _connected(connection)
     try:
-        rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] == name]
+        rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] in {name, far}]
         bridges = ovsdb.table("Bridge").items()
         operations = [_leave(bridge, uuid) for bridge, row in bridges for uuid in rows if uuid in row["ports"]]
         if operations:
             ovsdb.commit(operations, _SECONDS)
     finally:
         ovsdb.close()
-    netlink.unplug(name)
+    for link in (name, near, linux_bridge):
+        netlink.unplug(link)
 
 
 def _connected(connection: str) -> Ovsdb:

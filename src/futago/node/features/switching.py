@@ -7,15 +7,17 @@
 A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
 network's own mark (VNI, key, tag, or none) where the frame leaves it.
 
-br-int   0 classify (from a provider: only what we know) → 60 NORMAL
+br-int   0 classify (from a provider: only what we know) → 60 from where → 61 from the service, 71 from an instance
+         (features.firewall), else 94 NORMAL; a port that has no flow there may not talk
 br-tun   0 where from → from br-int: 2 → 20 unicast, known by learning → 22 flood to the network's members
                       → from a tunnel: 3 (gre) or 4 (vxlan) → 10 learn into 20, then to br-int and nowhere else
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PeerSpec, PortSpec
+from futago.node.features.firewall.compose import firewall
 from futago.node.host import (
     DEAD_VLAN,
     HOST,
@@ -79,8 +81,13 @@ def _resting(previous: LocalVlans, taken: set[Vlan], now: float, in_use: Collect
     return resting
 
 
-def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
-    """The bridges with their ports and flows, and the wiring of the instances' interfaces."""
+def switching(
+    specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place, service: Sequence[OvsPort] = ()
+) -> list[Owned]:
+    """The bridges with their ports and flows, and the wiring of the instances' interfaces.
+
+    `service` are the ports of routers and DHCP servers: nothing is asked of what comes from them.
+    """
     networks = [s for s in specs.specs.values() if isinstance(s, NetworkSpec) and s.network_id in vlans]
     networks.sort(key=lambda network: vlans[network.network_id])
     peers = _peers(specs, place)
@@ -95,7 +102,8 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
     if place.local_ip is not None:
         owned.append(Owned(HOST, _tunnel_flows(networks, vlans, peers, place)))
-    owned.append(Owned(HOST, _integration_flows(networks, vlans, place)))
+    owned.append(Owned(HOST, _integration_flows(networks, vlans, place, service)))
+    owned.append(Owned(HOST, firewall(specs, vlans, place)))
     return owned
 
 
@@ -164,11 +172,23 @@ def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
     return plugs
 
 
-def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+def _integration_flows(
+    networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place, service: Sequence[OvsPort]
+) -> FlowTable:
+    bridges = sorted(set(place.bridge_mappings.values()))
+    patches = ([] if place.local_ip is None else ["patch-tun"]) + [f"int-{bridge}" for bridge in bridges]
+    own = sorted((port.name, port.tag) for port in service if port.tag is not None)
     flows = [
         f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
         "table=0,priority=0 actions=resubmit(,60)",
-        "table=60,priority=3 actions=NORMAL",
+        *(f'table=60,priority=3,in_port="{name}" actions=resubmit(,94)' for name in patches),
+        *(
+            f'table=60,priority=100,in_port="{name}" actions=load:0x{tag:x}->NXM_NX_REG6[],resubmit(,61)'
+            for name, tag in own
+        ),
+        "table=60,priority=0 actions=drop",
+        "table=61,priority=0 actions=resubmit(,94)",
+        "table=94,priority=0 actions=NORMAL",
     ]
     flows += [
         f'table=0,priority=2,in_port="int-{bridge}" actions=drop' for bridge in sorted(place.bridge_mappings.values())
@@ -185,8 +205,8 @@ def _integration_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], p
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    patches = tuple(sorted({f"int-{bridge}" for bridge in place.bridge_mappings.values()}))
-    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=patches)
+    lacking = (*patches, *(name for name, _ in own))
+    return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=lacking)
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:
