@@ -17,6 +17,7 @@ import msgspec
 
 from futago.conntrack.config import DEFAULT_PORT, Scope
 from futago.contract.codec import decode_hook
+from futago.contract.firewall import FirewallDriver
 from futago.contract.specs import AuthMode
 from futago.segment_ranges import id_ranges, vlan_ranges
 from futago.values import IPv4Address, IPv4Network, Millis, NetworkType
@@ -186,6 +187,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     integration_bridge: str = "br-int"
     tunnel_bridge: str = "br-tun"
     ovsdb_connection: str = OVSDB
+    firewall_driver: FirewallDriver = "openvswitch"
+    """What enforces security groups and port security: "openvswitch" (flows with conntrack), "iptables_hybrid" (a Linux
+    bridge in front of each instance) or "noop" (nothing does)."""
     datapath_type: Literal["system", "netdev", "auto"] = "auto"
     """"system", "netdev", or "auto": system where the kernel has it."""
     vrrpd_socket: Path = VRRPD_SOCKET

@@ -100,3 +100,56 @@ def test_a_group_in_use_stays_and_a_free_one_goes_with_the_rules_that_name_it(me
     member.delete(f"/v2.0/ports/{port['id']}")
     member.delete(path)
     assert len(_default(member)["security_group_rules"]) == 4
+
+
+def test_an_address_group_gains_and_loses_addresses(member: Client) -> None:
+    body = {"address_group": {"name": "office", "addresses": ["203.0.113.9/24", "10.0.0.1"]}}
+    made = member.post("/v2.0/address-groups", body)["address_group"]
+    assert made["addresses"] == ["10.0.0.1/32", "203.0.113.0/24"]
+    path = f"/v2.0/address-groups/{made['id']}"
+    more = member.put(f"{path}/add_addresses", {"addresses": ["fe80::/10"]})["address_group"]
+    assert more["addresses"] == ["10.0.0.1/32", "203.0.113.0/24", "fe80::/10"]
+    less = member.put(f"{path}/remove_addresses", {"addresses": ["10.0.0.1/32"]})["address_group"]
+    assert less["addresses"] == ["203.0.113.0/24", "fe80::/10"]
+    assert member.get(path)["address_group"] == less
+    twice = {"addresses": ["203.0.113.0/24"]}
+    member.refused("PUT", f"{path}/add_addresses", twice, 400, "AddressesAlreadyExist", "already exist")
+    gone = {"addresses": ["10.0.0.1/32"]}
+    member.refused("PUT", f"{path}/remove_addresses", gone, 404, "AddressesNotFound", "not found")
+    member.refused("PUT", f"{path}/add_addresses", {"addresses": ["x"]}, 400, "InvalidInput")
+    member.refused("PUT", f"{path}/add_addresses", {"names": []}, 400, "InvalidInput")
+
+
+def test_an_address_group_that_a_rule_names_stays(member: Client) -> None:
+    made = member.post("/v2.0/address-groups", {"address_group": {"name": "office"}})["address_group"]
+    body = {**SSH, "security_group_id": _default(member)["id"], "remote_address_group_id": made["id"]}
+    rule = member.post("/v2.0/security-group-rules", {"security_group_rule": body})["security_group_rule"]
+    assert rule["remote_address_group_id"] == made["id"]
+    path = f"/v2.0/address-groups/{made['id']}"
+    member.refused("DELETE", path, None, 409, "AddressGroupInUse", "is in use")
+    again = {"security_group_rule": body | {"remote_ip_prefix": "0.0.0.0/0"}}
+    member.refused("POST", "/v2.0/security-group-rules", again, 400, "SecurityGroupMultipleRemoteEntities")
+    nobody = {"security_group_rule": body | {"remote_address_group_id": NOBODY}}
+    member.refused("POST", "/v2.0/security-group-rules", nobody, 404, "AddressGroupNotFound")
+    member.delete(f"/v2.0/security-group-rules/{rule['id']}")
+    member.delete(path)
+
+
+def test_nobody_sees_or_changes_another_projects_address_group(member: Client, stranger: Client) -> None:
+    made = member.post("/v2.0/address-groups", {"address_group": {"name": "office"}})["address_group"]
+    assert stranger.get("/v2.0/address-groups")["address_groups"] == []
+    path = f"/v2.0/address-groups/{made['id']}/add_addresses"
+    stranger.refused("PUT", path, {"addresses": ["10.0.0.1"]}, 404, "AddressGroupNotFound")
+
+
+def test_stateless_groups_and_stateful_ones_do_not_mix(member: Client) -> None:
+    network = member.network(name="n")
+    body = {"security_group": {"name": "quick", "stateful": False}}
+    quick = member.post("/v2.0/security-groups", body)["security_group"]
+    assert quick["stateful"] is False
+    port = {"port": {"network_id": network["id"], "security_groups": [quick["id"], _default(member)["id"]]}}
+    member.refused("POST", "/v2.0/ports", port, 409, "SecurityGroupConflict", "both stateful and stateless")
+    member.port(network, security_groups=[quick["id"]])
+    change = {"security_group": {"stateful": True}}
+    path = f"/v2.0/security-groups/{quick['id']}"
+    member.refused("PUT", path, change, 409, "SecurityGroupInUse", "in use")

@@ -203,6 +203,12 @@ class ThrowAwayHost:
             self._enter("sh", "-c", command), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
 
+    def popen_both(self, command: str) -> "subprocess.Popen[str]":
+        """With a pipe to its input, too."""
+        return subprocess.Popen(
+            self._enter("sh", "-c", command), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
     def close(self) -> None:
         self._holder.send_signal(signal.SIGKILL)
         self._holder.wait()

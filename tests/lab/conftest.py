@@ -6,6 +6,8 @@ import pytest
 
 from futago.config import Profile
 from futago.lab import lab as labs
+from futago.lab.demo import walkthrough
+from futago.lab.drill.probes import PORT
 from futago.lab.lab import Lab
 from lab_kit import cloud
 from lab_kit.cloud import Cloud
@@ -23,7 +25,9 @@ def lab() -> Iterator[Lab]:
 
 @pytest.fixture(scope="session")
 def whole_cloud(lab: Lab) -> Cloud:
-    return cloud.make(lab)
+    made = cloud.make(lab)
+    walkthrough.let_in(lab.api(), "tcp", PORT)
+    return made
 
 
 @pytest.fixture

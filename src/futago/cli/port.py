@@ -66,6 +66,9 @@ def plug(
     mtu: Annotated[int, typer.Option(help="The network's MTU, where the API is not asked.")] = 1450,
     move: Annotated[bool, typer.Option("--move", help="Though the port is bound to another host.")] = False,
     bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
+    hybrid: Annotated[
+        bool, typer.Option("--hybrid", help="With a Linux bridge before it, though the node's settings do not say so.")
+    ] = False,
     host: Host = "",
     ovsdb: Ovsdb = OVSDB,
 ) -> None:
@@ -87,7 +90,7 @@ def plug(
             bound = driver.Bound(port_id=_id(program, name), mac=Mac(mac.lower()), mtu=mtu)
         else:
             bound = _bind(program, ApiClient(os.environ), name, host or _host(), move=move)
-        driver.plug_port(ovsdb, bound, place, bridge=bridge)
+        driver.plug_port(ovsdb, bound, place, bridge=bridge, hybrid=hybrid or _hybrid())
         if isinstance(place, driver.Inside) and address == "static":
             driver.set_addresses(place, bound)
         if isinstance(place, driver.Inside) and address == "dhcp":
@@ -187,10 +190,21 @@ def _id(program: str, name: str) -> str:
 
 def _host() -> str:
     """What this host is called in the API."""
+    settings = _settings()
+    return socket.gethostname() if settings is None else settings.name
+
+
+def _hybrid() -> bool:
+    """Whether this host's firewall is on Linux bridges."""
+    settings = _settings()
+    return settings is not None and settings.firewall_driver == "iptables_hybrid"
+
+
+def _settings() -> NodeConfig | None:
     try:
-        return load(NODE_FILE, NodeConfig).name if Path(NODE_FILE).exists() else socket.gethostname()
+        return load(NODE_FILE, NodeConfig) if Path(NODE_FILE).exists() else None
     except BadConfig:
-        return socket.gethostname()
+        return None
 
 
 def _need_udhcpc(program: str) -> None:

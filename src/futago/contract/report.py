@@ -4,6 +4,7 @@ from typing import Annotated
 
 import msgspec
 
+from futago.contract.firewall import FirewallDriver
 from futago.values import IPv4Address, Role
 
 
@@ -21,6 +22,7 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     """"system" or "netdev"."""
     version: str
     """Futago's."""
+    firewall_driver: FirewallDriver = "openvswitch"
 
 
 class RouterRole(msgspec.Struct, frozen=True, kw_only=True):

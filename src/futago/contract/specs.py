@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from futago.contract.advertisement import Advertisement
+from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
 from futago.values import (
     IPAddress,
@@ -97,6 +98,12 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
     mac: Mac
     addresses: tuple[IPAddress, ...]
     admin_state_up: bool
+    port_security: bool = False
+    """It may send from its own addresses only, and its security groups say what passes; False: everything does."""
+    address_pairs: tuple[AddressPair, ...] = ()
+    """What else it may send from."""
+    security_groups: tuple[str, ...] = ()
+    """The ids of its groups; none lets nothing through but DHCP and the finding of neighbours."""
 
     @property
     def key(self) -> Key:
@@ -317,7 +324,18 @@ class ReplicationSpec(msgspec.Struct, frozen=True, kw_only=True, tag="replicatio
         return "replication"
 
 
-Spec = PeerSpec | NetworkSpec | NeighbourSpec | PortSpec | DhcpSpec | InstanceSpec | RouterSpec | ReplicationSpec
+Spec = (
+    PeerSpec
+    | NetworkSpec
+    | NeighbourSpec
+    | PortSpec
+    | DhcpSpec
+    | InstanceSpec
+    | RouterSpec
+    | ReplicationSpec
+    | SecurityGroupSpec
+    | AddressSetSpec
+)
 
 
 class SpecChanges(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,6 +82,8 @@ def make(lab: Lab) -> Cloud:
     router_id = walkthrough.router(api)["id"]
     api.add_interface(router_id, subnet["id"])
     router = walkthrough.set_gateway(api, router_id, external_id)
+    walkthrough.let_in(api, "icmp")
+    walkthrough.let_in(api, "tcp", walkthrough.SSH)
     vm1 = lab.instance("vm1", "compute1", walkthrough.PROJECT_NETWORK)
     vm2 = lab.instance("vm2", "compute2", walkthrough.PROJECT_NETWORK)
     return Cloud(

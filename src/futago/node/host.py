@@ -10,6 +10,7 @@ from typing import Final, Literal
 import msgspec
 
 from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
+from futago.contract.firewall import FirewallDriver
 from futago.contract.specs import Key
 from futago.metadata.config import Listener
 from futago.values import IPAddress, IPInterface, IPNetwork, IPv4Address, Mac, Vlan
@@ -25,6 +26,9 @@ LEARNED_COOKIE: Final = 0xF7A1 << 48
 """The mark of the flows that the tunnel bridge makes itself, of whom it hears through which tunnel; they age."""
 
 LEARNED_SECONDS: Final = 300
+
+FIREWALL: Final = "firewall"
+"""The part of the integration bridge's flows that says what passes at the instances' ports."""
 
 Pairs = tuple[tuple[str, str], ...]
 """A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
@@ -57,6 +61,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bool = False
     """Whether this node answers instances that ask who they are."""
     metadata_route: MetadataRoute = "never"
+    firewall_driver: FirewallDriver = "openvswitch"
 
 
 class LocalVlans(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,10 +164,15 @@ class Plug(msgspec.Struct, frozen=True, kw_only=True, tag="plug"):
 
 
 class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
-    """All of our flows on one bridge, as ovs-ofctl(8) writes them; port names stand in double quotes."""
+    """Our flows on one bridge, or a part of them, as ovs-ofctl(8) writes them.
+
+    Ports stand in double quotes: by the interface's name, or by its `iface-id` as `"port:<id>"`.
+    """
 
     bridge: str
     flows: tuple[str, ...]
+    part: str = ""
+    """What is put and fails by itself: "", or `FIREWALL`."""
     may_lack: tuple[str, ...] = ()
     """Ports that the switch may not have, for a reason that is theirs alone: what names one is left out without it."""
     learned: tuple[tuple[Vlan, int], ...] | None = None
@@ -170,7 +180,7 @@ class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
 
     @property
     def key(self) -> str:
-        return f"flows/{self.bridge}"
+        return f"flows/{self.bridge}" + (f"/{self.part}" if self.part else "")
 
 
 class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
@@ -186,6 +196,19 @@ class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
     @property
     def key(self) -> str:
         return f"nft/{self.namespace}"
+
+
+class BridgeFirewall(msgspec.Struct, frozen=True, kw_only=True, tag="bridge-firewall"):
+    """What passes between the instances' Linux bridges and them: the lines of two nft tables."""
+
+    bridge: str
+    """Of the bridge family: who may say what."""
+    inet: str
+    """Of the inet family: rules, with conntrack."""
+
+    @property
+    def key(self) -> str:
+        return "bridge-firewall"
 
 
 class Dnsmasq(msgspec.Struct, frozen=True, kw_only=True, tag="dnsmasq"):
@@ -228,7 +251,20 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True, tag="asked"):
         return f"asked/{self.listener.name}"
 
 
-Element = Namespace | Veth | Layer3 | Bridge | OvsPort | Plug | FlowTable | NftTable | Dnsmasq | Answers | Asked
+Element = (
+    Namespace
+    | Veth
+    | Layer3
+    | Bridge
+    | OvsPort
+    | Plug
+    | FlowTable
+    | NftTable
+    | BridgeFirewall
+    | Dnsmasq
+    | Answers
+    | Asked
+)
 
 
 class Owned(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from futago.node.features.ha import give_way
 from futago.node.features.local_vlans import allocate_vlans
 from futago.node.host import (
     DEAD_VLAN,
+    FIREWALL,
     HOST,
     FlowTable,
     HostRefused,
@@ -323,7 +324,8 @@ class Loop:
         except HostRefused:
             return freed
         place, elements = self._host.place, self._wanted.elements
-        keys = {FlowTable(bridge=name, flows=()).key for name in (place.integration_bridge, place.tunnel_bridge)}
+        parts = ((place.integration_bridge, ""), (place.integration_bridge, FIREWALL), (place.tunnel_bridge, ""))
+        keys = {FlowTable(bridge=name, part=part, flows=()).key for name, part in parts}
         tables = [elements[key].element for key in keys & elements.keys()]
         settled = bool(tables) and all(self._host.reconciler.holds(table) for table in tables)
         return tagged if settled else tagged | freed

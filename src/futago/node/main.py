@@ -12,6 +12,7 @@ from futago import __version__
 from futago.config import NodeConfig, NodeRole
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
+from futago.node.drivers.bridge_firewall import BridgeFirewallDriver
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
 from futago.node.drivers.exits import ExitWatch
@@ -30,6 +31,7 @@ from futago.node.host import (
     Answers,
     Asked,
     Bridge,
+    BridgeFirewall,
     Dnsmasq,
     FlowTable,
     Layer3,
@@ -201,6 +203,7 @@ def place_of(config: NodeConfig) -> Place:
         replication_scope=config.replication_scope,
         metadata=NodeRole.METADATA in config.roles,
         metadata_route=_metadata_route(config),
+        firewall_driver=config.firewall_driver,
     )
 
 
@@ -219,6 +222,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
         bridge_mappings=config.bridge_mappings,
         datapath_type=place.datapath_type,
         version=__version__,
+        firewall_driver=config.firewall_driver,
     )
 
 
@@ -236,8 +240,9 @@ def build_host(
     stages = (
         Stage("namespaces", NamespaceDriver(), (Namespace,)),
         Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
+        Stage("bridge firewall", BridgeFirewallDriver(), (BridgeFirewall,)),
         Stage("switch", switch, (Bridge, OvsPort, Plug)),
-        Stage("flows", FlowDriver(ovsdb), (FlowTable,)),
+        Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
         Stage("dhcp", DnsmasqDriver(exits.watch), (Dnsmasq,)),

@@ -35,6 +35,8 @@ class Stage:
     name: str
     driver: Driver
     kinds: tuple[type, ...]
+    after: str = ""
+    """A stage whose elements these hang on: when something was put there, these are looked at again."""
 
 
 @dataclass(slots=True)
@@ -77,10 +79,14 @@ class Reconciler:
 
     def put(self, wanted: HostState) -> None:
         """Read what is to be read, then put what differs, in the order of the stages."""
+        busy: set[str] = set()
         for stage in self._stages:
             mine = _of(stage, wanted)
+            if stage.after in busy:
+                self._seen[stage.name].unread = True
             self._read(stage, mine)
-            self._put(stage, mine)
+            if self._put(stage, mine):
+                busy.add(stage.name)
 
     def remove(self, wanted: HostState) -> None:
         """Remove what is ours and not wanted, in the opposite order."""
@@ -140,7 +146,8 @@ class Reconciler:
             if key in mine and mine[key].element == element:
                 self._troubles.pop(key, None)
 
-    def _put(self, stage: Stage, mine: Mapping[str, Owned]) -> None:
+    def _put(self, stage: Stage, mine: Mapping[str, Owned]) -> bool:
+        """Put what differs; whether anything has become true by that."""
         seen = self._seen[stage.name]
         todo = [
             owned
@@ -158,6 +165,7 @@ class Reconciler:
             elif message:
                 seen.touched[key] = owned.element
                 self._fail(owned.element, message, owned.owner)
+        return len(failures) < len(todo)
 
     def _due(self, key: str, element: Element) -> bool:
         trouble = self._troubles.get(key)

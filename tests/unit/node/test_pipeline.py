@@ -18,10 +18,11 @@ def used() -> set[tuple[str, int]]:
     """The tables that flows are in or lead to, in all golden files."""
     found = set()
     for path in GOLDEN.glob("*.flows"):
-        bridge = ""
+        bridge = "br-int"
         for line in path.read_text().splitlines():
             if line.startswith("# "):
-                bridge = line[2:] if line[2:] in {"br-int", "br-tun"} else "provider"
+                name = line[2:].split()[0]
+                bridge = name if name in {"br-int", "br-tun"} else "provider"
             for number in re.findall(r"(?:table=|resubmit\(,)(\d+)", line):
                 found.add((bridge, int(number)))
     return found

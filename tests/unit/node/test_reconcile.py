@@ -206,3 +206,21 @@ def test_what_somebody_broke_is_mended_at_the_next_look() -> None:
     it.forget(["nat"])
     settle(it, state({"a": 1}))
     assert host.have == wanted_of({"a": 1})
+
+
+def test_a_stage_looks_again_in_the_same_pass_when_something_it_hangs_on_was_put() -> None:
+    """What it had put may be gone with what was there before, as a port's flows with the port's number."""
+    host = FakeHost()
+    stages = (
+        Stage("namespaces", host.driver(Namespace), (Namespace,)),
+        Stage("nat", host.driver(NftTable), (NftTable,), after="namespaces"),
+    )
+    loop = Reconciler(stages, Clock())
+    loop.put(state({"a": 1}))
+    host.have.clear()
+    loop.forget(["namespaces"])
+    loop.put(state({"a": 1}))
+    assert set(host.have) == {"namespace/a", "nft/a"}
+    host.calls.clear()
+    loop.put(state({"a": 1}))
+    assert host.calls == []

@@ -19,7 +19,7 @@ names = st.sets(st.text("abc", min_size=1, max_size=3))
 
 def flows_of(state: HostState) -> str:
     tables = [one.element for one in state.elements.values() if isinstance(one.element, FlowTable)]
-    return "\n".join("\n".join([f"# {table.bridge}", *table.flows]) for table in tables) + "\n"
+    return "\n".join("\n".join([f"# {table.bridge} {table.part}".rstrip(), *table.flows]) for table in tables) + "\n"
 
 
 def test_the_flows_of_a_network_node() -> None:

@@ -104,7 +104,7 @@ class FakeHosts:
                 return json.dumps({"data": self._interfaces(node)})
             case ["ovs-appctl", "ofproto/trace", "--names", bridge, _]:
                 return self.traces[node, bridge]
-            case ["ip", "-n", _, "-4", *_]:
+            case ["ip", "-n", _, "-oneline", *_]:
                 return " 192.168.80.1/24 " if node == self.active else ""
             case ["ip", "-json", "-n", _, "route", "get", destination, *_]:
                 if destination not in self.routes:

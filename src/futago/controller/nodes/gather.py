@@ -6,6 +6,7 @@ from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
 from futago.controller.agent_types import L3
+from futago.controller.nodes import gather_firewall
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.port import plan_port
@@ -54,7 +55,7 @@ def all_keys(view: View) -> frozenset[str]:
     networks = (f"network/{network.id}" for network in view.find(Network))
     routers = (f"router/{router.id}" for router in view.find(Router))
     ports = (f"port/{port.id}" for port in view.find(Port) if port.host_id)
-    return frozenset((PEERS, REPLICATION, *networks, *routers, *ports))
+    return frozenset((PEERS, REPLICATION, *networks, *routers, *ports, *gather_firewall.all_keys(view)))
 
 
 def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
@@ -70,6 +71,7 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     if VRRP_KEYS in keys:
         keys.remove(VRRP_KEYS)
         keys.update(f"router/{router.id}" for router in view.find(Router, ha=True))
+    keys |= gather_firewall.named_sets(view, keys) | gather_firewall.member_keys(view, _ids(changed, "port"))
     router_ids = _ids(frozenset(keys), "router")
     legs = view.find(Port, device_id=router_ids, device_owner=device_owners.ROUTERS) if router_ids else []
     return frozenset(keys | {f"network/{leg.network_id}" for leg in legs})
@@ -86,6 +88,10 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case "port":
             port = view.get(Port, id=object_id)
             plans = plan_port(port, view.find(FixedIp, port_id=object_id)) if port else {}
+        case "security-group":
+            plans = gather_firewall.group(view, object_id)
+        case "address-set":
+            plans = gather_firewall.address_set(view, object_id)
         case _ if key == REPLICATION:
             plans = plan_replication(view.find(VrrpKey), _nodes_with(view, NodeRole.L3))
         case _:

@@ -2,6 +2,7 @@
 
 from futago.contract.specs import PortSpec, Spec
 from futago.controller import device_owners
+from futago.controller.plan.firewall import address_pairs
 from futago.controller.store.rows import FixedIp, Port
 
 
@@ -15,5 +16,8 @@ def plan_port(port: Port, fixed_ips: list[FixedIp]) -> dict[str, tuple[Spec, ...
         mac=port.mac_address,
         addresses=tuple(ip.ip_address for ip in sorted(fixed_ips, key=lambda ip: ip.position)),
         admin_state_up=port.admin_state_up,
+        port_security=port.port_security_enabled,
+        address_pairs=address_pairs(port),
+        security_groups=tuple(sorted(port.security_group_ids)),
     )
     return {port.host_id: (spec,)}

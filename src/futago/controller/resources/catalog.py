@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-from futago.controller.resources import agent_schedule, extension, quota, replica, router_interfaces
+from futago.controller.resources import address_group, agent_schedule, extension, quota, replica, router_interfaces
+from futago.controller.resources.address_group import ADDRESS_GROUPS
 from futago.controller.resources.agent import AGENTS
 from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.floating_ip import FLOATING_IPS
@@ -21,6 +22,7 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     FLOATING_IPS,
     SECURITY_GROUPS,
     SECURITY_GROUP_RULES,
+    ADDRESS_GROUPS,
     AGENTS,
 )
 
@@ -30,4 +32,5 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *replica.ACTIONS,
     *quota.ACTIONS,
     *extension.ACTIONS,
+    *address_group.ACTIONS,
 )

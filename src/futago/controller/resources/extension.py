@@ -6,6 +6,7 @@ from futago.controller.resources import errors
 from futago.controller.resources.definition import Action, Params, Reading, Rendered
 
 _EXTENSIONS: Final = {
+    "address-group": ("Address groups", "Named sets of addresses for the rules of security groups"),
     "agent": ("Agents", "The agents as which nodes show"),
     "allowed-address-pairs": ("Allowed address pairs", "Further addresses that a port may use"),
     "binding": ("Port bindings", "Which host a port is on, and how it is plugged"),
@@ -32,8 +33,10 @@ _EXTENSIONS: Final = {
     "router": ("Routers", "Routers, their interfaces and gateways, and floating IPs"),
     "security-group": ("Security groups", "Named sets of rules for ports"),
     "security-groups-normalized-cidr": ("Normalized CIDR", "Remote prefixes without host bits"),
+    "security-groups-remote-address-group": ("Remote address groups", "Rules that name an address group"),
     "sort-key-validation": ("Sort key validation", "Sort keys that do not exist are refused"),
     "sorting": ("Sorting", "Lists in any order"),
+    "stateful-security-group": ("Stateless security groups", "Groups whose replies need rules of their own"),
     "standard-attr-description": ("Descriptions", "Everything can have a description"),
     "standard-attr-revisions": ("Revisions", "Everything counts its changes"),
     "standard-attr-tag": ("Tags", "Everything can have tags"),

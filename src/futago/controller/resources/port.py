@@ -6,6 +6,7 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import select
 
+from futago.contract.report import NodeFacts
 from futago.controller import device_owners
 from futago.controller.resources import (
     errors,
@@ -134,8 +135,8 @@ def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
     found = lookup.among(reading.view, FixedIp, "port_id", [port.id for port in ports])
     addresses = lookup.grouped(sorted(found, key=lambda fixed_ip: fixed_ip.position), "port_id")
     nodes = lookup.among(reading.view, Node, "name", {port.host_id for port in ports if port.host_id})
-    datapaths = {node.name: node.facts.datapath_type for node in nodes if node.facts is not None}
-    return [_render(reading, port, addresses.get(port.id, []), datapaths) for port in ports]
+    facts = {node.name: node.facts for node in nodes}
+    return [_render(reading, port, addresses.get(port.id, []), facts.get(port.host_id)) for port in ports]
 
 
 def status(port: Port) -> str:
@@ -143,7 +144,7 @@ def status(port: Port) -> str:
     return "ACTIVE" if port.up else "DOWN"
 
 
-def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], datapaths: Mapping[str, str]) -> Rendered:
+def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: NodeFacts | None) -> Rendered:
     return {
         **standard(port),
         "network_id": port.network_id,
@@ -163,16 +164,16 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], datapath
         "dns_name": port.dns_name,
         "dns_assignment": [_dns_assignment(reading, port, fixed_ip) for fixed_ip in addresses],
         "ip_allocation": "immediate",
-        **_binding(port, datapaths.get(port.host_id, "system")),
+        **_binding(port, facts),
     }
 
 
-def _binding(port: Port, datapath_type: str) -> Rendered:
+def _binding(port: Port, facts: NodeFacts | None) -> Rendered:
     details: Rendered = {
-        "port_filter": True,
-        "ovs_hybrid_plug": False,
+        "port_filter": facts is None or facts.firewall_driver != "noop",
+        "ovs_hybrid_plug": facts is not None and facts.firewall_driver == "iptables_hybrid",
         "bridge_name": "br-int",
-        "datapath_type": datapath_type,
+        "datapath_type": "system" if facts is None else facts.datapath_type,
         "connectivity": "l2",
     }
     return {
@@ -241,15 +242,17 @@ def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tupl
         return (security_group.ensure_default(writing.txn, port.project_id),) if default else ()
     if asked and not port.port_security_enabled:
         raise errors.PortSecurityAndIPRequiredForSecurityGroups
-    for group_id in asked:
-        _check_group(writing.txn, writing.reading, group_id)
+    if len({_group(writing.txn, writing.reading, group_id).stateful for group_id in asked}) > 1:
+        reason = "cannot apply both stateful and stateless security groups on the same port at the same time"
+        raise security_group_errors.SecurityGroupConflict(reason=reason)
     return tuple(asked)
 
 
-def _check_group(txn: Transaction, reading: Reading, group_id: str) -> None:
+def _group(txn: Transaction, reading: Reading, group_id: str) -> SecurityGroup:
     group = txn.get(SecurityGroup, id=group_id)
     if group is None or not owned_by_project(reading, group):
         raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
+    return group
 
 
 def _checked(port: Port) -> Port:

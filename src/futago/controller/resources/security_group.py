@@ -47,7 +47,10 @@ def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGr
     renamed = values.get("name", group.name) != group.name
     if renamed and (default or values["name"] == "default"):
         raise security_group_errors.SecurityGroupCannotUpdateDefault
-    return writing.txn.replace(group, replace(group, **chosen(values, _COLUMNS)))
+    changed = replace(group, **chosen(values, _COLUMNS))
+    if changed.stateful != group.stateful and _in_use(writing.txn, group.id):
+        raise security_group_errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
+    return writing.txn.replace(group, changed)
 
 
 def delete(writing: Writing, group: SecurityGroup) -> None:

@@ -68,6 +68,30 @@ class SecurityGroupRemoteGroupAndRemoteIpPrefix(ApiError):
     sentence = "Only remote_ip_prefix or remote_group_id may be provided."
 
 
+class SecurityGroupMultipleRemoteEntities(ApiError):
+    sentence = "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided."
+
+
+class SecurityGroupConflict(InUse):
+    sentence = "Error {reason} while attempting the operation."
+
+
+class AddressGroupNotFound(NotFound):
+    sentence = "Address group {address_group_id} could not be found."
+
+
+class AddressGroupInUse(InUse):
+    sentence = "Address group {address_group_id} is in use on one or more security group rules."
+
+
+class AddressesNotFound(NotFound):
+    sentence = "Addresses {addresses} not found in the address group {address_group_id}."
+
+
+class AddressesAlreadyExist(ApiError):
+    sentence = "Addresses {addresses} already exist in the address group {address_group_id}."
+
+
 class SecurityGroupRuleParameterConflict(ApiError):
     sentence = "Conflicting value ethertype {ethertype} for CIDR {cidr}"
 

@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from futago.controller.protocols import ICMP, NUMBERS, number_of
 from futago.controller.resources import errors, lookup, parse, security_group_errors
 from futago.controller.resources.definition import (
     REQUIRED,
@@ -18,16 +19,9 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
-from futago.controller.store.rows import DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
+from futago.controller.store.rows import AddressGroup, DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
 
-_NUMBERS: Final = {
-    "ah": 51, "dccp": 33, "egp": 8, "esp": 50, "gre": 47, "hopopt": 0, "icmp": 1, "igmp": 2, "ip": 0, "ipip": 4,
-    "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "icmpv6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
-    "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
-}  # fmt: skip
-"""The protocols that have names in the API, by their numbers (IANA)."""
-_WITH_PORTS: Final = {_NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
-_ICMP: Final = {_NUMBERS["icmp"], _NUMBERS["ipv6-icmp"]}
+_WITH_PORTS: Final = {NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
 _ANY: Final = frozenset({"0", "any", "ip", "hopopt"})
 _UNIQUE: Final = (
     "direction",
@@ -37,6 +31,7 @@ _UNIQUE: Final = (
     "port_range_max",
     "remote_ip_prefix",
     "remote_group_id",
+    "remote_address_group_id",
 )
 
 
@@ -51,6 +46,8 @@ def create(writing: Writing, values: Values) -> SecurityGroupRule:
     _one_group(writing, group_id)
     if values["remote_group_id"] is not None:
         _one_group(writing, values["remote_group_id"])
+    if values["remote_address_group_id"] is not None:
+        _check_address_group(writing, values["remote_address_group_id"])
     _check(values)
     for rule in writing.txn.find(SecurityGroupRule, security_group_id=group_id):
         if all(getattr(rule, name) == values[name] for name in _UNIQUE):
@@ -79,7 +76,6 @@ def render(_reading: Reading, rules: Sequence[SecurityGroupRule]) -> list[Render
             **{name: value for name, value in standard(rule).items() if name not in {"name", "tags"}},
             "security_group_id": rule.security_group_id,
             **{name: getattr(rule, name) for name in _UNIQUE},
-            "remote_address_group_id": None,
             "normalized_cidr": _normalized(rule.remote_ip_prefix),
             "belongs_to_default_sg": rule.belongs_to_default_sg,
         }
@@ -93,7 +89,16 @@ def _one_group(writing: Writing, group_id: str) -> None:
         raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
 
 
+def _check_address_group(writing: Writing, group_id: str) -> None:
+    group = writing.txn.get(AddressGroup, id=group_id)
+    if group is None or not owned_by_project(writing.reading, group):
+        raise security_group_errors.AddressGroupNotFound(address_group_id=group_id)
+
+
 def _check(values: Values) -> None:
+    named = [values[name] for name in ("remote_ip_prefix", "remote_group_id", "remote_address_group_id")]
+    if values["remote_address_group_id"] is not None and named.count(None) < 2:
+        raise security_group_errors.SecurityGroupMultipleRemoteEntities
     if values["remote_group_id"] is not None and values["remote_ip_prefix"] is not None:
         raise security_group_errors.SecurityGroupRemoteGroupAndRemoteIpPrefix
     prefix, ethertype = values["remote_ip_prefix"], values["ethertype"]
@@ -111,8 +116,8 @@ def _check_protocol(protocol: str | None, ethertype: str) -> None:
 def _check_ports(protocol: str | None, lowest: int | None, highest: int | None) -> None:
     if lowest is None and highest is None:
         return
-    number = None if protocol is None else _number(protocol)
-    if number in _ICMP:
+    number = None if protocol is None else number_of(protocol)
+    if number in ICMP:
         _check_icmp(lowest, highest)
     elif number not in _WITH_PORTS:
         raise security_group_errors.SecurityGroupInvalidProtocolForPort(
@@ -132,10 +137,6 @@ def _check_icmp(kind: int | None, code: int | None) -> None:
             raise security_group_errors.SecurityGroupInvalidIcmpValue(field=field, attribute=attribute, value=value)
 
 
-def _number(protocol: str) -> int:
-    return int(protocol) if protocol.isdecimal() else _NUMBERS[protocol]
-
-
 def _protocol(value: Any) -> str | None:
     """The name or number as it was given, in lower case; every word for "any" is none."""
     if value is None:
@@ -143,9 +144,9 @@ def _protocol(value: Any) -> str | None:
     text = str(value).lower() if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
     if text in _ANY:
         return None
-    if text in _NUMBERS or (text.isascii() and text.isdecimal() and int(text) <= 255):
+    if text in NUMBERS or (text.isascii() and text.isdecimal() and int(text) <= 255):
         return text
-    raise security_group_errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(_NUMBERS))
+    raise security_group_errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(NUMBERS))
 
 
 def _ethertype(value: Any) -> str:
@@ -193,7 +194,7 @@ SECURITY_GROUP_RULES: Final = Resource(
         Field(name="port_range_max", parse=_port, default=None, post=True),
         Field(name="remote_ip_prefix", parse=parse.empty_as_none(_prefix), default=None, post=True),
         Field(name="remote_group_id", parse=parse.empty_as_none(parse.text(64)), default=None, post=True),
-        Field(name="remote_address_group_id", parse=parse.nothing, post=True),
+        Field(name="remote_address_group_id", parse=parse.empty_as_none(parse.text(64)), default=None, post=True),
         Field(name="normalized_cidr"),
         Field(name="belongs_to_default_sg"),
     ),

@@ -216,7 +216,15 @@ class SecurityGroupRule(StandardRow, frozen=True, kw_only=True):
     port_range_max: int | None = None
     remote_ip_prefix: str | None = None
     remote_group_id: str | None = None
+    remote_address_group_id: str | None = None
     belongs_to_default_sg: bool = False
+
+
+class AddressGroup(StandardRow, frozen=True, kw_only=True):
+    """A named set of addresses for rules."""
+
+    addresses: tuple[str, ...] = ()
+    """Ranges without host bits, sorted, each once."""
 
 
 class DefaultSecurityGroup(Row, frozen=True, kw_only=True):

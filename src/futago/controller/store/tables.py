@@ -217,9 +217,12 @@ security_group_rules = Table(
     Column("port_range_min", Integer),
     Column("port_range_max", Integer),
     Column("remote_ip_prefix", _NAME),
-    Column("remote_group_id", _ID),
+    Column("remote_group_id", _ID, index=True),
+    Column("remote_address_group_id", _ID, index=True),
     Column("belongs_to_default_sg", Boolean, nullable=False),
 )
+
+address_groups = Table("address_groups", metadata, *_standard(), Column("addresses", JSON, nullable=False))
 
 default_security_groups = Table(
     "default_security_groups",
@@ -338,6 +341,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.FloatingIp: floating_ips,
     rows.SecurityGroup: security_groups,
     rows.SecurityGroupRule: security_group_rules,
+    rows.AddressGroup: address_groups,
     rows.DefaultSecurityGroup: default_security_groups,
     rows.DhcpReplica: dhcp_replicas,
     rows.Node: nodes,

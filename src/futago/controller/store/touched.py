@@ -4,6 +4,8 @@ network/<id>   the network's members and DHCP servers, and what its instances ar
 segment/<id>   the network itself or a subnet: also every router that has a leg in it
 port/<id>      an instance's port
 router/<id>    a router and its replicas
+security-group/<id>   a group, its rules, and which nodes have ports of it
+address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
 node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
@@ -18,6 +20,8 @@ from futago.controller.store import rows
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
 REPLICATION: Final = "replication"
+_MEMBERS: Final = "address-set/group"
+_ADDRESSES: Final = "address-set/address-group"
 
 
 def touched(row: rows.Row) -> tuple[str, ...]:
@@ -28,7 +32,7 @@ def touched(row: rows.Row) -> tuple[str, ...]:
         case rows.Port() if row.device_owner in device_owners.ROUTERS:
             keys = (f"network/{row.network_id}", f"router/{row.device_id}")
         case rows.Port(id=port_id) | rows.FixedIp(port_id=port_id):
-            keys = (f"network/{row.network_id}", f"port/{port_id}")
+            keys = (f"network/{row.network_id}", f"port/{port_id}", *_groups(row))
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
             keys = (f"router/{router_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
@@ -38,5 +42,23 @@ def touched(row: rows.Row) -> tuple[str, ...]:
         case rows.VrrpKey():
             keys = (VRRP_KEYS, REPLICATION)
         case _:
-            keys = ()
+            keys = _groups(row)
     return keys
+
+
+def _groups(row: rows.Row) -> tuple[str, ...]:
+    """What of security groups it bears on."""
+    match row:
+        case rows.Port(security_group_ids=group_ids):
+            keys = [f"{kind}/{one}" for one in group_ids for kind in ("security-group", _MEMBERS)]
+        case rows.SecurityGroup(id=group_id):
+            keys = [f"security-group/{group_id}"]
+        case rows.SecurityGroupRule():
+            keys = [f"security-group/{row.security_group_id}"]
+            keys += [f"{_MEMBERS}/{row.remote_group_id}"] if row.remote_group_id else []
+            keys += [f"{_ADDRESSES}/{row.remote_address_group_id}"] if row.remote_address_group_id else []
+        case rows.AddressGroup(id=group_id):
+            keys = [f"{_ADDRESSES}/{group_id}"]
+        case _:
+            keys = []
+    return tuple(keys)

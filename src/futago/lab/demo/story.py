@@ -68,6 +68,9 @@ class Story:
         vm1 = lab.instances["vm1"]
         self.floating_ip = walkthrough.floating_ip(lab.api(), self.external_id, vm1.port_id)
         display.say(f"vm1 has the floating IP {self.floating_ip}")
+        walkthrough.let_in(lab.api(), "icmp")
+        walkthrough.let_in(lab.api(), "tcp", walkthrough.SSH)
+        display.say("the default security group lets ping and ssh in")
         outside = walkthrough.outside_address(lab.api().get("routers", self.router_id))
         for vm, address, what in (("vm1", self.floating_ip, "its floating IP"), ("vm2", outside, "SNAT")):
             seen = source_seen_outside(lab, vm, address)

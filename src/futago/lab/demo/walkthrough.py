@@ -7,6 +7,7 @@ from futago.lab.api import Api, Body
 EXTERNAL_NETWORK: Final = "ext-net80"
 PROJECT_NETWORK: Final = "vxlan-net80"
 ROUTER: Final = "router80"
+SSH: Final = 22
 GATEWAY: Final = "192.168.80.1"
 
 
@@ -57,6 +58,16 @@ def router(api: Api) -> Body:
 
 def set_gateway(api: Api, router_id: str, network_id: str) -> Body:
     return api.update("routers", router_id, external_gateway_info={"network_id": network_id})
+
+
+def let_in(api: Api, protocol: str, port: int | None = None) -> None:
+    """A rule of the administrator's default security group, which the instances have, for IPv4 from anywhere."""
+    project = api.project_id("admin")
+    wanted = {"protocol": protocol, "port_range_min": port, "port_range_max": port, "remote_group_id": None}
+    for group in api.list("security-groups", name="default", project_id=project):
+        rules = [rule for rule in group["security_group_rules"] if rule["direction"] == "ingress"]
+        if not any(wanted.items() <= rule.items() for rule in rules):
+            api.create("security-group-rules", security_group_id=group["id"], direction="ingress", **wanted)
 
 
 def floating_ip(api: Api, network_id: str, port_id: str) -> str:

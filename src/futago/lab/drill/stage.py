@@ -12,6 +12,7 @@ from futago.lab.api import wait_for
 from futago.lab.cloud import Cloud
 from futago.lab.demo import walkthrough
 from futago.lab.drill import crowd
+from futago.lab.drill.probes import PORT
 from futago.lab.drill.scene import Scene
 from futago.lab.errors import LabError
 from futago.lab.lab import Lab
@@ -64,6 +65,7 @@ def fill(scene: Scene, routers: int, tell: Tell) -> None:
 def find_or_make(lab: Lab) -> Cloud:
     """The walkthrough's cloud, which an earlier drill or `demo --keep` may have left in the lab."""
     api = lab.api()
+    walkthrough.let_in(api, "tcp", PORT)
     found = api.list("routers", name=walkthrough.ROUTER)
     if not found:
         return clouds.make(lab)

@@ -7,12 +7,14 @@ from typing import Final
 
 import structlog
 
-from futago.node.drivers.flows import MARK, MARK_MASK
+from futago.node.drivers.flows import FIREWALL_MARK, MARK, MARK_MASK
 from futago.node.drivers.openflow import OpenFlow
 from futago.node.host import HostRefused
 
 INTERVAL_SECONDS: Final = 2.0
 """How often each bridge is asked."""
+_EITHER: Final = MARK_MASK & ~(MARK ^ FIREWALL_MARK)
+"""What the marks of our flows have in common, and that of learned ones has not: those come and go."""
 
 _log = structlog.get_logger()
 
@@ -62,4 +64,4 @@ class FlowWatch:
     async def _count(self, bridge: str) -> int:
         if bridge not in self._connections:
             self._connections[bridge] = await OpenFlow.connect(self._run_directory / f"{bridge}.mgmt")
-        return await self._connections[bridge].count_flows(MARK, MARK_MASK)
+        return await self._connections[bridge].count_flows(MARK & _EITHER, _EITHER)

@@ -13,22 +13,25 @@ from typing import Final
 
 from futago.node.drivers.ovs import MARK as PORT_MARK
 from futago.node.drivers.ovsdb import Ovsdb, Row, only
-from futago.node.drivers.run import each, run
-from futago.node.host import LEARNED_COOKIE, FlowTable, HostRefused
+from futago.node.drivers.run import run
+from futago.node.host import FIREWALL, LEARNED_COOKIE, FlowTable, HostRefused
 
 MARK: Final = 0xF7A0 << 48
+FIREWALL_MARK: Final = 0xF7A2 << 48
+_MARKS: Final = {"": MARK, FIREWALL: FIREWALL_MARK}
+"""By the part of the flows; 0xF7A1 is LEARNED_COOKIE's."""
 MARK_MASK: Final = 0xFFFF << 48
 
 _PORT_NAME: Final = re.compile(r'"([^"]+)"')
+_FOR_ONE: Final = ',clone(load:"{}"->NXM_NX_REG5[],resubmit(,81))'
+"""How the firewall hands a frame to one of several ports."""
 _COOKIE: Final = re.compile(r"cookie=0x([0-9a-f]+)")
-
-
 _LEARNED: Final = re.compile(r"vlan_tci=0x([0-9a-f]+)/0x0?fff\b.*load:(?:0x)?([0-9a-f]+)->NXM_NX_TUN_ID\[\]")
 
 
-def cookie_of(flow: str) -> int:
+def cookie_of(flow: str, mark: int = MARK) -> int:
     """Our mark in the upper 16 bits, a hash of the flow's text in the lower 48."""
-    return MARK | int.from_bytes(hashlib.sha256(flow.encode()).digest()[:6])
+    return mark | int.from_bytes(hashlib.sha256(flow.encode()).digest()[:6])
 
 
 def resolve(flow: str, ports: Mapping[str, int]) -> str:
@@ -49,12 +52,12 @@ def resolve(flow: str, ports: Mapping[str, int]) -> str:
 
 
 def without(flow: str, missing: Collection[str]) -> str | None:
-    """The flow for a switch that lacks these ports: with no output to them, and None if it is of frames from one."""
-    for name in missing:
-        if f'in_port="{name}"' in flow:
-            return None
-        flow = flow.replace(f',output:"{name}"', "")
-    return flow
+    """The flow for a switch that lacks these ports: with nothing done for them, and None if it is about one."""
+    gone = {name for name in _PORT_NAME.findall(flow) if name in missing}
+    for name in gone:
+        for part in (f',output:"{name}"', _FOR_ONE.format(name)):
+            flow = flow.replace(part, "")
+    return None if gone.intersection(_PORT_NAME.findall(flow)) else flow
 
 
 def _forget(vlan: int) -> str:
@@ -70,62 +73,74 @@ class FlowDriver:
 
     def read(self, wanted: Collection[FlowTable]) -> dict[str, FlowTable]:
         """Each bridge's wanted flows that are there, and its surplus ones by their cookies; other bridges' if any."""
-        tables = {table.bridge: table for table in wanted}
-        bridges = self._ovsdb.table("Bridge").values()
-        found = {row["name"]: self._read(tables[row["name"]]) for row in bridges if row["name"] in tables}
+        bridges = {row["name"]: row for row in self._ovsdb.table("Bridge").values()}
+        found = [self._read(table) for table in wanted if table.bridge in bridges]
+        ruled = {table.bridge for table in wanted}
         # Where our ports are still on a bridge the flows keep it apart from the others: the ports go first.
-        left = [row["name"] for row in bridges if row["name"] not in tables and not self._has_port_of_ours(row)]
-        found |= {name: table for name in left if (table := self._read(FlowTable(bridge=name, flows=()))).flows}
-        return {table.key: table for table in found.values()}
+        left = [name for name, row in bridges.items() if name not in ruled and not self._has_port_of_ours(row)]
+        surplus = (self._read(FlowTable(bridge=name, part=part, flows=())) for name in left for part in _MARKS)
+        return {table.key: table for table in (*found, *(table for table in surplus if table.flows))}
 
     def put(self, tables: Sequence[FlowTable]) -> dict[str, str]:
-        return each(tables, self._put)
+        bridges = dict.fromkeys(table.bridge for table in tables)
+        mine = ([table for table in tables if table.bridge == bridge] for bridge in bridges)
+        return {key: message for some in mine for key, message in self._put(some).items()}
 
     def remove(self, tables: Sequence[FlowTable]) -> dict[str, str]:
         bridges = {row["name"] for row in self._ovsdb.table("Bridge").values()}
-        there = [table for table in tables if table.bridge in bridges]
-        return each(there, lambda table: self._put(FlowTable(bridge=table.bridge, flows=(), learned=())))
+        return self.put([_emptied(table) for table in tables if table.bridge in bridges])
 
     def _read(self, wanted: FlowTable) -> FlowTable:
         try:
-            cookies, stale = self._cookies(wanted.bridge), self._stale_vlans(wanted)
+            cookies, stale = self._cookies(wanted), self._stale_vlans(wanted)
         except HostRefused:
-            return FlowTable(bridge=wanted.bridge, flows=())
+            return FlowTable(bridge=wanted.bridge, part=wanted.part, flows=())
         flows, problem = self._possible(wanted)
         if not problem and cookies == set(flows) and not stale:
             return wanted
-        return FlowTable(bridge=wanted.bridge, flows=tuple(f"cookie=0x{cookie:x}" for cookie in sorted(cookies)))
+        surplus = tuple(f"cookie=0x{cookie:x}" for cookie in sorted(cookies))
+        return FlowTable(bridge=wanted.bridge, part=wanted.part, flows=surplus)
 
-    def _put(self, wanted: FlowTable) -> None:
+    def _put(self, tables: Sequence[FlowTable]) -> dict[str, str]:
+        """A bridge's parts in one bundle, so that no frame meets one without the other; if refused, each by itself."""
+        try:
+            changes = [self._changes(table) for table in tables]
+            lines = [line for found, _ in changes for line in found]
+            if lines:
+                command = ["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", tables[0].bridge, "-"]
+                run(command, text="\n".join(lines) + "\n", env=self._env)
+        except (HostRefused, OSError) as refused:
+            if len(tables) == 1:
+                return {tables[0].key: str(refused)}
+            return {key: message for table in tables for key, message in self._put([table]).items()}
+        return {table.key: problem for table, (_, problem) in zip(tables, changes, strict=True) if problem}
+
+    def _changes(self, wanted: FlowTable) -> tuple[list[str], str]:
+        """What is to be told to the switch, and why that is not all; in that case nothing is deleted."""
         flows, problem = self._possible(wanted)
-        actual = self._cookies(wanted.bridge)
+        actual = self._cookies(wanted)
         lines = [f"add cookie=0x{cookie:x},{flow}" for cookie, flow in flows.items() if cookie not in actual]
         if not problem:
             lines += [f"delete cookie=0x{cookie:x}/-1" for cookie in sorted(actual - set(flows))]
-        lines += [_forget(vlan) for vlan in sorted(self._stale_vlans(wanted))]
-        if lines:
-            command = ["ovs-ofctl", "-O", "OpenFlow14", "--bundle", "add-flows", wanted.bridge, "-"]
-            run(command, text="\n".join(lines) + "\n", env=self._env)
-        if problem:
-            raise HostRefused(problem)
+        return lines + [_forget(vlan) for vlan in sorted(self._stale_vlans(wanted))], problem
 
     def _possible(self, wanted: FlowTable) -> tuple[dict[int, str], str]:
         """The flows whose ports are there, and why the others are not possible yet."""
-        ports, flows, problem = self._port_numbers(), {}, ""
-        missing = [name for name in wanted.may_lack if name not in ports]
+        ports, flows, problem = self._port_numbers(wanted.bridge), {}, ""
+        missing, mark = {name for name in wanted.may_lack if name not in ports}, _MARKS[wanted.part]
         for text in (kept for flow in wanted.flows if (kept := without(flow, missing)) is not None):
             try:
                 flow = resolve(text, ports)
             except HostRefused as refused:
                 problem = str(refused)
                 continue
-            flows[cookie_of(flow)] = flow
+            flows[cookie_of(flow, mark)] = flow
         return flows, problem
 
-    def _cookies(self, bridge: str) -> set[int]:
-        """The cookies of our flows that are on the bridge."""
-        command = ["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", bridge]
-        dump = run([*command, f"cookie=0x{MARK:x}/0x{MARK_MASK:x}"], env=self._env)
+    def _cookies(self, table: FlowTable) -> set[int]:
+        """The cookies of our flows of this part that are on the bridge."""
+        command = ["ovs-ofctl", "-O", "OpenFlow14", "--no-stats", "dump-flows", table.bridge]
+        dump = run([*command, f"cookie=0x{_MARKS[table.part]:x}/0x{MARK_MASK:x}"], env=self._env)
         # A flow that teaches another names that one's cookie too, later in its line.
         lines = (_COOKIE.search(line) for line in dump.splitlines())
         return {int(match[1], 16) for match in lines if match is not None}
@@ -143,6 +158,23 @@ class FlowDriver:
         found = {(int(vlan, 16), int(key, 16)) for vlan, key in _LEARNED.findall(dump)}
         return {vlan for vlan, _ in found.difference(wanted.learned)}
 
-    def _port_numbers(self) -> dict[str, int]:
-        rows = self._ovsdb.table("Interface").values()
-        return {row["name"]: number for row in rows if (number := only(row["ofport"])) is not None and number > 0}
+    def _port_numbers(self, bridge: str) -> dict[str, int]:
+        """The switch's numbers of all interfaces, and of those on this bridge by their `iface-id`, too."""
+        numbers: dict[str, int] = {}
+        here = self._interfaces_on(bridge)
+        for uuid, row in self._ovsdb.table("Interface").items():
+            number = only(row["ofport"])
+            if number is not None and number > 0:
+                numbers[row["name"]] = number
+                if uuid in here and "iface-id" in row["external_ids"]:
+                    numbers[f"port:{row['external_ids']['iface-id']}"] = number
+        return numbers
+
+    def _interfaces_on(self, bridge: str) -> set[str]:
+        ports = self._ovsdb.table("Port")
+        rows = (row for row in self._ovsdb.table("Bridge").values() if row["name"] == bridge)
+        return {one for row in rows for port in row["ports"] if port in ports for one in ports[port]["interfaces"]}
+
+
+def _emptied(table: FlowTable) -> FlowTable:
+    return FlowTable(bridge=table.bridge, part=table.part, flows=(), learned=None if table.part else ())

@@ -119,7 +119,7 @@ def plug(namespace: str, inner: str, outer: str, mac: Mac, mtu: int) -> None:
 def make_tap(name: str, mtu: int) -> None:
     """Make a tap device that stays when nobody has it open; one that is there is only set up."""
     with refusals(name), IPRoute() as ip:
-        if not ip.link_lookup(ifname=name):
+        if _lookup(name) is None:
             ip.link("add", ifname=name, kind="tuntap", mode="tap")
         namespaces.write_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
         ip.link("set", index=_index(name), mtu=mtu, state="up")
@@ -144,6 +144,26 @@ def address(
                 ip.route("replace", **where, flags=["onlink"])
 
     netns.run_inside(namespace, settle)
+
+
+def join_bridge(bridge: str, outer: str, pair: tuple[str, str], mtu: int) -> None:
+    """A Linux bridge between an instance's interface and the switch: `pair` leads from it to the switch.
+
+    It learns nothing and floods nothing of its own, so that it is a wire on which packets can be looked at.
+    """
+    near, far = pair
+    with refusals(bridge), IPRoute() as ip:
+        if _lookup(bridge) is None:
+            ip.link("add", ifname=bridge, kind="bridge", br_ageing_time=0, br_stp_state=0, br_mcast_snooping=0)
+        if _lookup(near) is None:
+            ip.link("add", ifname=near, kind="veth", mtu=mtu, peer={"ifname": far, "mtu": mtu})
+        master = _index(bridge)
+        for name in (bridge, outer, near, far):
+            namespaces.write_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
+        for name in (outer, near):
+            ip.link("set", index=_index(name), master=master, state="up")
+        for name in (bridge, far):
+            ip.link("set", index=_index(name), state="up")
 
 
 def unplug(outer: str) -> None:

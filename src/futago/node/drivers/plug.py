@@ -20,6 +20,7 @@ from futago.values import IPAddress, IPInterface, IPNetwork, Mac
 
 _SECONDS: Final = 10.0
 _MADE_BY_US: Final = "futago-plug"
+"""What the instance has is behind the interface of this name."""
 _CLIENTS: Final = Path("/run/futago/plug")
 """The pid files of the DHCP clients that we have started, by port."""
 
@@ -73,23 +74,36 @@ def outer_name(port_id: str) -> str:
     return f"tap{port_id[:11]}"
 
 
-def plug_port(connection: str, port: Bound, place: Place, *, bridge: str) -> None:
+def _hybrid_names(port_id: str) -> tuple[str, str, str]:
+    """The Linux bridge, and the pair from it to the switch; as Nova's."""
+    rest = port_id[:11]
+    return f"qbr{rest}", f"qvb{rest}", f"qvo{rest}"
+
+
+def plug_port(connection: str, port: Bound, place: Place, *, bridge: str, hybrid: bool = False) -> None:
     """Join `place` to the switch as the port; doing it twice changes nothing.
+
+    `hybrid` puts a Linux bridge between them, for a node whose `firewall_driver` wants one.
 
     Raises:
         HostRefused: the namespace or the bridge does not exist, the port is plugged elsewhere, or the switch does not
             answer.
 
     """
-    name = place.name if isinstance(place, Tap) else outer_name(port.port_id)
+    outer = place.name if isinstance(place, Tap) else outer_name(port.port_id)
+    between, near, far = _hybrid_names(port.port_id)
+    name = far if hybrid else outer
     ovsdb = _connected(connection)
     try:
         _check_free(ovsdb, port.port_id, name, bridge)
         if isinstance(place, Tap):
-            netlink.make_tap(name, port.mtu)
+            netlink.make_tap(outer, port.mtu)
         else:
-            netlink.plug(place.namespace, place.interface, name, port.mac, port.mtu)
-        ids = to_map({"iface-id": port.port_id, "attached-mac": port.mac, "iface-status": "active", _MADE_BY_US: "yes"})
+            netlink.plug(place.namespace, place.interface, outer, port.mac, port.mtu)
+        if hybrid:
+            netlink.join_bridge(between, outer, (near, far), port.mtu)
+        about = {"iface-id": port.port_id, "attached-mac": port.mac, "iface-status": "active", _MADE_BY_US: outer}
+        ids = to_map(about)
         found = [uuid for uuid, row in ovsdb.table("Interface").items() if row["name"] == name]
         if found:
             where = [["_uuid", "==", ["uuid", found[0]]]]
@@ -112,7 +126,8 @@ def unplug_port(connection: str, port_id: str) -> None:
     names = {outer_name(port_id)}
     ovsdb = _connected(connection)
     try:
-        names |= {row["name"] for row in _plugged(ovsdb, port_id) if _MADE_BY_US in row["external_ids"]}
+        ours = [row for row in _plugged(ovsdb, port_id) if _MADE_BY_US in row["external_ids"]]
+        names |= {name for row in ours for name in (row["name"], row["external_ids"][_MADE_BY_US])}
         rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] in names]
         bridges = ovsdb.table("Bridge").items()
         operations = [_leave(bridge, uuid) for bridge, row in bridges for uuid in rows if uuid in row["ports"]]
@@ -120,7 +135,7 @@ def unplug_port(connection: str, port_id: str) -> None:
             ovsdb.commit(operations, _SECONDS)
     finally:
         ovsdb.close()
-    for name in sorted(names):
+    for name in sorted(names.union(_hybrid_names(port_id))):
         netlink.unplug(name)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from futago.contract.specs import DhcpSpec, HaSpec, Key, NetworkSpec, NodeSpecs, PortSpec, RouterPort, RouterSpec
 from futago.node.features.dhcp import dhcp
+from futago.node.features.firewall.compose import bridge_firewall
 from futago.node.features.ha import elections
 from futago.node.features.metadata import metadata
 from futago.node.features.nat import nat
@@ -12,7 +13,7 @@ from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
 from futago.node.features.switching import carriers, switching, why_cut_off
 from futago.node.features.uplinks import probes, uplinks
-from futago.node.host import FlowTable, HostState, Place
+from futago.node.host import FlowTable, HostState, OvsPort, Place
 from futago.values import Vlan
 
 
@@ -24,11 +25,12 @@ def networks_of(specs: NodeSpecs) -> list[str]:
 def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> HostState:
     """What is to be true on this host."""
     watched = uplinks(specs, place)
+    served = [*routing(specs, vlans, place), *dhcp(specs, vlans, place)]
     owned = [
-        *routing(specs, vlans, place),
-        *dhcp(specs, vlans, place),
-        *switching(specs, vlans, place),
+        *served,
+        *switching(specs, vlans, place, [one.element for one in served if isinstance(one.element, OvsPort)]),
         *nat(specs),
+        *bridge_firewall(specs, vlans, place),
         *metadata(specs, vlans, place),
         *probes(watched, specs, place),
     ]

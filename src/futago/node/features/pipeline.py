@@ -17,7 +17,22 @@ class Table(NamedTuple):
 
 TABLES: Final = (
     Table("br-int", 0, "classify", "drop what has the dead VLAN; a provider's frame gets its network's local VLAN"),
-    Table("br-int", 60, "switch", "forward by address, as a learning switch within the VLAN"),
+    Table(
+        "br-int",
+        60,
+        "from where",
+        "from an instance: 71; from a router or DHCP server: 61; to a guarded MAC here: 81; "
+        "from other nodes: 94; from any other port: drop",
+    ),
+    Table("br-int", 61, "who is here", "to a guarded MAC here: 81; else 94"),
+    Table("br-int", 71, "whose address", "from a guarded port: its own MAC and addresses only; IP: 74"),
+    Table("br-int", 72, "egress rules", "what the security groups let out: 73"),
+    Table("br-int", 73, "let out", "to a guarded MAC here: 81; else remembered in conntrack: 61"),
+    Table("br-int", 74, "reserved", "what only the network may say: drop; else conntrack: 72"),
+    Table("br-int", 81, "to a guarded port", "ARP, neighbour discovery, DHCP replies: put out; else conntrack: 82"),
+    Table("br-int", 82, "ingress rules", "what the security groups let in: 92"),
+    Table("br-int", 92, "let in", "remembered in conntrack, and put out"),
+    Table("br-int", 94, "switch", "forward by address, as a learning switch within the VLAN"),
     Table("br-tun", 0, "origin", "from br-int: 2; from a tunnel: the table of its type; from elsewhere: drop"),
     Table("br-tun", 2, "to tunnels", "unicast: 20; else 22, but in a populated network ARP requests: 21"),
     Table("br-tun", 3, "from GRE", "the key becomes the network's local VLAN: 10; an unknown key: drop"),

@@ -69,8 +69,8 @@ def _announcement(one: RouterPort, port: str, vlan: Vlan, wire: str) -> list[str
     """One of the router's own, by the target's MAC address (`vrrp.packet`), also when the twin has sent it."""
     match = f"{_QUESTION},arp_tha={one.mac}"
     return [
-        f'table=0,priority=5,in_port="{port}",{match} actions={_out(vlan, wire)},strip_vlan,resubmit(,60)',
-        f"table=60,priority=4,dl_src={one.mac},{match} actions={_learn(one)}",
+        f'table=0,priority=5,in_port="{port}",{match} actions={_out(vlan, wire)},strip_vlan,{_learn(one)}',
+        f'table=60,priority=4,in_port="{wire}",dl_src={one.mac},{match} actions={_learn(one)}',
     ]
 
 
@@ -80,7 +80,7 @@ def _out(vlan: Vlan, wire: str) -> str:
 
 def _learn(one: RouterPort) -> str:
     """Where a frame to oneself comes from, the bridge learns who is there and sends it nowhere."""
-    return f"set_field:{one.mac}->eth_dst,NORMAL"
+    return f"set_field:{one.mac}->eth_dst,resubmit(,94)"
 
 
 def _addresses(specs: NodeSpecs) -> set[IPAddress]:

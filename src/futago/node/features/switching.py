@@ -7,21 +7,28 @@
 A local VLAN means something on this node only: it is put on where a frame enters `br-int`, and turned into the
 network's own mark (VNI, key, tag, or none) where the frame leaves it.
 
-br-int   0 classify (from a provider: only what we know; `steering`) → 60 NORMAL
+br-int   0 classify (from a provider: only what we know; `steering`) → 60 from where → 61 from the service, 71 from an
+         instance (`firewall`), else 94 NORMAL; a port that has no flow there may not talk
 br-tun   `features.tunnels`
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
+from futago.node.features.firewall.compose import firewall
 from futago.node.features.steering import steering
 from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, WARM, peers_of, tunnel_flows, tunnel_port
 from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
 from futago.values import NetworkType, Vlan
 
 
-def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
-    """The bridges with their ports and flows, and the wiring of the instances' interfaces."""
+def switching(
+    specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place, service: Sequence[OvsPort] = ()
+) -> list[Owned]:
+    """The bridges with their ports and flows, and the wiring of the instances' interfaces.
+
+    `service` are the ports of routers and DHCP servers: nothing is asked of what comes from them.
+    """
     networks = [s for s in specs.specs.values() if isinstance(s, NetworkSpec) and s.network_id in vlans]
     networks.sort(key=lambda network: vlans[network.network_id])
     owned = [Owned(HOST, Bridge(name=name, datapath_type=place.datapath_type)) for name in _bridges(place)]
@@ -35,7 +42,8 @@ def switching(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
     if place.local_ip is not None:
         owned.append(Owned(HOST, tunnel_flows(specs, vlans, place)))
-    owned.append(Owned(HOST, _integration_flows(specs, networks, vlans, place)))
+    owned.append(Owned(HOST, _integration_flows(specs, networks, vlans, place, service)))
+    owned.append(Owned(HOST, firewall(specs, vlans, place)))
     return owned
 
 
@@ -86,16 +94,28 @@ def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
 
 
 def _integration_flows(
-    specs: NodeSpecs, networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place
+    specs: NodeSpecs,
+    networks: list[NetworkSpec],
+    vlans: Mapping[str, Vlan],
+    place: Place,
+    service: Sequence[OvsPort],
 ) -> FlowTable:
+    bridges = sorted(set(place.bridge_mappings.values()))
+    patches = ([] if place.local_ip is None else ["patch-tun"]) + [f"int-{bridge}" for bridge in bridges]
+    own = sorted((port.name, port.tag) for port in service if port.tag is not None)
     flows = [
         f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
         "table=0,priority=0 actions=resubmit(,60)",
-        "table=60,priority=3 actions=NORMAL",
+        *(f'table=60,priority=3,in_port="{name}" actions=resubmit(,94)' for name in patches),
+        *(
+            f'table=60,priority=100,in_port="{name}" actions=load:0x{tag:x}->NXM_NX_REG6[],resubmit(,61)'
+            for name, tag in own
+        ),
+        "table=60,priority=0 actions=drop",
+        "table=61,priority=0 actions=resubmit(,94)",
+        "table=94,priority=0 actions=NORMAL",
     ]
-    flows += [
-        f'table=0,priority=2,in_port="int-{bridge}" actions=drop' for bridge in sorted(place.bridge_mappings.values())
-    ]
+    flows += [f'table=0,priority=2,in_port="int-{bridge}" actions=drop' for bridge in bridges]
     for network in networks:
         bridge = place.bridge_mappings.get(network.physical_network or "")
         vid = VLAN_PRESENT | vlans[network.network_id]
@@ -110,9 +130,8 @@ def _integration_flows(
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
     steered = steering(specs, _ways(networks, vlans, place))
     flows += [flow for of_one in steered.values() for flow in of_one]
-    patches = {f"int-{bridge}" for bridge in place.bridge_mappings.values()}
     # A router whose port the switch refuses holds up no other.
-    may_lack = tuple(sorted(patches | steered.keys()))
+    may_lack = tuple(sorted({*patches, *(name for name, _ in own), *steered}))
     return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
 
 

@@ -1,0 +1,142 @@
+"""Address groups: addresses that rules of security groups name together."""
+
+import ipaddress
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from futago.controller.resources import errors, lookup, parse, security_group_errors
+from futago.controller.resources.definition import (
+    STANDARD,
+    Action,
+    Field,
+    Params,
+    Reading,
+    Rendered,
+    Resource,
+    Values,
+    Writing,
+    chosen,
+    owned_by_project,
+    standard,
+)
+from futago.controller.store.rows import AddressGroup, SecurityGroupRule
+
+_COLUMNS: Final = {"name": "name", "description": "description"}
+
+
+def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressGroup]:
+    """A project sees its own groups."""
+    return lookup.rows(reading, AddressGroup, wanted)
+
+
+def create(writing: Writing, values: Values) -> AddressGroup:
+    """Make a group."""
+    return writing.txn.add(
+        AddressGroup(
+            id=str(uuid.uuid4()),
+            project_id=values["project_id"],
+            addresses=_ordered(values["addresses"]),
+            **chosen(values, _COLUMNS),
+        )
+    )
+
+
+def update(writing: Writing, group: AddressGroup, values: Values) -> AddressGroup:
+    """Change what a group is called; its addresses have requests of their own."""
+    return writing.txn.replace(group, replace(group, **chosen(values, _COLUMNS)))
+
+
+def delete(writing: Writing, group: AddressGroup) -> None:
+    """Delete a group that no rule names."""
+    if writing.txn.count(SecurityGroupRule, remote_address_group_id=group.id):
+        raise security_group_errors.AddressGroupInUse(address_group_id=group.id)
+    writing.txn.remove(group)
+
+
+def render(_reading: Reading, groups: Sequence[AddressGroup]) -> list[Rendered]:
+    """Groups as Neutron shows them."""
+    return [
+        {
+            **{name: value for name, value in standard(group).items() if name != "tags"},
+            "shared": False,
+            "addresses": list(group.addresses),
+        }
+        for group in groups
+    ]
+
+
+def add_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
+    """Put addresses into a group; those that are there already are refused."""
+    group, asked = _asked(writing, params, body)
+    there = sorted(set(asked) & set(group.addresses))
+    if there:
+        raise security_group_errors.AddressesAlreadyExist(addresses=there, address_group_id=group.id)
+    return _changed(writing, group, (*group.addresses, *asked))
+
+
+def remove_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
+    """Take addresses out of a group; those that are not there are refused."""
+    group, asked = _asked(writing, params, body)
+    missing = sorted(set(asked) - set(group.addresses))
+    if missing:
+        raise security_group_errors.AddressesNotFound(addresses=missing, address_group_id=group.id)
+    return _changed(writing, group, [one for one in group.addresses if one not in asked])
+
+
+def ranges(value: Any) -> tuple[str, ...]:
+    """A list of addresses and prefixes, without host bits."""
+    return tuple(_range(item) for item in parse.list_of(parse.text(64))(value))
+
+
+def _range(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError as error:
+        raise parse.Unfit(f"'{text}' is not a valid IP subnet") from error
+
+
+def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
+    networks = {ipaddress.ip_network(one) for one in addresses}
+    return tuple(str(one) for one in sorted(networks, key=lambda one: (one.version, int(one[0]), one.prefixlen)))
+
+
+def _asked(writing: Writing, params: Params, body: Any) -> tuple[AddressGroup, tuple[str, ...]]:
+    group = lookup.one(writing.reading, ADDRESS_GROUPS, params["id"])
+    if not owned_by_project(writing.reading, group):
+        raise ADDRESS_GROUPS.not_found(group.id)
+    try:
+        return group, ranges(parse.entry({"addresses": parse.anything}, ("addresses",))(body)["addresses"])
+    except parse.Unfit as unfit:
+        raise errors.InvalidInput(reason=str(unfit)) from unfit
+
+
+def _changed(writing: Writing, group: AddressGroup, addresses: Sequence[str]) -> Rendered:
+    new = writing.txn.replace(group, replace(group, addresses=_ordered(addresses)))
+    return {"address_group": render(writing.reading, [new])[0]}
+
+
+ADDRESS_GROUPS: Final = Resource(
+    name="address_group",
+    collection="address_groups",
+    kind=AddressGroup,
+    fields=(
+        *(field for field in STANDARD if field.name != "tags"),
+        Field(name="shared", sortable=False),
+        Field(name="addresses", parse=ranges, default=(), post=True, filterable=False, sortable=False),
+    ),
+    not_found=lambda group_id: security_group_errors.AddressGroupNotFound(address_group_id=group_id),
+    find=find,
+    owned=owned_by_project,
+    render=render,
+    create=create,
+    update=update,
+    delete=delete,
+)
+
+ACTIONS: Final = (
+    Action("PUT", "/address-groups/{id}/add_addresses", write=add_addresses),
+    Action("PUT", "/address-groups/{id}/remove_addresses", write=remove_addresses),
+)

@@ -1,0 +1,72 @@
+"""The firewall of a node as one table of flows on the integration bridge."""
+
+from collections.abc import Mapping
+
+from futago.contract.firewall import AddressSetSpec, SecurityGroupSpec
+from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
+from futago.node.features.firewall.guard import guarded_flows, open_flows, shared_mac_flows, stateful
+from futago.node.features.firewall.hybrid import hybrid
+from futago.node.features.firewall.rules import rule_flows
+from futago.node.features.firewall.tables import common_flows
+from futago.node.host import FIREWALL, HOST, FlowTable, Owned, Place
+from futago.values import NetworkType, Vlan
+
+
+def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
+    """What passes at the instances' ports. A port that is not plugged has no flows yet, and holds up no other."""
+    ports = _ports(specs, vlans)
+    by_flows = place.firewall_driver == "openvswitch"
+    guarded = [port for port in ports if by_flows and port.port_security]
+    groups, sets = _groups_and_sets(specs)
+    flows = common_flows() if guarded else []
+    for port in guarded:
+        flows += guarded_flows(port, vlans[port.network_id], stateful=stateful(port, groups))
+    for port in ports:
+        if not by_flows or not port.port_security:
+            flows += open_flows(port, vlans[port.network_id])
+    flows += shared_mac_flows(
+        [(port, vlans[port.network_id]) for port in guarded],
+        _ways_out(specs, vlans, place),
+        {(vlans[port.network_id], port.mac) for port in ports},
+    )
+    flows += rule_flows(guarded, groups, sets)
+    return FlowTable(
+        bridge=place.integration_bridge,
+        part=FIREWALL,
+        flows=tuple(sorted(set(flows))),
+        may_lack=tuple(f"port:{port.port_id}" for port in ports),
+    )
+
+
+def bridge_firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> list[Owned]:
+    """The same on Linux bridges, where that is what the node is set to."""
+    if place.firewall_driver != "iptables_hybrid":
+        return []
+    guarded = [port for port in _ports(specs, vlans) if port.port_security]
+    return [Owned(HOST, hybrid(guarded, *_groups_and_sets(specs)))]
+
+
+def _groups_and_sets(specs: NodeSpecs) -> tuple[dict[str, SecurityGroupSpec], dict[str, AddressSetSpec]]:
+    """By their ids."""
+    groups = {s.group_id: s for s in specs.specs.values() if isinstance(s, SecurityGroupSpec)}
+    return groups, {s.set_id: s for s in specs.specs.values() if isinstance(s, AddressSetSpec)}
+
+
+def _ports(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[PortSpec]:
+    found = (spec for spec in specs.specs.values() if isinstance(spec, PortSpec))
+    ports = [port for port in found if port.network_id in vlans and port.admin_state_up]
+    return sorted(ports, key=lambda port: port.port_id)
+
+
+def _ways_out(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> dict[Vlan, str]:
+    """The ports of the integration bridge through which each network goes on to other nodes."""
+    ways = {}
+    for network in specs.specs.values():
+        if not isinstance(network, NetworkSpec) or network.network_id not in vlans:
+            continue
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in {NetworkType.GRE, NetworkType.VXLAN} and place.local_ip is not None:
+            ways[vlans[network.network_id]] = ',output:"patch-tun"'
+        elif provider is not None:
+            ways[vlans[network.network_id]] = f',output:"int-{provider}"'
+    return ways
