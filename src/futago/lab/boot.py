@@ -10,7 +10,8 @@ from futago.lab.topology import HostPlan, Nic, mac_of
 _DATABASE: Final = """
 db=/etc/openvswitch/conf.db
 [ -e $db ] || ovsdb-tool create $db /usr/share/openvswitch/vswitch.ovsschema
-nice -n -10 ovsdb-server $db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir --log-file -vconsole:off
+nice -n -10 \
+  ovsdb-server $db --remote=punix:/run/openvswitch/db.sock --pidfile --detach --no-chdir --log-file -vconsole:off
 """
 _BRIDGES: Final = """
 ovs-vsctl --no-wait init -- set Open_vSwitch . external_ids:system-id=$(hostname) external_ids:hostname=$(hostname) \

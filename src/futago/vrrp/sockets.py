@@ -10,6 +10,7 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 
 from futago import netns
 from futago.values import IPv4Address, Mac
@@ -21,6 +22,7 @@ from futago.vrrp.packet import Datagram
 from futago.vrrp.tables import Outcome, Tables
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_lessons = count(os.urandom(1)[0])
 
 
 class Attachment:
@@ -110,19 +112,24 @@ class Attachment:
         """Make these be gone."""
         return self._tables.remove(addresses, routes, self._router.addresses)
 
-    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False) -> None:
-        """Send gratuitous ARP, in both forms or one, or a neighbour advertisement, from the interface's own MAC.
+    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False, new: bool = False) -> None:
+        """Send gratuitous ARP or neighbour advertisements from the interfaces' own MACs, and a lesson for the switches.
 
         Raises:
             OSError: an interface is down or gone; the others have been announced.
 
         """
         failed: OSError | None = None
+        taught: set[str] = set()
+        number = next(_lessons)
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    said = _frames(self._tables.mac(address.interface), address)
-                    for frame in said[: 1 if briefly else None]:
+                    said = _frames(self._tables.mac(address.interface), address, briefly=briefly, new=new)
+                    if address.interface not in taught:
+                        said.append(packet.lesson(said[0], number))
+                        taught.add(address.interface)
+                    for frame in said:
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error
@@ -168,9 +175,12 @@ def _explained(error: OSError, router: VirtualRouterConfig) -> str:
             return error.strerror or str(error)
 
 
-def _frames(mac: Mac, address: VirtualAddress) -> Sequence[bytes]:
+def _frames(mac: Mac, address: VirtualAddress, *, briefly: bool, new: bool) -> list[bytes]:
     ip = address.address.ip
-    return packet.gratuitous_arp(mac, ip) if isinstance(ip, IPv4Address) else (packet.neighbour_advertisement(mac, ip),)
+    if not isinstance(ip, IPv4Address):
+        return [packet.neighbour_advertisement(mac, ip)]
+    forms = list(packet.gratuitous_arp(mac, ip))
+    return forms[:1] if briefly else [*forms, packet.arp_announcement(mac, ip)] if new else forms
 
 
 def be_ordinary() -> None:
