@@ -14,14 +14,16 @@ from host.node_specs import HA, NETNS, OUTSIDE, QG, gateway_node, router
 
 MAC: Final = "fa:16:3e:00:00:02"
 PORT: Final = leg("hg-", QG)
-OTHERS: Final = 5
+FURTHER: Final = 5
+OTHERS: Final = FURTHER + 1
+"""Ports of the network that want none of it: the other routers', and the bridge's own."""
 SAYS: Final = f"arp,dl_src={MAC},dl_dst=ff:ff:ff:ff:ff:ff,arp_spa=10.0.80.101,arp_sha={MAC}"
 
 
 def specs() -> list[Spec]:
     """A router of whose twin nothing is known, and further ones in the same external network."""
     there = [spec for spec in gateway_node(ha=True) if not isinstance(spec, DhcpSpec)]
-    return [*there, *(further(number) for number in range(OTHERS))]
+    return [*there, *(further(number) for number in range(FURTHER))]
 
 
 def further(number: int) -> Spec:

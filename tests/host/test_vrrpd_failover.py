@@ -189,7 +189,12 @@ def test_a_takeover_is_announced_for_every_address_in_both_forms_and_again(pair:
         wait_for("it is active", pair.a.active)
         wait_for("a second goes by", lambda: pair.a.status().adverts_sent >= 5)
     arp = [frame for frame in frames if frame[12:14] == FRAME_TYPE_ARP]
-    assert len(arp) == 2 * len(VIRTUAL) * (1 + len(ANNOUNCE_AGAIN_AFTER))
+    first_and_last, between = 2, len(ANNOUNCE_AGAIN_AFTER) - 1
+    broadcast = [frame for frame in arp if frame[:6] == b"\xff" * 6]
+    assert len(broadcast) == len(VIRTUAL) * (2 * first_and_last + between)
+    lessons = {frame[:6] for frame in arp} - {b"\xff" * 6}
+    assert len(lessons) == first_and_last + between, "each to another group, so that switches learn from each"
+    assert all(lesson[0] & 3 == 3 for lesson in lessons), "locally administered groups"
 
 
 def test_an_address_added_to_an_active_router_appears_without_touching_the_others(pair: Pair) -> None:

@@ -316,8 +316,8 @@ class Daemon:
                 self._note(name, "put", "; ".join(attachment.put(addresses, routes).problems) or None)
             case Remove(addresses, routes):
                 self._note(name, "remove", "; ".join(attachment.remove(addresses, routes).problems) or None)
-            case Announce(addresses, briefly):
-                attachment.announce(addresses, briefly=briefly)
+            case Announce(addresses, briefly, new):
+                attachment.announce(addresses, briefly=briefly, new=new)
                 self._note(name, "announce", None)
             case RoleChanged() as change:
                 self._advertisers.follow(order.router, active=change.now is Role.ACTIVE)

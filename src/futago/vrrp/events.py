@@ -140,6 +140,8 @@ class Announce(msgspec.Struct, frozen=True, gc=False):
     addresses: tuple[VirtualAddress, ...]
     briefly: bool = False
     """By a request only: it is for the switches, and will be said in both forms again."""
+    new: bool = False
+    """Another router may have had them, so that who is near has to learn their MAC address, too."""
 
 
 class RoleChanged(msgspec.Struct, frozen=True, gc=False):

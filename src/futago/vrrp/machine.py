@@ -44,7 +44,15 @@ from futago.vrrp.events import (
     Withdrawn,
 )
 from futago.vrrp.packet import MAX_INTERVAL_V3
-from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY, gives_way, last_word_of, says_when_gone, turn
+from futago.vrrp.peers import (
+    LEAST_PRIORITY,
+    RESIGNING_PRIORITY,
+    gives_way,
+    is_last_word,
+    last_word_of,
+    says_when_gone,
+    turn,
+)
 from futago.vrrp.timing import after, due, judged_by, repeats
 from futago.vrrp.virtual_router import Machine
 
@@ -291,7 +299,8 @@ def _survive(m: Machine, heard: Heard, now: Millis) -> Step:
     RFC 9568 answers with an advertisement at once; RFC 3768 just goes on, so there the other waits for the next one.
     """
     effects: list[Effect] = [] if says_when_gone(m.config, heard) else [Announce(m.config.addresses)]
-    survivor = replace(m, announcements=repeats(after(now, m.config.advert_interval)))
+    again = now if is_last_word(m.config, heard) else after(now, m.config.advert_interval)
+    survivor = replace(m, announcements=repeats(again))
     if m.config.version is Version.V2:
         return survivor, effects
     return replace(survivor, election_at=after(now, m.config.advert_interval)), [m.advert, *effects]
@@ -361,7 +370,7 @@ def _reconfigure_active(m: Machine, config: VirtualRouterConfig, now: Millis) ->
     if gone or gone_routes:
         effects.extend((Remove(gone, gone_routes), new.put_all))
     if added:
-        effects.append(Announce(added))
+        effects.append(Announce(added, new=True))
         new = replace(new, announcements=repeats(now))
     return new, effects
 

@@ -47,6 +47,7 @@ _AUTH_NONE: Final = 0
 _AUTH_SIMPLE_TEXT: Final = 1
 _HEADER: Final = struct.Struct("!BBBBBBH")
 _BROADCAST: Final = b"\xff" * 6
+_LESSONS: Final = b"\x03\x00\x5e\x00\x01"
 _ARP: Final = struct.Struct("!6s6sHHHBBH6s4s6s4s")
 _ALL_NODES: Final = IPv6Address("ff02::1")
 _ICMPV6: Final = 58
@@ -259,6 +260,22 @@ def gratuitous_arp(mac: Mac, address: IPv4Address) -> tuple[bytes, bytes]:
     request = _ARP.pack(*ethernet, *ipv4_over_ethernet, 1, ours, ip, ours, ip)
     reply = _ARP.pack(*ethernet, *ipv4_over_ethernet, 2, ours, ip, ours, ip)
     return request, reply
+
+
+def arp_announcement(mac: Mac, address: IPv4Address) -> bytes:
+    """A broadcast request whose target's MAC address is left open (RFC 5227, 3): flows tell it from a takeover's."""
+    ours = mac_bytes(mac)
+    return _ARP.pack(_BROADCAST, ours, 0x0806, 1, 0x0800, 6, 4, 1, ours, address.packed, bytes(6), address.packed)
+
+
+def lesson(frame: bytes, number: int) -> bytes:
+    """`frame` for the switches on its way, to a locally administered group that nobody is in; 256 of them.
+
+    Open vSwitch learns from the first frame of a flow at once, and from further ones only when it counts its flows
+    again, twice a second. What it then counts of the router's former host takes back what it has learned of the new
+    one, and a repetition of the same frame comes too late by half a second. A frame to another group is another flow.
+    """
+    return _LESSONS + bytes([number & 0xFF]) + frame[6:]
 
 
 def neighbour_advertisement(mac: Mac, address: IPv6Address) -> bytes:

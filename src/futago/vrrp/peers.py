@@ -36,6 +36,11 @@ def says_when_gone(config: VirtualRouterConfig, heard: Heard) -> bool:
     return bool(known) and heard.priority > LEAST_PRIORITY
 
 
+def is_last_word(config: VirtualRouterConfig, heard: Heard) -> bool:
+    """Whether one of Futago's own hosts says that it has stepped back."""
+    return bool(config.peers and config.yields_below) and heard.priority == LEAST_PRIORITY
+
+
 def turn(config: VirtualRouterConfig, lost: IPAddress, interval: Millis) -> Millis:
     """How long to leave the place of a lost active to better peers; nothing, if we are the best that is left."""
     ours = (config.priority, config.source)

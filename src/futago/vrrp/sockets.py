@@ -11,8 +11,10 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from itertools import count
 
 from futago import netns
+from futago.values import IPv4Address, Mac
 from futago.vrrp import frames, packet
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.config import VirtualAddress, VirtualRoute, VirtualRouterConfig
@@ -21,6 +23,7 @@ from futago.vrrp.packet import Datagram
 from futago.vrrp.tables import Outcome, Tables
 
 _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
+_lessons = count(os.urandom(1)[0])
 
 
 class Attachment:
@@ -110,19 +113,24 @@ class Attachment:
         """Make these be gone."""
         return self._tables.remove(addresses, routes, self._router.addresses)
 
-    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False) -> None:
-        """Send gratuitous ARP, in both forms or one, or a neighbour advertisement, from the interface's own MAC.
+    def announce(self, addresses: Iterable[VirtualAddress], *, briefly: bool = False, new: bool = False) -> None:
+        """Send gratuitous ARP or neighbour advertisements from the interfaces' own MACs, and a lesson for the switches.
 
         Raises:
             OSError: an interface is down or gone; the others have been announced.
 
         """
         failed: OSError | None = None
+        taught: set[str] = set()
+        number = next(_lessons)
         with frames.packet_socket(self._router.namespace) as sender:
             for address in addresses:
                 try:
-                    said = packet.announcements(self._tables.mac(address.interface), address.address.ip)
-                    for frame in said[: 1 if briefly else None]:
+                    said = _frames(self._tables.mac(address.interface), address, briefly=briefly, new=new)
+                    if address.interface not in taught:
+                        said.append(packet.lesson(said[0], number))
+                        taught.add(address.interface)
+                    for frame in said:
                         sender.sendto(frame, (address.interface, 0))
                 except OSError as error:
                     failed = error
@@ -166,6 +174,14 @@ def _explained(error: OSError, router: VirtualRouterConfig) -> str:
             return "no raw sockets for us: run as root, or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_SYS_ADMIN"
         case _:
             return error.strerror or str(error)
+
+
+def _frames(mac: Mac, address: VirtualAddress, *, briefly: bool, new: bool) -> list[bytes]:
+    ip = address.address.ip
+    forms = list(packet.announcements(mac, ip))
+    if not isinstance(ip, IPv4Address):
+        return forms
+    return forms[:1] if briefly else [*forms, packet.arp_announcement(mac, ip)] if new else forms
 
 
 def be_ordinary() -> None:

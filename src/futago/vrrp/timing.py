@@ -5,10 +5,10 @@ from typing import Final
 from futago.values import Millis
 from futago.vrrp.config import Version, VirtualRouterConfig
 
-ANNOUNCE_AGAIN_AFTER: Final = (Millis(50), Millis(250), Millis(1000))
+ANNOUNCE_AGAIN_AFTER: Final = (Millis(20), Millis(80), Millis(250), Millis(1000))
 """When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
-tunnel has to learn its far end's address before it can send. Only the last one has both forms again: those are for all
-hosts, and the others for the switches."""
+tunnel has to learn its far end's address before it can send; or a switch forgets it again (`packet.lesson`). Only the
+last one has both forms again: those are for all hosts, and the others for the switches."""
 _SECOND: Final = Millis(1000)
 
 

@@ -6,7 +6,7 @@ routers, above all while one node takes over from another. What flows know goes 
 wanted; everything else is flooded as ever, and all of IPv6:
 
     an advertisement        → into the tunnels; from there, to the replica's twin
-    a gratuitous request    → to the wire, and the bridge learns from it; as a reply it is flooded too, for caches
+    an announcement         → to the wire, and the bridges learn from it
     who has the next hop?   → to the wire, where that is no address of this node
 """
 
@@ -19,6 +19,8 @@ from futago.values import IPAddress, IPv4Address, Vlan
 
 _VLAN_PRESENT: Final = 0x1000
 _ADVERTISEMENT: Final = "ip,nw_proto=112,nw_dst=224.0.0.18"
+_ANNOUNCEMENT: Final = "arp,arp_tha"
+"""By the target's MAC address, which is its own; an address that is new here is announced in another way, too."""
 _QUESTION: Final = "arp,arp_op=1,dl_dst=ff:ff:ff:ff:ff:ff"
 
 Ways = Mapping[str, tuple[Vlan, str]]
@@ -66,8 +68,8 @@ def _announcements(router: RouterSpec, ways: Ways, here: set[IPAddress]) -> Iter
 
 
 def _announcement(one: RouterPort, port: str, vlan: Vlan, wire: str) -> list[str]:
-    """One of the router's own, by the target's MAC address (`vrrp.packet`), also when the twin has sent it."""
-    match = f"{_QUESTION},arp_tha={one.mac}"
+    """One of the router's own (`vrrp.packet`), also when the twin has sent it."""
+    match = f"{_ANNOUNCEMENT}={one.mac}"
     return [
         f'table=0,priority=5,in_port="{port}",{match} actions={_out(vlan, wire)},strip_vlan,{_learn(one)}',
         f'table=60,priority=4,in_port="{wire}",dl_src={one.mac},{match} actions={_learn(one)}',
