@@ -16,6 +16,7 @@ from futago.conntrack.entry import Entry, TcpState
 from futago.conntrack.kernel import Kernel
 from futago.conntrack.replica import Replica
 from futago.conntrack.table import STRAY_SECONDS, Digest, Table
+from futago.conntrack.turns import Turns
 from futago.conntrack.wire import Checkpoint, Claim, End, Message, Put, Remove, Resync
 from host.vrrpd_kit import run
 from unit.conntrack.samples import entry
@@ -59,7 +60,7 @@ def play(namespace: str, script: Callable[[Replica, Played], Awaitable[None]], *
     async def both() -> None:
         twins = Played()
         router = ReplicatedRouter(name=NAME, namespace=namespace, peers=("net2", "net3"))
-        replica = Replica(router, twins, routed=False)
+        replica = Replica(router, twins, routed=False, turns=Turns())
         replica.set_role(active=active, since=1.0)
         task = asyncio.create_task(replica.run())
         try:

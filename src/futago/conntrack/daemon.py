@@ -27,6 +27,7 @@ from futago.conntrack.control import (
     read_request,
 )
 from futago.conntrack.replica import Replica
+from futago.conntrack.turns import Turns
 from futago.conntrack.wire import Echo, Mark, Message
 from futago.contract.codec import BadMessage, decode, encode
 from futago.values import Role
@@ -94,6 +95,7 @@ class Daemon:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._roles: dict[str, tuple[bool, float]] = {}
         self._channel = Channel(self._replicas, self._receive)
+        self._turns = Turns()
         self._configuring = asyncio.Lock()
         self._error: str | None = None
 
@@ -193,7 +195,7 @@ class Daemon:
         _log.info("replication configured", routers=len(wanted), peers=len(config.peers), off=config.off)
 
     def _add(self, router: ReplicatedRouter) -> None:
-        replica = Replica(router, self._channel, routed=self._config.scope == "all")
+        replica = Replica(router, self._channel, routed=self._config.scope == "all", turns=self._turns)
         active, since = self._roles.get(router.name, (False, 0.0))
         replica.set_role(active=active, since=since)
         self._replicas[router.name] = replica

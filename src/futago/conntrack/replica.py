@@ -16,6 +16,7 @@ from futago.conntrack.control import RouterStatus
 from futago.conntrack.entry import Entry
 from futago.conntrack.kernel import EventsLost, Kernel, Written
 from futago.conntrack.table import STRAY_SECONDS, Mirror, Table
+from futago.conntrack.turns import Turns
 from futago.conntrack.wire import ENTRIES_A_MESSAGE, Checkpoint, Claim, End, Message, Put, Remove, Resync, puts, removes
 
 COALESCE_SECONDS: Final = 0.005
@@ -50,9 +51,10 @@ class Twins(Protocol):
 class Replica:
     """Belongs to one task, `run`, and hears of the rest by its methods."""
 
-    def __init__(self, router: ReplicatedRouter, twins: Twins, *, routed: bool) -> None:
+    def __init__(self, router: ReplicatedRouter, twins: Twins, *, routed: bool, turns: Turns) -> None:
         self.router = router
         self._twins = twins
+        self._turns = turns
         self._routed = routed
         self._active = False
         self._since = 0
@@ -143,11 +145,11 @@ class Replica:
                 self._flush.cancel()
                 self._flush = None
 
-    @staticmethod
-    async def _read(kernel: Kernel, table: Table) -> None:
-        table.begin_reading()
-        await kernel.dump(lambda entries: table.read(entries, _now()))
-        table.end_reading()
+    async def _read(self, kernel: Kernel, table: Table) -> None:
+        async with self._turns.turn():
+            table.begin_reading()
+            await kernel.dump(lambda entries: table.read(entries, _now()))
+            table.end_reading()
 
     def _hear(self, kernel: Kernel, table: Table) -> None:
         """The kernel has events."""
@@ -297,8 +299,9 @@ class Replica:
         mirror = self._mirror
         if mirror is None:
             return
-        mirror.begin_reading()
-        await kernel.dump(mirror.read)
+        async with self._turns.turn():
+            mirror.begin_reading()
+            await kernel.dump(mirror.read)
         if self._mirror is not mirror:
             return
         now = _now()
