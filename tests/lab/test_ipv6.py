@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from futago.lab.demo import walkthrough
 from futago.lab.traffic import Ping
 from lab_kit.cloud import Cloud
 
@@ -70,6 +71,7 @@ def make(cloud: Cloud, scripts: Path) -> DualStack:
         allocation_pools=[{"start": "2001:db8:80::1000", "end": "2001:db8:80::2000"}],
         enable_dhcp=False,
     )
+    walkthrough.let_in(api, "ipv6-icmp", ethertype="IPv6")
     project = api.create_project("twins")
     router_id = router(api, cloud.external_id, OUTSIDE)
     twin_id = router(api, cloud.external_id, TWIN_OUTSIDE, tenant_id=project)

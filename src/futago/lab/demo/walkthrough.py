@@ -60,10 +60,11 @@ def set_gateway(api: Api, router_id: str, network_id: str) -> Body:
     return api.update("routers", router_id, external_gateway_info={"network_id": network_id})
 
 
-def let_in(api: Api, protocol: str, port: int | None = None) -> None:
-    """A rule of the administrator's default security group, which the instances have, for IPv4 from anywhere."""
+def let_in(api: Api, protocol: str, port: int | None = None, *, ethertype: str = "IPv4") -> None:
+    """A rule of the administrator's default security group, which the instances have, for one family from anywhere."""
     project = api.project_id("admin")
-    wanted = {"protocol": protocol, "port_range_min": port, "port_range_max": port, "remote_group_id": None}
+    ports = {"port_range_min": port, "port_range_max": port}
+    wanted = {"ethertype": ethertype, "protocol": protocol, "remote_group_id": None, **ports}
     for group in api.list("security-groups", name="default", project_id=project):
         rules = [rule for rule in group["security_group_rules"] if rule["direction"] == "ingress"]
         if not any(wanted.items() <= rule.items() for rule in rules):
