@@ -11,6 +11,7 @@ from futago.lab.demo import walkthrough
 from futago.lab.errors import LabError
 from futago.lab.lab import Lab
 from futago.lab.topology import mac_of
+from futago.node.drivers.flows import MARK, MARK_MASK
 from futago.node.features.pipeline import TABLES
 from futago.node.features.tunnels import tunnel_name
 
@@ -19,6 +20,7 @@ _COOKIE: Final = re.compile(r",? cookie 0x[0-9a-f]+|cookie=0x[0-9a-f]+,? ?")
 _TABLE: Final = re.compile(r"^table=(\d+), |^")
 _PRIORITY: Final = re.compile(r"priority=(\d+)")
 _OUTSIDE: Final = "10.0.80.1"
+_NOT_OF_THE_FIREWALL: Final = f"cookie=0x{MARK:x}/0x{MARK_MASK:x}"
 
 
 def tables() -> str:
@@ -48,9 +50,9 @@ def blocks(lab: Lab) -> dict[str, str]:
     """All blocks."""
     seen = _Scene(lab)
     made: dict[str, Callable[[], str]] = {
-        "flows compute br-int": lambda: _flows(lab, seen.compute, "br-int"),
+        "flows compute br-int": lambda: _flows(lab, seen.compute, "br-int", _NOT_OF_THE_FIREWALL),
         "flows compute br-tun": lambda: _flows(lab, seen.compute, "br-tun"),
-        "flows network br-int": lambda: _flows(lab, seen.active, "br-int"),
+        "flows network br-int": lambda: _flows(lab, seen.active, "br-int", _NOT_OF_THE_FIREWALL),
         "flows network br-ex1": lambda: _flows(lab, seen.active, "br-ex1"),
         "trace instance": seen.from_instance,
         "trace tunnel": seen.from_tunnel,
@@ -87,12 +89,12 @@ class _Scene:
     def to_outside(self) -> str:
         source, target = self._outer["mac_address"], mac_of("ext", "eth1")
         address = self._outer["fixed_ips"][0]["ip_address"]
-        packet = f"icmp,dl_src={source},dl_dst={target},nw_src={address},nw_dst={_OUTSIDE},nw_ttl=63"
+        packet = f"icmp,dl_src={source},dl_dst={target},nw_src={address},nw_dst={_OUTSIDE},nw_ttl=63,icmp_type=8"
         return self._trace(self.active, "br-int", f"in_port=hg-{self._outer['id'][:11]},{packet}")
 
     def _packet(self) -> str:
         macs = f"dl_src={self._instance.mac},dl_dst={self._inner['mac_address']}"
-        return f"icmp,{macs},nw_src={self._instance.address},nw_dst={_OUTSIDE},nw_ttl=64"
+        return f"icmp,{macs},nw_src={self._instance.address},nw_dst={_OUTSIDE},nw_ttl=64,icmp_type=8"
 
     def _trace(self, host: str, bridge: str, packet: str) -> str:
         argv = ["ovs-appctl", "ofproto/trace", "--names", bridge, packet]
@@ -100,12 +102,12 @@ class _Scene:
         return f"{host}# ovs-appctl ofproto/trace {bridge} {packet}\n" + _COOKIE.sub("", said)
 
 
-def _flows(lab: Lab, host: str, bridge: str) -> str:
-    argv = ["ovs-ofctl", "-O", "OpenFlow14", "--names", "--no-stats", "dump-flows", bridge]
+def _flows(lab: Lab, host: str, bridge: str, *match: str) -> str:
+    argv = ["ovs-ofctl", "-O", "OpenFlow14", "--names", "--no-stats", "dump-flows", bridge, *match]
     lines = lab.exec(host, argv).stdout.splitlines()
     bare = (_COOKIE.sub("", line).strip() for line in lines if "actions=" in line)
     flows = sorted((_TABLE.sub(lambda found: f"table={found[1] or 0},", flow, count=1) for flow in bare), key=_order)
-    return f"{host}# ovs-ofctl dump-flows {bridge}\n" + "".join(f"{flow}\n" for flow in flows)
+    return f"{host}# {' '.join(['ovs-ofctl dump-flows', bridge, *match])}\n" + "".join(f"{flow}\n" for flow in flows)
 
 
 def _order(flow: str) -> tuple[int, int, str]:

@@ -10,11 +10,13 @@ wanted; everything else is flooded as ever, and all of IPv6:
     who has the next hop?   → to the wire, where that is no address of this node
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
-from futago.contract.specs import NodeSpecs, PortSpec, RouterPort, RouterSpec
+from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec, RouterPort, RouterSpec
 from futago.node.features.routing import leg
+from futago.node.features.tunnels import TUNNEL_TABLE
+from futago.node.host import Place
 from futago.values import IPAddress, IPv4Address, Vlan
 
 _VLAN_PRESENT: Final = 0x1000
@@ -35,6 +37,19 @@ def steering(specs: NodeSpecs, ways: Ways) -> dict[str, list[str]]:
         if isinstance(router, RouterSpec) and router.ha is not None:
             found.update(_advertisements(router, ways))
             found.update(_announcements(router, ways, here))
+    return found
+
+
+def ways_out(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, tuple[Vlan, str]]:
+    """For each network that leads to other nodes, its local VLAN and the patch port to them."""
+    found: dict[str, tuple[Vlan, str]] = {}
+    for network in networks:
+        provider = place.bridge_mappings.get(network.physical_network or "")
+        if network.network_type in TUNNEL_TABLE:
+            if place.local_ip is not None and network.network_type in place.tunnel_types:
+                found[network.network_id] = vlans[network.network_id], "patch-tun"
+        elif provider is not None:
+            found[network.network_id] = vlans[network.network_id], f"int-{provider}"
     return found
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
 from futago.node.features.firewall.compose import firewall
-from futago.node.features.steering import steering
+from futago.node.features.steering import steering, ways_out
 from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, WARM, peers_of, tunnel_flows, tunnel_port
 from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
 from futago.values import NetworkType, Vlan
@@ -102,19 +102,8 @@ def _integration_flows(
 ) -> FlowTable:
     bridges = sorted(set(place.bridge_mappings.values()))
     patches = ([] if place.local_ip is None else ["patch-tun"]) + [f"int-{bridge}" for bridge in bridges]
-    own = sorted((port.name, port.tag) for port in service if port.tag is not None)
-    flows = [
-        f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
-        "table=0,priority=0 actions=resubmit(,60)",
-        *(f'table=60,priority=3,in_port="{name}" actions=resubmit(,94)' for name in patches),
-        *(
-            f'table=60,priority=100,in_port="{name}" actions=load:0x{tag:x}->NXM_NX_REG6[],resubmit(,61)'
-            for name, tag in own
-        ),
-        "table=60,priority=0 actions=drop",
-        "table=61,priority=0 actions=resubmit(,94)",
-        "table=94,priority=0 actions=NORMAL",
-    ]
+    own = {port.name: port.tag for port in service if port.tag is not None}
+    flows = _switch_flows(patches, own)
     flows += [f'table=0,priority=2,in_port="int-{bridge}" actions=drop' for bridge in bridges]
     for network in networks:
         bridge = place.bridge_mappings.get(network.physical_network or "")
@@ -128,24 +117,27 @@ def _integration_flows(
             )
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
-    steered = steering(specs, _ways(networks, vlans, place))
+    steered = steering(specs, ways_out(networks, vlans, place))
     flows += [flow for of_one in steered.values() for flow in of_one]
     # A router whose port the switch refuses holds up no other.
-    may_lack = tuple(sorted({*patches, *(name for name, _ in own), *steered}))
+    may_lack = tuple(sorted({*patches, *own, *steered}))
     return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
 
 
-def _ways(networks: Iterable[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> dict[str, tuple[Vlan, str]]:
-    """For each network, its local VLAN and the patch port that leads to the other nodes."""
-    found: dict[str, tuple[Vlan, str]] = {}
-    for network in networks:
-        provider = place.bridge_mappings.get(network.physical_network or "")
-        if network.network_type in TUNNEL_TABLE:
-            if place.local_ip is not None and network.network_type in place.tunnel_types:
-                found[network.network_id] = vlans[network.network_id], "patch-tun"
-        elif provider is not None:
-            found[network.network_id] = vlans[network.network_id], f"int-{provider}"
-    return found
+def _switch_flows(patches: Iterable[str], own: Mapping[str, Vlan]) -> list[str]:
+    """Where a frame comes from says who is asked: nobody, about what the service's `own` ports and other nodes send."""
+    return [
+        f"table=0,priority=65535,vlan_tci=0x{DEAD_VLAN:04x}/0x1fff actions=drop",
+        "table=0,priority=0 actions=resubmit(,60)",
+        *(f'table=60,priority=3,in_port="{name}" actions=resubmit(,94)' for name in patches),
+        *(
+            f'table=60,priority=100,in_port="{name}" actions=load:0x{tag:x}->NXM_NX_REG6[],resubmit(,61)'
+            for name, tag in own.items()
+        ),
+        "table=60,priority=0 actions=drop",
+        "table=61,priority=0 actions=resubmit(,94)",
+        "table=94,priority=0 actions=NORMAL",
+    ]
 
 
 def _provider_flows(networks: list[NetworkSpec], vlans: Mapping[str, Vlan], place: Place) -> list[FlowTable]:

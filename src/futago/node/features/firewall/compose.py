@@ -8,8 +8,9 @@ from futago.node.features.firewall.guard import guarded_flows, open_flows, share
 from futago.node.features.firewall.hybrid import hybrid
 from futago.node.features.firewall.rules import rule_flows
 from futago.node.features.firewall.tables import common_flows
+from futago.node.features.steering import ways_out
 from futago.node.host import FIREWALL, HOST, FlowTable, Owned, Place
-from futago.values import NetworkType, Vlan
+from futago.values import Vlan
 
 
 def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
@@ -59,14 +60,6 @@ def _ports(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[PortSpec]:
 
 
 def _ways_out(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> dict[Vlan, str]:
-    """The ports of the integration bridge through which each network goes on to other nodes."""
-    ways = {}
-    for network in specs.specs.values():
-        if not isinstance(network, NetworkSpec) or network.network_id not in vlans:
-            continue
-        provider = place.bridge_mappings.get(network.physical_network or "")
-        if network.network_type in {NetworkType.GRE, NetworkType.VXLAN} and place.local_ip is not None:
-            ways[vlans[network.network_id]] = ',output:"patch-tun"'
-        elif provider is not None:
-            ways[vlans[network.network_id]] = f',output:"int-{provider}"'
-    return ways
+    """By local VLAN, what sends a frame on to other nodes."""
+    networks = (s for s in specs.specs.values() if isinstance(s, NetworkSpec) and s.network_id in vlans)
+    return {vlan: f',output:"{wire}"' for vlan, wire in ways_out(networks, vlans, place).values()}
