@@ -3,7 +3,9 @@
 import fcntl
 import os
 import resource
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 
 class AlreadyRunning(Exception):
@@ -25,6 +27,12 @@ def claim(path: Path, program: str) -> int:
         os.close(descriptor)
         raise AlreadyRunning(f"another {program} runs here: {path} is locked") from error
     return descriptor
+
+
+def become(package: str, name: str, *words: Path) -> NoReturn:
+    """Run `package` by Python instead of the calling program, in its process; `name` tells it from other processes."""
+    line = [sys.executable, "-P", "-m", package, name, *map(str, words)]
+    os.execv(line[0], line)  # noqa: S606 - our own interpreter
 
 
 def open_many_files() -> None:

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
 import typer
 
-from futago import logs
-from futago.cli.store import BAD_USE, FAILED, fail
+from futago.cli.store import BAD_USE, fail
 from futago.config import METADATA_DIRECTORY, NODE_FILE, BadConfig, NodeConfig, load
-
-if TYPE_CHECKING:
-    from futago.metadata.config import Nova
 
 _PROGRAM: Final = "futago metadata"
 _EPILOG: Final = """
@@ -39,29 +35,11 @@ def metadata(
 
     It needs neither agent nor controller to go on.
     """
-    from futago.metadata import daemon
-    from futago.program import AlreadyRunning
+    from futago.metadata.__main__ import become
+    from futago.metadata.daemon import settings_of
 
     try:
-        settings = load(config, NodeConfig)
+        settings_of(load(config, NodeConfig), directory)
     except BadConfig as error:
         fail(_PROGRAM, str(error), BAD_USE)
-    logs.to_stderr()
-    try:
-        daemon.run(daemon.Settings(socket=settings.metadata_socket, directory=directory, nova=_nova(settings)))
-    except (AlreadyRunning, OSError) as error:
-        fail(_PROGRAM, str(error), FAILED)
-
-
-def _nova(settings: NodeConfig) -> Nova | None:
-    from futago.metadata.config import Nova
-
-    if not settings.nova_metadata_host:
-        return None
-    if not settings.metadata_proxy_shared_secret:
-        fail(_PROGRAM, "nova_metadata_host needs metadata_proxy_shared_secret, which Nova has too", BAD_USE)
-    return Nova(
-        url=f"{settings.nova_metadata_protocol}://{settings.nova_metadata_host}:{settings.nova_metadata_port}",
-        secret=settings.metadata_proxy_shared_secret,
-        insecure=settings.nova_metadata_insecure,
-    )
+    become(config, directory)

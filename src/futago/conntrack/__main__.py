@@ -3,22 +3,22 @@
 python -m futago.conntrack conntrackd SOCKET STATE VRRPD_SOCKET
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import NoReturn
 
+from futago import program
+
 
 def become(socket: Path, state: Path, vrrpd_socket: Path) -> NoReturn:
     """Run instead of the calling program, in its process; "conntrackd" is what a list of processes shows."""
-    words = ["-P", "-m", "futago.conntrack", "conntrackd", *map(str, (socket, state, vrrpd_socket))]
-    os.execv(sys.executable, [sys.executable, *words])  # noqa: S606 - our own interpreter
+    program.become("futago.conntrack", "conntrackd", socket, state, vrrpd_socket)
 
 
 def main() -> None:
     """Run with the paths of the command line; exit status 1 says that it cannot."""
     sys.modules["rich"] = None  # type: ignore[assignment] # or structlog imports it, for colours that are not used here
-    from futago import logs, program
+    from futago import logs
     from futago.conntrack import daemon
 
     socket, state, vrrpd_socket = map(Path, sys.argv[2:])

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 import structlog
 
 from futago import lines, program
+from futago.config import BadConfig, NodeConfig
 from futago.contract.codec import BadMessage, decode
 from futago.contract.specs import InstanceSpec
 from futago.metadata import documents, http, sockets
@@ -42,6 +43,25 @@ class Settings:
     socket: Path
     directory: Path
     nova: Nova | None
+
+
+def settings_of(config: NodeConfig, directory: Path) -> Settings:
+    """What the node's settings say of it; the agent writes to `directory`.
+
+    Raises:
+        BadConfig: Nova is to be asked, and what it has in common with us is not said.
+
+    """
+    nova = None
+    if config.nova_metadata_host:
+        if not config.metadata_proxy_shared_secret:
+            raise BadConfig("nova_metadata_host needs metadata_proxy_shared_secret, which Nova has too")
+        nova = Nova(
+            url=f"{config.nova_metadata_protocol}://{config.nova_metadata_host}:{config.nova_metadata_port}",
+            secret=config.metadata_proxy_shared_secret,
+            insecure=config.nova_metadata_insecure,
+        )
+    return Settings(socket=config.metadata_socket, directory=directory, nova=nova)
 
 
 @dataclass(frozen=True, slots=True)
