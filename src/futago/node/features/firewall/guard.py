@@ -27,7 +27,7 @@ from futago.node.features.firewall.tables import (
     goto,
     track,
 )
-from futago.values import IPv6Network, Mac, Vlan, mac_bytes
+from futago.values import LINK_LOCAL, IPv6Network, Mac, Vlan, eui64
 
 VRRP_MACS: Final = ("00:00:5e:00:01:", "00:00:5e:00:02:")
 """The MACs of virtual routers (RFC 9568, 7.3); the byte that follows is the VRID."""
@@ -93,9 +93,7 @@ def stateful(port: PortSpec, groups: Mapping[str, SecurityGroupSpec]) -> bool:
 
 def link_local(mac: Mac) -> IPv6Network:
     """The address that a host makes of its MAC (RFC 4291, appendix A)."""
-    raw = mac_bytes(mac)
-    identifier = bytes([raw[0] ^ 2, *raw[1:3], 0xFF, 0xFE, *raw[3:]])
-    return IPv6Network((b"\xfe\x80" + bytes(6) + identifier, 128))
+    return IPv6Network(eui64(LINK_LOCAL, mac))
 
 
 def _macs(pairs: Iterable[AddressPair]) -> list[Mac]:
