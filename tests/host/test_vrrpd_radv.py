@@ -62,9 +62,16 @@ def knows_the_router(client: str) -> bool:
 
 
 def asks(client: str) -> str:
-    """What rdisc6 is told."""
-    command = ["ip", "netns", "exec", client, "rdisc6", "-1", "-r", "3", "-w", "5000", "qr-1"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
+    """What rdisc6 is told. It gives up if it has no address to ask from, so nobody may still be in doubt of that."""
+    wait_for("the host may use its addresses", lambda: inside(client, "ip -6 addr show dev qr-1 tentative") == "")
+    return inside(client, "rdisc6 -1 -r 3 -w 5000 qr-1")
+
+
+def inside(client: str, command: str) -> str:
+    """All that a command prints."""
+    argv = ["ip", "netns", "exec", client, *command.split()]
+    told = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+    return told.stdout
 
 
 def lifetimes(frames: list[bytes]) -> list[int]:
