@@ -67,6 +67,12 @@ class Cloud:
         wait_for_agents(self.lab, [host for host, plan in self.lab.plans.items() if "node" in plan.programs])
         self.eventually("one active and one standby", self.settled)
         self.eventually("the floating IP answers", self.answers)
+        self.eventually("no uplink is held down for what happened to it before", self.uplinks_up, seconds=120)
+
+    def uplinks_up(self) -> bool:
+        """Whether each network node may have routers: one whose uplink is down gives its own away, and takes none."""
+        agents = self.lab.api().list("agents", agent_type="L3 agent")
+        return all(one["state"] == "up" for agent in agents for one in agent["configurations"]["uplinks"])
 
     def answers(self) -> bool:
         """Whether the floating IP answers a ping from outside."""
