@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from ipaddress import IPv4Interface
 from typing import Final
 
 import pytest
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 from futago.contract.specs import DhcpSpec, Spec
 from futago.node.features.routing import leg
 from host.node_kit import Hosts, ThrowAwayHost, wait_until
-from host.node_specs import HA, NETNS, OUTSIDE, QG, gateway_node, router
+from host.node_specs import HA, NETNS, QG, gateway_node, router
 
 MAC: Final = "fa:16:3e:00:00:02"
 PORT: Final = leg("hg-", QG)
@@ -31,7 +32,8 @@ def further(number: int) -> Spec:
     assert one.ha is not None
     assert one.gateway is not None
     ids = {"port_id": f"{number}fffffff-0000-4000-8000-00000000000{number}"}
-    outer = replace(one.gateway.port, network_id=OUTSIDE, mac=f"fa:16:3e:00:01:0{number}", **ids)
+    address = IPv4Interface(f"10.0.80.{120 + number}/24")
+    outer = replace(one.gateway.port, mac=f"fa:16:3e:00:01:0{number}", addresses=(address,), **ids)
     ha = replace(one.ha, vrid=number + 2, port_id=f"{number}{HA[1:]}")
     gateway = replace(one.gateway, port=outer)
     return replace(one, router_id=f"{number}{one.router_id[1:]}", ha=ha, interfaces=(), gateway=gateway)
@@ -49,9 +51,9 @@ def node() -> Iterator[ThrowAwayHost]:
         yield host
 
 
-def outputs(node: ThrowAwayHost, frame: str) -> int:
-    """To how many ports of the datapath the switch sends a frame of the router's outer leg."""
-    trace = node.run(f"ovs-appctl ofproto/trace br-int in_port={PORT},{frame}")
+def outputs(node: ThrowAwayHost, frame: str, entry: str = f"br-int in_port={PORT}") -> int:
+    """To how many ports of the datapath the switch sends a frame, of the router's outer leg if nothing else is said."""
+    trace = node.run(f"ovs-appctl ofproto/trace {entry},{frame}")
     (actions,) = [line for line in trace.splitlines() if line.startswith("Datapath actions: ")]
     return sum(action.strip().isdigit() for action in actions.partition(": ")[2].split(","))
 
@@ -74,6 +76,24 @@ def test_a_question_for_the_gateway_reaches_the_wire_and_no_other_router(node: T
     assert outputs(node, f"{SAYS},arp_op=1,arp_tpa=10.0.80.77,{nobody}") == flooded(node)
 
 
+def test_a_question_from_the_wire_reaches_the_router_whose_address_it_is_alone(node: ThrowAwayHost) -> None:
+    mac = node.run("ip netns exec outside cat /sys/class/net/eth0/address").strip()
+    node.run("ip netns exec outside ping -c 1 10.0.80.101", check=False)  # no engine runs: nobody answers
+    wait_until(lambda: learned(node, mac) == number_of(node, "int-br-ex1"), "the bridge knows who asked")
+
+    def reached(sender: str, target: str) -> int:
+        asks = f"arp,dl_src={mac},dl_dst=ff:ff:ff:ff:ff:ff,arp_op=1,arp_sha={mac},arp_spa={sender},arp_tpa={target}"
+        return outputs(node, asks, "br-ex1 in_port=outside")
+
+    nobody_here = reached("10.0.80.99", "10.0.80.1")
+    assert reached("10.0.80.99", "10.0.80.101") == nobody_here + 1
+    assert reached("10.0.80.99", "10.0.80.110") == nobody_here + 1
+    everybody = reached("10.0.80.99", "10.0.80.77")
+    assert everybody > nobody_here + FURTHER
+    assert reached("10.0.80.1", "10.0.80.1") == everybody
+    assert reached("10.0.80.101", "10.0.80.101") == everybody
+
+
 def test_the_bridge_learns_from_a_gratuitous_request_where_the_router_is(node: ThrowAwayHost) -> None:
     say_so(node)
     node.run(f"ip netns exec outside {sys.executable} -c '{SAY_SO.replace(leg('qg-', QG), 'eth0')}'")
@@ -90,10 +110,10 @@ sender.send(gratuitous_arp("{MAC}", IPv4Address("10.0.80.101"))[0])
 """
 
 
-def learned(node: ThrowAwayHost) -> str:
-    """The number of the port behind which the bridge has seen the router last."""
+def learned(node: ThrowAwayHost, mac: str = MAC) -> str:
+    """The number of the port behind which the bridge has seen a MAC address last, the router's if none is said."""
     lines = [line.split() for line in node.run("ovs-appctl fdb/show br-int").splitlines()]
-    return next((words[0] for words in lines if MAC in words), "")
+    return next((words[0] for words in lines if mac in words), "")
 
 
 def number_of(node: ThrowAwayHost, port: str) -> str:

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from futago.values import IPAddress, Millis, Role
-from futago.vrrp import packet
+from futago.vrrp import packet, timing
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import KEY_BYTES, AuthMode, Version, VirtualRouterConfig
 from futago.vrrp.counters import Counters
@@ -220,13 +220,19 @@ class Engine:
         return [order for name in self.names() for order in self._step(name, Withdrawn(), now, wall)]
 
     def timers(self, now: Millis, *, wall: float = 0.0, at_most: int = sys.maxsize) -> list[Order]:
-        """Do what is due, for `at_most` so many routers; then `deadline` says that there is more."""
+        """Do what is due, for `at_most` so many routers; then `deadline` says that there is more.
+
+        What other active routers would send within a moment goes along, so that the host and its switch wake once for
+        many. Each keeps its own rhythm: it is stepped at its own time.
+        """
         orders: list[Order] = []
         done = 0
-        while done < at_most and (at := self.deadline()) is not None and at <= now:
+        while done < at_most and (at := self.deadline()) is not None:
+            if at > now and not (done and self._may_go_along(at, now)):
+                break
             _, _, name = heapq.heappop(self._timers)
             self._slots[name].wakes_at = None
-            orders.extend(self._step(name, _TIMER_FIRED, now, wall))
+            orders.extend(self._step(name, _TIMER_FIRED, max(at, now), wall))
             done += 1
         return orders
 
@@ -245,6 +251,11 @@ class Engine:
         heard = Heard(source=datagram.source, priority=advert.priority, interval=advert.interval)
         slot.counters.hearing.hear(heard, now)
         return self._step(name, heard, now, wall)
+
+    def _may_go_along(self, at: Millis, now: Millis) -> bool:
+        """Whether the next timer is an active router's, which does no more than send, and comes up soon."""
+        machine = self._slots[self._timers[0][2]].machine
+        return machine.role is Role.ACTIVE and at - now <= timing.early(machine.config)
 
     def _tell_reach(self, name: str, now: Millis, wall: float) -> list[Order]:
         """See that a router knows whether whom it serves can be reached from here."""

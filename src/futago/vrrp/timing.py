@@ -9,6 +9,7 @@ ANNOUNCE_AGAIN_AFTER: Final = (Millis(20), Millis(80), Millis(250), Millis(1000)
 """When after a takeover its gratuitous ARPs are repeated. A lost one would cost minutes, and the first is lost where a
 tunnel has to learn its far end's address before it can send; or a switch forgets it again (`packet.lesson`). Only the
 last one has both forms again: those are for all hosts, and the others for the switches."""
+EARLIEST: Final = Millis(100)
 _SECOND: Final = Millis(1000)
 
 
@@ -30,6 +31,11 @@ def listening(config: VirtualRouterConfig, interval: Millis) -> Millis:
     tunnel has to learn its far end's address. Nobody may have been active meanwhile, so it is not to be longer.
     """
     return Millis(2 * interval + skew(config, interval))
+
+
+def early(config: VirtualRouterConfig) -> Millis:
+    """By how much an advertisement may leave before its time, to go along with those of other routers."""
+    return Millis(min(config.advert_interval // 10, EARLIEST))
 
 
 def judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

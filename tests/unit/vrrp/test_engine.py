@@ -220,3 +220,24 @@ def test_timers_are_served_a_few_at_a_time() -> None:
     served = [{order.router.name for order in engine.timers(late, at_most=2)} for _ in range(4)]
     assert [len(names) for names in served] == [2, 2, 1, 0]
     assert engine.deadline() == 2200
+
+
+def test_adverts_that_are_almost_due_go_along_and_each_keeps_its_own_rhythm() -> None:
+    engine = engine_with(router(name="a"), adopt=True)
+    engine.start(router(name="b", vrid=2), Millis(80), adopt=True)
+    engine.start(router(name="c", vrid=3), Millis(150), adopt=True)
+    for at in range(0, 2000, 10):
+        engine.timers(Millis(at))
+    orders = [engine.timers(Millis(at)) for at in (2000, 2080, 2150, 3000)]
+    sent = [[o.router.name for o in some if isinstance(o.action, Transmit)] for some in orders]
+    assert sent == [["a", "b"], [], ["c"], ["a", "b"]]
+
+
+def test_a_backup_does_not_elect_itself_early_for_company() -> None:
+    engine = engine_with(router(name="a"), adopt=True)
+    engine.start(router(name="b", vrid=2), NOW, adopt=False)
+    for at in range(0, 3601, 10):
+        engine.timers(Millis(at))
+    assert engine.role("b") is Role.BACKUP
+    engine.timers(Millis(3610))
+    assert engine.role("b") is Role.ACTIVE

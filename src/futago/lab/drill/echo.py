@@ -3,8 +3,9 @@
 This file is also a program of its own: `python3 -I -S echo.py EVERY ADDRESS…`, with EVERY in seconds. For one address
 it prints each answer as `ping -D` does, `[TIME] 12 bytes from ADDRESS: icmp_seq=SEQUENCE`; the program ping sends less
 often than it is told, above all while nothing answers. For several, numbered from 0, it prints `heard NUMBER TIME` when
-one answers that was silent for longer than SILENT (its first answer too), and now and then `silent COUNT TIME`. Times
-are in seconds since the Unix epoch.
+one answers that was silent for longer than SILENT (its first answer too), and now and then `silent COUNT TIME`. Several
+are asked in small groups: a userspace switch looks at all of its ports each time that it wakes. Times are in seconds
+since the Unix epoch.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ SILENT = 0.3
 _REQUEST, _REPLY = 8, 0
 _HEADER = struct.Struct("!BBHHHI")
 _TELL = 0.25
+_TOGETHER = 0.025
+"""Seconds between two groups of requests, where there are several addresses."""
 _IDENTIFIER = os.getpid() & 0xFFFF
 
 
@@ -47,7 +50,7 @@ def checksum(data: bytes) -> int:
 
 
 class Echo:
-    """Asks its addresses in turn; each has its own moment within `every` seconds."""
+    """Asks its addresses in turn, each once in `every` seconds."""
 
     def __init__(self, every: float, addresses: list[str]) -> None:
         self._every, self._addresses = every, addresses
@@ -62,16 +65,18 @@ class Echo:
     def run(self) -> None:
         """Ask and listen until the program is ended."""
         step = self._every / len(self._addresses)
+        group = max(1, int(_TOGETHER / step)) if len(self._addresses) > 1 else 1
         asked, due, told = 0, time.monotonic(), 0.0
         while True:
             if select.select([self._socket], [], [], max(0, due - time.monotonic()))[0]:
                 self._listen()
             if time.monotonic() < due:
                 continue
-            sequence, number = divmod(asked, len(self._addresses))
-            with contextlib.suppress(OSError):
-                self._socket.sendto(request(number, sequence), (self._addresses[number], 0))
-            asked, due = asked + 1, max(due + step, time.monotonic() - self._every)
+            for turn in range(asked, asked + group):
+                sequence, number = divmod(turn, len(self._addresses))
+                with contextlib.suppress(OSError):
+                    self._socket.sendto(request(number, sequence), (self._addresses[number], 0))
+            asked, due = asked + group, max(due + group * step, time.monotonic() - self._every)
             if len(self._addresses) > 1 and time.monotonic() - told > _TELL:
                 told = time.monotonic()
                 self._tell_silent()

@@ -3,11 +3,12 @@
 All routers of a project share one HA network, and many share an external one. A switch hands a broadcast to every port
 of the network, so with N routers on a node each of theirs is N frames: more than a switch in userspace can carry at 100
 routers, above all while one node takes over from another. What flows know goes straight to where it is
-wanted; everything else is flooded as ever, and all of IPv6:
+wanted; everything else is flooded as ever, and most of IPv6:
 
     an advertisement        → into the tunnels; from there, to the replica's twin
     an announcement         → to the wire, and the bridges learn from it
-    who has the next hop?   → to the wire, where that is no address of this node
+    who has the next hop?   → to the wire, where that is no address of this node; from there, to nobody
+    who has this address?   → from the wire, to the router whose external address it is
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,9 @@ _VLAN_PRESENT: Final = 0x1000
 _ADVERTISEMENT: Final = "ip,nw_proto=112,nw_dst=224.0.0.18"
 _ANNOUNCEMENT: Final = "arp,arp_tha"
 """By the target's MAC address, which is its own; an address that is new here is announced in another way, too."""
-_QUESTION: Final = "arp,arp_op=1,dl_dst=ff:ff:ff:ff:ff:ff"
+_EVERYBODY: Final = "ff:ff:ff:ff:ff:ff"
+_QUESTION: Final = f"arp,arp_op=1,dl_dst={_EVERYBODY}"
+_LEARN_SENDER: Final = "move:NXM_OF_ETH_SRC[]->NXM_OF_ETH_DST[],resubmit(,94)"
 
 Ways = Mapping[str, tuple[Vlan, str]]
 """For each network its local VLAN and the port of the integration bridge behind which the other nodes are."""
@@ -67,19 +70,47 @@ def _advertisements(router: RouterSpec, ways: Ways) -> Iterator[tuple[str, list[
 
 
 def _announcements(router: RouterSpec, ways: Ways, here: set[IPAddress]) -> Iterator[tuple[str, list[str]]]:
-    outer = None if router.gateway is None else router.gateway.port
-    legs = [(port, "hr-") for port in router.interfaces] + ([] if outer is None else [(outer, "hg-")])
-    for one, prefix in legs:
+    for one in router.interfaces:
         if one.network_id in ways:
-            port = leg(prefix, one.port_id)
-            flows = _announcement(one, port, *ways[one.network_id])
-            hops = () if router.gateway is None or one is not outer else router.gateway.next_hops
-            for hop in hops:
-                if isinstance(hop, IPv4Address) and hop not in here:
-                    match = f'in_port="{port}",{_QUESTION},arp_tpa={hop}'
-                    out = _out(*ways[one.network_id])
-                    flows.append(f"table=0,priority=5,{match} actions={out},strip_vlan,{_learn(one)}")
-            yield port, flows
+            port = leg("hr-", one.port_id)
+            yield port, _announcement(one, port, *ways[one.network_id])
+    if router.gateway is not None and router.gateway.port.network_id in ways:
+        outer = router.gateway.port
+        port, (vlan, wire) = leg("hg-", outer.port_id), ways[outer.network_id]
+        flows = _announcement(outer, port, vlan, wire)
+        for hop in router.gateway.next_hops:
+            if hop not in here:
+                flows += _about_next_hop(outer, hop, port, vlan, wire)
+        own = {address.ip for address in outer.addresses} | {floating.outside for floating in router.floating_ips}
+        for address in sorted(own, key=lambda one: (one.version, one)):
+            to_leg = f'set_field:{_group(address)}->eth_dst,strip_vlan,output:"{port}"'
+            flows += _from_wire(address, vlan, wire, f"{_LEARN_SENDER},{to_leg}")
+        yield port, flows
+
+
+def _about_next_hop(outer: RouterPort, hop: IPAddress, port: str, vlan: Vlan, wire: str) -> list[str]:
+    """The question for a gateway that is not on this node, from a router and from others."""
+    flows = _from_wire(hop, vlan, wire, _LEARN_SENDER)
+    if isinstance(hop, IPv4Address):
+        match = f'in_port="{port}",{_QUESTION},arp_tpa={hop}'
+        flows.append(f"table=0,priority=5,{match} actions={_out(vlan, wire)},strip_vlan,{_learn(outer)}")
+    return flows
+
+
+def _from_wire(address: IPAddress, vlan: Vlan, wire: str, actions: str) -> list[str]:
+    """What becomes of the question for an address. One that asks for its own announces it, to all who may know it."""
+    match = f'table=60,priority=4,in_port="{wire}",dl_vlan={vlan}'
+    if isinstance(address, IPv4Address):
+        announced = f'table=60,priority=5,in_port="{wire}",dl_vlan={vlan},arp,arp_spa={address},arp_tpa={address}'
+        return [f"{match},{_QUESTION},arp_tpa={address} actions={actions}", f"{announced} actions=resubmit(,94)"]
+    return [f"{match},dl_dst={_group(address)},icmp6,icmp_type=135,nd_target={address} actions={actions}"]
+
+
+def _group(address: IPAddress) -> str:
+    """The MAC address to which the question for an address goes (RFC 826; RFC 4291, 2.7.1 and RFC 2464, 7)."""
+    if isinstance(address, IPv4Address):
+        return _EVERYBODY
+    return "33:33:ff:" + ":".join(f"{byte:02x}" for byte in address.packed[-3:])
 
 
 def _announcement(one: RouterPort, port: str, vlan: Vlan, wire: str) -> list[str]:
@@ -87,7 +118,7 @@ def _announcement(one: RouterPort, port: str, vlan: Vlan, wire: str) -> list[str
     match = f"{_ANNOUNCEMENT}={one.mac}"
     return [
         f'table=0,priority=5,in_port="{port}",{match} actions={_out(vlan, wire)},strip_vlan,{_learn(one)}',
-        f'table=60,priority=4,in_port="{wire}",dl_src={one.mac},{match} actions={_learn(one)}',
+        f'table=60,priority=6,in_port="{wire}",dl_src={one.mac},{match} actions={_learn(one)}',
     ]
 
 
