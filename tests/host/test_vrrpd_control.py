@@ -128,6 +128,15 @@ def test_resigning_moves_the_active_role_to_the_peer(pair: Pair) -> None:
     assert standby.addresses() == VIRTUAL
 
 
+def test_all_that_resign_are_waited_for(pair: Pair) -> None:
+    pair.start()
+    active, standby = pair.active(), pair.standby()
+    assert futago("vrrp", "resign", "--all", "--wait", "30", "--socket", str(active.socket)).returncode == 0
+    assert active.addresses() == set()
+    wait_for("the peer is active", standby.active)
+    assert futago("vrrp", "resign", "--all", "--wait", "30", "--socket", str(active.socket)).returncode == 0
+
+
 def test_a_backup_cannot_resign(pair: Pair) -> None:
     pair.start()
     refused = futago("vrrp", "resign", "router80", "--socket", str(pair.standby().socket))

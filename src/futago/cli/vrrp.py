@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
@@ -22,6 +23,10 @@ Names = Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only th
 OfRole = Annotated[Role | None, typer.Option("--role", help="Only routers that have this role.")]
 Faulty = Annotated[bool, typer.Option("--faulty", help="Only routers with an error, or with dropped packets.")]
 
+GROUP: Final = 25
+"""Routers that resign together."""
+ASK_AGAIN: Final = 2.0
+"""Seconds after which a router that is still here is asked again: its wish has been said three times by then."""
 MOST_NAMES: Final = 10
 """How many routers a message names."""
 
@@ -157,9 +162,10 @@ def resign(
         async with VrrpdClient(socket) as client:
             names = await _to_resign(client, name)
             await wait_for_twins(names, socket.with_name(CONNTRACKD_SOCKET.name))
-            for one in names:
-                await client.resign(one)
-            return await _still_active(client, names, wait) if wait else []
+            if every or wait:
+                return await _resign_in_groups(client, names, wait)
+            await client.resign(names[0])
+            return []
 
     left = _run(ask(), json=json)
     if left:
@@ -181,17 +187,32 @@ async def _to_resign(client: VrrpdClient, name: str | None) -> list[str]:
     return [found]
 
 
-async def _still_active(client: VrrpdClient, names: Sequence[str], seconds: float) -> list[str]:
-    """Those of `names` that are active here even after so long."""
+async def _resign_in_groups(client: VrrpdClient, names: Sequence[str], seconds: float) -> list[str]:
+    """Let all of `names` go, so many at a time that the others' switches keep up; those that stay are asked again.
+
+    Returns those that are active here even after so long. Without time, all are asked once and none is waited for.
+    """
     import asyncio
     import time
 
+    from futago.lines import RequestRefused
+
     until = time.monotonic() + seconds
+    asked_at, most = dict.fromkeys(names, -ASK_AGAIN), GROUP if seconds else len(names)
     while True:
-        active = [r.name for r in await client.status() if r.name in names and r.role is Role.ACTIVE]
-        if not active or time.monotonic() > until:
-            return active
+        now = time.monotonic()
+        waiting = sorted((name for name, at in asked_at.items() if now - at >= ASK_AGAIN), key=asked_at.__getitem__)
+        for one in waiting[: most - (len(asked_at) - len(waiting))]:
+            asked_at[one] = now
+            with suppress(RequestRefused):  # it has just gone by itself
+                await client.resign(one)
+        if not seconds:
+            return []
         await asyncio.sleep(0.05)
+        active = {router.name for router in await client.status() if router.role is Role.ACTIVE}
+        asked_at = {name: at for name, at in asked_at.items() if name in active}
+        if not asked_at or time.monotonic() > until:
+            return list(asked_at)
 
 
 @_verbs.command(epilog=_examples("futago vrrpd --config /etc/futago/vrrpd.toml --check && futago vrrp reload"))

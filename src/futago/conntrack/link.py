@@ -46,6 +46,7 @@ class Link:
         self._replicas = replicas
         self._session: Session | None = None
         self._writer: asyncio.StreamWriter | None = None
+        self._unwritten = b""
         self._claimed: set[str] = set()
         self._told: dict[str, int] = {}
         """The mark after which the twin has everything of a router."""
@@ -234,7 +235,15 @@ class Link:
         if self._writer is None or self._session is None:
             return
         self._sent += _size(message)
-        self._writer.write(self._session.seal(wire.encode(message)))
+        if not self._unwritten:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._unwritten += self._session.seal(wire.encode(message))
+
+    def _flush(self) -> None:
+        """What is said in one go leaves in as few packets as hold it."""
+        data, self._unwritten = self._unwritten, b""
+        if self._writer is not None and data:
+            self._writer.write(data)
 
     def _mark(self, since: float) -> None:
         self._number += 1
@@ -245,6 +254,7 @@ class Link:
         if self._proven:
             self._alive_at = time.monotonic()
         writer, self._writer = self._writer, None
+        self._unwritten = b""
         self._claimed.clear()
         self._told.clear()
         self._marks.clear()

@@ -122,7 +122,8 @@ class Replica:
         listener = kernel.listen()
         loop.add_reader(listener, self._hear, kernel, table)
         try:
-            await self._read(kernel, table)
+            async with self._turns.turn():
+                await self._read(kernel, table)
             table.take_changes(_now())
             self._table = table
             self._say(None)
@@ -130,7 +131,8 @@ class Replica:
             self._twins.claim(self)
             while not await self._pause(role, CHECKPOINT_SECONDS):
                 kernel.check()
-                await self._read(kernel, table)
+                async with self._turns.turn_to_check():
+                    await self._read(kernel, table)
                 checkpoint = await self.checkpoint()
                 if checkpoint is not None:
                     self._send([checkpoint])
@@ -146,10 +148,9 @@ class Replica:
                 self._flush = None
 
     async def _read(self, kernel: Kernel, table: Table) -> None:
-        async with self._turns.turn():
-            table.begin_reading()
-            await kernel.dump(lambda entries: table.read(entries, _now()))
-            table.end_reading()
+        table.begin_reading()
+        await kernel.dump(lambda entries: table.read(entries, _now()))
+        table.end_reading()
 
     def _hear(self, kernel: Kernel, table: Table) -> None:
         """The kernel has events."""
@@ -299,7 +300,7 @@ class Replica:
         mirror = self._mirror
         if mirror is None:
             return
-        async with self._turns.turn():
+        async with self._turns.turn_to_check():
             mirror.begin_reading()
             await kernel.dump(mirror.read)
         if self._mirror is not mirror:

@@ -282,6 +282,8 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     bridge: str
     gateways: tuple[IPv4Address, ...] = ()
     """Who is asked for a sign of life; one that answers is enough."""
+    misses: int = 3
+    """So many questions in a row must go unanswered until it counts as lost."""
     namespace: str = ""
     interface: str = ""
     """From where they are asked; "" asks nobody."""

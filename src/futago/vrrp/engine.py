@@ -54,6 +54,8 @@ class Transmit(msgspec.Struct, frozen=True, gc=False):
 
 _TIMER_FIRED: Final = TimerFired()
 _NONE: Final = Millis(0)
+_ALONG_AT_ONCE: Final = 100
+"""Routers that send early: a few milliseconds, and no more frames than a switch's socket holds."""
 
 Action = Transmit | Put | Remove | Announce | RoleChanged
 
@@ -226,14 +228,17 @@ class Engine:
         many. Each keeps its own rhythm: it is stepped at its own time.
         """
         orders: list[Order] = []
-        done = 0
-        while done < at_most and (at := self.deadline()) is not None:
-            if at > now and not (done and self._may_go_along(at, now)):
+        due = along = 0
+        while due < at_most and along < _ALONG_AT_ONCE and (at := self.deadline()) is not None:
+            if at <= now:
+                due += 1
+            elif due and self._may_go_along(at, now):
+                along += 1
+            else:
                 break
             _, _, name = heapq.heappop(self._timers)
             self._slots[name].wakes_at = None
             orders.extend(self._step(name, _TIMER_FIRED, max(at, now), wall))
-            done += 1
         return orders
 
     def receive(self, name: str, data: bytes | Datagram, now: Millis, *, wall: float = 0.0) -> list[Order]:
@@ -253,9 +258,10 @@ class Engine:
         return self._step(name, heard, now, wall)
 
     def _may_go_along(self, at: Millis, now: Millis) -> bool:
-        """Whether the next timer is an active router's, which does no more than send, and comes up soon."""
+        """Whether the next timer is for an active router's advertisement, and comes up soon."""
         machine = self._slots[self._timers[0][2]].machine
-        return machine.role is Role.ACTIVE and at - now <= timing.early(machine.config)
+        is_advertisement = machine.role is Role.ACTIVE and machine.election_at == at
+        return is_advertisement and at - now <= timing.early(machine.config)
 
     def _tell_reach(self, name: str, now: Millis, wall: float) -> list[Order]:
         """See that a router knows whether whom it serves can be reached from here."""

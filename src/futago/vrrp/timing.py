@@ -35,7 +35,7 @@ def listening(config: VirtualRouterConfig, interval: Millis) -> Millis:
 
 def early(config: VirtualRouterConfig) -> Millis:
     """By how much an advertisement may leave before its time, to go along with those of other routers."""
-    return Millis(min(config.advert_interval // 10, EARLIEST))
+    return Millis(min(config.advert_interval // 3, EARLIEST))
 
 
 def judged_by(config: VirtualRouterConfig, heard: Millis) -> Millis:

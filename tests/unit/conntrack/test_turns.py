@@ -59,3 +59,19 @@ def test_who_gives_up_or_fails_holds_up_nobody() -> None:
             return "had it"
 
     assert asyncio.run(scene()) == "had it"
+
+
+def test_who_only_checks_lets_all_others_go_first_but_one() -> None:
+    order: list[str] = []
+
+    async def read(turns: Turns, name: str) -> None:
+        async with turns.turn_to_check() if name == "check" else turns.turn():
+            order.append(name)
+            await asyncio.sleep(0)
+
+    async def all_of_them() -> None:
+        turns = Turns()
+        await asyncio.gather(*(read(turns, name) for name in ("check", "check", "check", "read", "read")))
+
+    asyncio.run(all_of_them())
+    assert order[:3].count("read") == 2

@@ -11,7 +11,7 @@ from futago.lines import RequestRefused
 from futago.node.drivers import vrrpd
 from futago.node.drivers.vrrpd import Elections
 from futago.node.features.ha import elections
-from futago.values import IPv4Address, Role
+from futago.values import IPv4Address, Millis, Role
 from futago.vrrp.config import Peer, VirtualRouterConfig
 from futago.vrrp.control import RouterStatus, VrrpdClient, VrrpdGone
 from futago.vrrp.peers import YIELDS_BELOW
@@ -305,3 +305,14 @@ def test_a_revision_before_anything_was_told_ends_no_election(engine: FakeEngine
     engine.routers = {CONFIG.name: CONFIG}
     asyncio.run(elect(engine).revise(dict))
     assert list(engine.routers) == [CONFIG.name]
+
+
+def test_behind_a_switch_that_is_late_routers_advertise_more_slowly_unless_all_must_share_an_interval() -> None:
+    fast = router(ha=True)
+    assert fast.ha is not None
+    fast = replace(fast, ha=replace(fast.ha, version=3, advert_interval=Millis(300), password=""))
+    late = Millis(300)
+    assert [one.advert_interval for one in elections(specs_of([fast]), VLANS, late).values()] == [1200]
+    assert [one.advert_interval for one in elections(specs_of([fast]), VLANS).values()] == [300]
+    slow = router(ha=True)
+    assert [one.advert_interval for one in elections(specs_of([slow]), VLANS, Millis(600)).values()] == [2000]

@@ -9,9 +9,10 @@ from futago.contract.specs import NeighbourSpec, NetworkSpec
 from futago.node.features.compose import host_state
 from futago.node.features.local_vlans import REST_SECONDS, allocate_vlans
 from futago.node.features.switching import switching
+from futago.node.features.tunnels import bfd_interval
 from futago.node.host import DEAD_VLAN, LEARNED_SECONDS, FlowTable, HostState, LocalVlans, OvsPort, Plug
-from futago.values import IPv4Address, Mac, NetworkType, Vlan
-from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port
+from futago.values import IPv4Address, Mac, Millis, NetworkType, Vlan
+from host.node_specs import HA_NET, INSIDE, OUTSIDE, PEER_VM, VM, compute_node, gateway_node, network, port, router
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
 names = st.sets(st.text("abc", min_size=1, max_size=3))
@@ -115,6 +116,16 @@ def test_tunnels_are_kept_warm_and_nothing_else_is() -> None:
     warm = {port.name: dict(port.bfd) for port in ports if port.bfd}
     assert warm.keys() == {"gre-c0000202", "vxlan-c0000202"}
     assert all(bfd == {"enable": "true", "min_rx": "1000", "min_tx": "1000"} for bfd in warm.values())
+
+
+def test_bfd_is_no_faster_than_a_userspace_switch_with_many_ports_can_answer() -> None:
+    peer = replace(PEER_VM, bfd_interval=Millis(100))
+    one = router(ha=True)
+    many = specs_of([peer, *(replace(one, router_id=f"{number:08}{one.router_id[8:]}") for number in range(167))])
+    slow = replace(PLACE, datapath_type="netdev")
+    assert bfd_interval(peer, specs_of([peer, one]), slow) == 100
+    assert bfd_interval(peer, many, slow) == 300
+    assert bfd_interval(peer, many, replace(PLACE, datapath_type="system")) == 100
 
 
 @given(names, names)

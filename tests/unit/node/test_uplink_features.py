@@ -36,6 +36,13 @@ def test_an_external_network_is_watched_where_routers_have_their_gateway() -> No
     )
 
 
+def test_a_userspace_switch_with_many_ports_has_more_time_to_answer() -> None:
+    routers = [replace(router(ha=True), router_id=str(number)) for number in range(167)]
+    specs = specs_of([network(OUTSIDE, NetworkType.FLAT, None), *routers])
+    assert [one.misses for one in uplinks(specs, replace(PROBING, datapath_type="netdev"))] == [9]
+    assert [one.misses for one in uplinks(specs, replace(PROBING, datapath_type="system"))] == [3]
+
+
 def test_the_gateway_is_asked_from_an_interface_without_an_address_beside_the_routers() -> None:
     state = host_state(specs_of(gateway_node(ha=True)), VLANS, PROBING)
     veth = state.elements[f"veth/{NAMESPACE}/up-{OUTSIDE[:11]}"].element

@@ -127,9 +127,11 @@ class UplinkWatch:
             known = self._watched.get(name)
             if known is None:
                 self._watched[name] = self._begin(uplink)
-            elif known.uplink != uplink:
+                continue
+            if _asked(known.uplink) != _asked(uplink):
                 known.close()
-                known.uplink, known.health = uplink, replace(known.health, answers=False, missed=0)
+                known.health = replace(known.health, answers=False, missed=0)
+            known.uplink = uplink
 
     async def run(self) -> None:
         """Look for ever."""
@@ -150,7 +152,8 @@ class UplinkWatch:
             # What has been answered while nobody looked counts, so that a late look takes nothing down.
             one.carrier = carriers.get(one.uplink.bridge, one.carrier)
             sample = Sample(carrier=one.carrier, answered=_answered(one, now))
-            changed |= self._learn(one, observe(one.health, sample, now, self._damping))
+            damping = replace(self._damping, misses=one.uplink.misses)
+            changed |= self._learn(one, observe(one.health, sample, now, damping))
         if changed or self._gone_since is not None:
             self._on_change()
         for one in self._watched.values():
@@ -242,6 +245,11 @@ def switch_runs(pidfile: Path) -> bool | None:
     finally:
         os.close(descriptor)
     return bool(kind != fcntl.F_UNLCK)
+
+
+def _asked(uplink: Uplink) -> tuple[object, ...]:
+    """What makes former answers mean nothing if it changes."""
+    return uplink.bridge, uplink.gateways, uplink.namespace, uplink.interface
 
 
 def _answered(one: _Watched, now: float) -> bool | None:

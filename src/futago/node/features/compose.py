@@ -13,6 +13,7 @@ from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
 from futago.node.features.switching import carriers, switching, why_cut_off
 from futago.node.features.uplinks import probes, uplinks
+from futago.node.features.userspace import lateness
 from futago.node.host import FlowTable, HostState, OvsPort, Place
 from futago.values import Vlan
 
@@ -36,7 +37,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
     ]
     return HostState(
         elements={one.element.key: one for one in owned},
-        elections=elections(specs, vlans),
+        elections=elections(specs, vlans, lateness(specs, place)),
         replication=replication(specs, place),
         problems=_problems(specs, vlans, place),
         uplinks=watched,

@@ -9,7 +9,7 @@ from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, Node
 from futago.node.features.radv import links
 from futago.node.features.routing import leg, namespace_of, routes_of, with_link_local
 from futago.node.host import Impairment
-from futago.values import IPv4Address, IPv4Interface, NetworkType, Vlan
+from futago.values import IPv4Address, IPv4Interface, Millis, NetworkType, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import (
     AuthMode,
@@ -23,21 +23,39 @@ from futago.vrrp.peers import YIELDS_BELOW, last_resort
 
 TUNNELLED: Final = {NetworkType.GRE, NetworkType.VXLAN}
 
+INTERVALS_A_LATENESS: Final = 4
+_NEVER_LATE: Final = Millis(0)
 PATIENCE_INTERVALS = 4
 """No backup waits for an active router for so many advertisement intervals (RFC 9568, 6.1: Active_Down_Interval)."""
 
 
-def elections(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> dict[Key, VirtualRouterConfig]:
-    """The virtual routers of this node, by the spec that they come from, without the legs that cannot be here."""
+def elections(
+    specs: NodeSpecs, vlans: Mapping[str, Vlan], lateness: Millis = _NEVER_LATE
+) -> dict[Key, VirtualRouterConfig]:
+    """The virtual routers of this node, by the spec that they come from, without the legs that cannot be here.
+
+    Where the switch may be late by so much (`userspace`), they advertise no faster than it can carry. Others learn the
+    interval from the advertisements, as VRRPv3 has it.
+    """
     watched = [s for s in specs.specs.values() if isinstance(s, PeerSpec) and s.bfd_interval is not None]
     tunnels = {spec.node: spec.tunnel_address for spec in watched}
     return {
-        spec.key: replace(
-            _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels), behind_tunnels=_behind_tunnels(spec, specs)
+        spec.key: _no_faster_than(
+            Millis(INTERVALS_A_LATENESS * lateness),
+            replace(
+                _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels),
+                behind_tunnels=_behind_tunnels(spec, specs),
+            ),
         )
         for spec in specs.specs.values()
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.admin_state_up
     }
+
+
+def _no_faster_than(interval: Millis, router: VirtualRouterConfig) -> VirtualRouterConfig:
+    if router.version is Version.V2 or router.advert_interval >= interval:
+        return router
+    return replace(router, advert_interval=interval)
 
 
 def _behind_tunnels(router: RouterSpec, specs: NodeSpecs) -> bool:

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
 from futago.node.features.firewall.compose import firewall
 from futago.node.features.steering import steering, ways_out
-from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, WARM, peers_of, tunnel_flows, tunnel_port
+from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, bfd_interval, peers_of, tunnel_flows, tunnel_port
 from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
 from futago.values import NetworkType, Vlan
 
@@ -34,7 +34,7 @@ def switching(
     owned = [Owned(HOST, Bridge(name=name, datapath_type=place.datapath_type)) for name in _bridges(place)]
     owned += _patches(place)
     for peer in peers_of(specs, place):
-        every = peer.bfd_interval or WARM
+        every = bfd_interval(peer, specs, place)
         owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place, every)) for kind in place.tunnel_types]
     owned += _plugs(specs, vlans)
     # The integration bridge comes last: until its flows are there it forwards nothing, so that no other bridge

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from futago.contract.specs import NeighbourSpec, NetworkSpec, NodeSpecs, PeerSpec
+from futago.node.features.userspace import lateness
 from futago.node.host import LEARNED_COOKIE, LEARNED_SECONDS, FlowTable, OvsPort, Place
 from futago.values import IPv4Address, Millis, NetworkType, Vlan
 
@@ -44,7 +45,7 @@ def tunnel_name(kind: str, remote: IPv4Address) -> str:
     return f"{kind}-{int(remote):08x}"
 
 
-def tunnel_port(remote: IPv4Address, kind: str, place: Place, bfd_interval: Millis = WARM) -> OvsPort:
+def tunnel_port(remote: IPv4Address, kind: str, place: Place, every: Millis = WARM) -> OvsPort:
     """One port carries every network of this kind: the flows set the key of each frame.
 
     Each has a BFD session. The userspace datapath drops what goes into a tunnel whose far end it has not resolved, and
@@ -58,8 +59,13 @@ def tunnel_port(remote: IPv4Address, kind: str, place: Place, bfd_interval: Mill
         bridge=place.tunnel_bridge,
         kind=kind,
         options=tuple(sorted(options.items())),
-        bfd=(("enable", "true"), ("min_rx", str(bfd_interval)), ("min_tx", str(bfd_interval))),
+        bfd=(("enable", "true"), ("min_rx", str(every)), ("min_tx", str(every))),
     )
+
+
+def bfd_interval(peer: PeerSpec, specs: NodeSpecs, place: Place) -> Millis:
+    """How often BFD asks a peer: as the peer's role wants it, but no faster than the switch here can answer."""
+    return max(peer.bfd_interval, lateness(specs, place)) if peer.bfd_interval else WARM
 
 
 def peers_of(specs: NodeSpecs, place: Place) -> list[PeerSpec]:

@@ -9,13 +9,19 @@ teaches nobody anything, and it is alone in a namespace where nothing answers wh
 
 import hashlib
 from collections.abc import Iterable
+from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg
+from futago.node.features.userspace import lateness
 from futago.node.host import HOST, Namespace, OvsPort, Owned, Place, Uplink, Veth
-from futago.values import IPv4Address, Mac, NetworkType, Vlan
+from futago.values import IPv4Address, Mac, Millis, NetworkType, Vlan
 
 NAMESPACE = "futago-uplinks"
+MISSES: Final = 3
+"""So many probes in a row must go unanswered until an uplink counts as lost."""
+_LATE_A_MISS: Final = Millis(50)
+"""One more for each of these by which the switch may be late."""
 _UNTAGGED = Vlan(0)
 """On an Open vSwitch port: an access port for frames without a tag, not a trunk."""
 
@@ -27,7 +33,8 @@ def uplinks(specs: NodeSpecs, place: Place) -> tuple[Uplink, ...]:
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.gateway is not None:
             hops = [hop for hop in spec.gateway.next_hops if isinstance(hop, IPv4Address)]  # asked by ARP
             gateways.setdefault(spec.gateway.port.network_id, set()).update(hops)
-    found = (_uplink(network, gateways[network.network_id], place) for network in _networks(specs, gateways))
+    misses = MISSES + lateness(specs, place) // _LATE_A_MISS
+    found = (_uplink(network, gateways[network.network_id], misses, place) for network in _networks(specs, gateways))
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.network_id))
 
 
@@ -46,7 +53,7 @@ def _networks(specs: NodeSpecs, ids: Iterable[str]) -> list[NetworkSpec]:
     return [network for network in found if isinstance(network, NetworkSpec)]
 
 
-def _uplink(network: NetworkSpec, gateways: set[IPv4Address], place: Place) -> Uplink | None:
+def _uplink(network: NetworkSpec, gateways: set[IPv4Address], misses: int, place: Place) -> Uplink | None:
     bridge = place.bridge_mappings.get(network.physical_network or "")
     if bridge is None or network.physical_network is None:
         return None
@@ -56,6 +63,7 @@ def _uplink(network: NetworkSpec, gateways: set[IPv4Address], place: Place) -> U
         physical_network=network.physical_network,
         bridge=bridge,
         gateways=tuple(sorted(gateways)),
+        misses=misses,
         namespace=NAMESPACE if asked else "",
         interface=leg("up-", network.network_id) if asked else "",
     )
