@@ -35,11 +35,12 @@ Ways = Mapping[str, tuple[Vlan, str]]
 def steering(specs: NodeSpecs, ways: Ways) -> dict[str, list[str]]:
     """Flows of the integration bridge by the port that they are about."""
     here = _addresses(specs)
+    occupied = {spec.network_id for spec in specs.specs.values() if isinstance(spec, PortSpec)}
     found: dict[str, list[str]] = {}
     for router in specs.specs.values():
         if isinstance(router, RouterSpec) and router.ha is not None:
             found.update(_advertisements(router, ways))
-            found.update(_announcements(router, ways, here))
+            found.update(_legs(router, ways, here, occupied))
     return found
 
 
@@ -69,7 +70,8 @@ def _advertisements(router: RouterSpec, ways: Ways) -> Iterator[tuple[str, list[
     yield port, flows
 
 
-def _announcements(router: RouterSpec, ways: Ways, here: set[IPAddress]) -> Iterator[tuple[str, list[str]]]:
+def _legs(router: RouterSpec, ways: Ways, here: set[IPAddress], occupied: set[str]) -> Iterator[tuple[str, list[str]]]:
+    """What the legs announce, ask and are asked. Instances in the `occupied` networks may have more addresses."""
     for one in router.interfaces:
         if one.network_id in ways:
             port = leg("hr-", one.port_id)
@@ -79,22 +81,18 @@ def _announcements(router: RouterSpec, ways: Ways, here: set[IPAddress]) -> Iter
         port, (vlan, wire) = leg("hg-", outer.port_id), ways[outer.network_id]
         flows = _announcement(outer, port, vlan, wire)
         for hop in router.gateway.next_hops:
-            if hop not in here:
-                flows += _about_next_hop(outer, hop, port, vlan, wire)
+            if hop in here:
+                continue
+            if isinstance(hop, IPv4Address):
+                match = f'in_port="{port}",{_QUESTION},arp_tpa={hop}'
+                flows.append(f"table=0,priority=5,{match} actions={_out(vlan, wire)},strip_vlan,{_learn(outer)}")
+            if outer.network_id not in occupied:
+                flows += _from_wire(hop, vlan, wire, _LEARN_SENDER)
         own = {address.ip for address in outer.addresses} | {floating.outside for floating in router.floating_ips}
         for address in sorted(own, key=lambda one: (one.version, one)):
             to_leg = f'set_field:{_group(address)}->eth_dst,strip_vlan,output:"{port}"'
             flows += _from_wire(address, vlan, wire, f"{_LEARN_SENDER},{to_leg}")
         yield port, flows
-
-
-def _about_next_hop(outer: RouterPort, hop: IPAddress, port: str, vlan: Vlan, wire: str) -> list[str]:
-    """The question for a gateway that is not on this node, from a router and from others."""
-    flows = _from_wire(hop, vlan, wire, _LEARN_SENDER)
-    if isinstance(hop, IPv4Address):
-        match = f'in_port="{port}",{_QUESTION},arp_tpa={hop}'
-        flows.append(f"table=0,priority=5,{match} actions={_out(vlan, wire)},strip_vlan,{_learn(outer)}")
-    return flows
 
 
 def _from_wire(address: IPAddress, vlan: Vlan, wire: str, actions: str) -> list[str]:
