@@ -141,6 +141,7 @@ class Loop:
         self._specs: NodeSpecs | None = None
         self._vlans: LocalVlans | None = None
         self._reached = 0
+        self._open_ports: frozenset[str] = frozenset()
         self._wanted = HostState()
         self._refused: str = ""
         self._unsaved: dict[str, str] = {}
@@ -226,7 +227,7 @@ class Loop:
         return Report(
             revision=self._reached,
             roles=self._host.elections.roles,
-            ports_up=self._ports_up(),
+            ports_up=tuple(sorted(self._open_ports & self._wired_ports())),
             failures=tuple(Failure(key=key, message=text) for key, text in sorted(self._failures().items())),
             uplinks=self._host.uplinks.reports,
         )
@@ -264,6 +265,7 @@ class Loop:
             await self._host.replication.configure(self._wanted.replication)
             self._host.tell_hosts(self._wanted.hosts_told)
             await asyncio.to_thread(self._finish, specs)
+            self._open_ports = self._ports_with_flows()
             self._reached = specs.revision
         self._retry_at = self._next_retry()
         self._log_failures()
@@ -337,7 +339,20 @@ class Loop:
         carriers = self._wanted.carriers
         return lambda router: router not in owners and missing.isdisjoint(carriers.get(router, ()))
 
-    def _ports_up(self) -> tuple[str, ...]:
+    def _ports_with_flows(self) -> frozenset[str]:
+        """The ports through which frames pass now, after a pass: while one is on its way, a port may lack its flows.
+
+        Without new flows the old ones are still there, and let pass who passed before.
+        """
+        wired, bridge = self._wired_ports(), self._host.place.integration_bridge
+        return wired if self._has_flows(bridge, ("", FIREWALL)) else wired & self._open_ports
+
+    def _has_flows(self, bridge: str, parts: Collection[str]) -> bool:
+        keys = {FlowTable(bridge=bridge, part=part, flows=()).key for part in parts}
+        tables = [owned.element for key, owned in self._wanted.elements.items() if key in keys]
+        return all(map(self._host.reconciler.holds, tables))
+
+    def _wired_ports(self) -> frozenset[str]:
         up: list[str] = []
         for owned in self._wanted.elements.values():
             match owned.element:
@@ -347,7 +362,7 @@ class Loop:
                     up.append(plug.port_id)
                 case _:
                     pass
-        return tuple(sorted(up))
+        return frozenset(up)
 
     def _failures(self) -> dict[Key, str]:
         failures = self._host.elections.failures | self._host.reconciler.failures() | self._wanted.problems

@@ -33,7 +33,7 @@ from futago.node.host import (
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
-from futago.values import IPv4Address
+from futago.values import IPv4Address, Mac
 from host.node_specs import OUTSIDE, PEER_VM, ROUTER, VM, gateway_node, port
 from unit.node.kit import PLACE, specs_of
 from unit.node.test_elections import CONFIG, FakeEngine, held_by_us
@@ -304,6 +304,24 @@ def test_a_router_that_nobody_can_hear_any_more_lets_go(tmp_path: Path) -> None:
     uplinks.impairment = Impairment()
     one_pass(loop)
     assert list(engine.routers) == [CONFIG.name]
+
+
+def test_a_port_is_up_once_its_flows_are_there(tmp_path: Path) -> None:
+    """An instance that is told so sends at once; one that was up stays so while new flows are refused."""
+    machine = FakeMachine()
+    loop = agent(tmp_path, FakeEngine(), machine)
+    table = f"flows/{PLACE.integration_bridge}/firewall"
+    one_pass(loop, specs_of([*gateway_node(), port()], revision=1))
+    assert VM in loop.report().ports_up
+    another = replace(port(), port_id="other", mac=Mac("fa:16:3e:00:00:77"))
+    machine.refuse = {table}
+    one_pass(loop, specs_of([*gateway_node(), port(), another], revision=2))
+    assert VM in loop.report().ports_up
+    assert "other" not in loop.report().ports_up
+    machine.refuse = set()
+    loop.switch_changed()
+    one_pass(loop)
+    assert "other" in loop.report().ports_up
 
 
 def unexpected(*_: object) -> None:
