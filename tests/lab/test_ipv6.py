@@ -253,3 +253,27 @@ def test_a_planned_move_is_hardly_noticed_by_either_family(dual: DualStack) -> N
         gaps = {"v6": v6.longest_gap().seconds, "v4": v4.longest_gap().seconds}
     print("longest gaps in seconds", gaps)
     assert max(gaps.values()) < 5, gaps
+
+
+ASK = """
+import http.client
+asked = http.client.HTTPConnection("[fe80::a9fe:a9fe%eth0]", timeout=5)
+asked.request("GET", "/latest/meta-data/hostname")
+print(asked.getresponse().read().decode())
+"""
+
+
+def told(dual: DualStack, name: str) -> str:
+    """The name that an instance is told over IPv6; "" if it is told nothing."""
+    return dual.run(name, f"python3 -c '{ASK}'").stdout.partition(".")[0]
+
+
+def test_over_ipv6_too_the_active_node_tells_instances_who_they_are(dual: DualStack) -> None:
+    dual.cloud.heal()
+    names = ("v6-a", "v6-b", "v6-c", "v6-t")
+    dual.cloud.eventually("each is told its name", lambda: [told(dual, name) for name in names] == list(names))
+    former = dual.active()
+    dual.cloud.lab.exec(former, ["futago", "vrrp", "resign", dual.router_id])
+    dual.cloud.eventually("it has moved", lambda: former not in dual.holders("2001:db8:66::1"))
+    dual.cloud.eventually("the next one tells the same", lambda: told(dual, "v6-a") == "v6-a")
+    assert former not in dual.holders("fe80::a9fe:a9fe")

@@ -20,13 +20,14 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ROOT / ".cloud-init" / "usr" / "lib" / "python3" / "dist-packages"
 CLIENT = ROOT / "tests" / "lab_kit" / "cloud_init.py"
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ9 somebody@somewhere"
+IPV6 = "http://[fe80::a9fe:a9fe%25eth0]"
 USER_DATA = "#cloud-config\\npackages: [nginx]\\n"
 
 
-def read(lab: Lab, instance: Instance, source: str) -> dict[str, Any]:
+def read(lab: Lab, instance: Instance, source: str, address: str = "http://169.254.169.254") -> dict[str, Any]:
     """What cloud-init's client of this data source reads in an instance."""
     assert PACKAGES.exists(), "cloud-init is missing; `./run test` gets it"
-    argv = ["env", f"PYTHONPATH={PACKAGES}", "/usr/bin/python3", str(CLIENT), source]
+    argv = ["env", f"PYTHONPATH={PACKAGES}", "/usr/bin/python3", str(CLIENT), source, address]
     said = lab.exec(instance.host, argv, netns=instance.netns, timeout=60).stdout
     return dict(json.loads(said))
 
@@ -115,7 +116,9 @@ def isolated(lab: Lab) -> Iterator[tuple[str, Instance]]:
     network = lab.api().create("networks", name="alone")
     fields = {"ip_version": 4, "cidr": "192.168.80.0/24", "gateway_ip": None}
     lab.api().create("subnets", network_id=network["id"], **fields)
-    instance = instances.create(lab, "alone1", "compute1", "alone", fixed_ips=[{"ip_address": address}])
+    lab.api().create("subnets", network_id=network["id"], ip_version=6, cidr="2001:db8:99::/64")
+    held = [{"ip_address": address}, {"ip_address": "2001:db8:99::10"}]
+    instance = instances.create(lab, "alone1", "compute1", "alone", fixed_ips=held)
     try:
         instances.start(lab, instance)
         yield network["id"], instance
@@ -131,8 +134,8 @@ def test_an_isolated_network_has_metadata_too_and_leaves_nothing_behind(healthy:
     lab = healthy.lab
     with isolated(lab) as (network_id, instance):
         told_to(healthy, instance, "latest/meta-data/local-ipv4", instance.address)
-        found = read(lab, instance, "openstack")
-        assert found["metadata"]["name"] == "alone1"
+        assert read(lab, instance, "openstack")["metadata"]["name"] == "alone1"
+        assert read(lab, instance, "openstack", IPV6)["metadata"]["name"] == "alone1"
         check_openstack(read(lab, healthy.vm1, "openstack"), healthy.vm1)
         assert all(f"qdhcp-{network_id}" in looks.namespaces_of(lab, node) for node in healthy.nodes)
     for node in healthy.nodes:

@@ -6,25 +6,23 @@ Run by itself: it imports nothing of Futago's, and is no part of any test's proc
 import json
 import sys
 
-ADDRESS = "http://169.254.169.254"
 
-
-def openstack() -> dict[str, object]:
+def openstack(address: str) -> dict[str, object]:
     """As the data source OpenStack does."""
     from cloudinit.sources.helpers import openstack as helper
 
-    found = dict(helper.MetadataReader(ADDRESS).read_v2())
+    found = dict(helper.MetadataReader(address).read_v2())
     macs = {link["ethernet_mac_address"]: "eth0" for link in found["networkdata"]["links"]}
     found["config"] = helper.convert_net_json(found["networkdata"], known_macs=macs)
     return found
 
 
-def ec2() -> dict[str, object]:
+def ec2(address: str) -> dict[str, object]:
     """As the data source Ec2 does."""
     from cloudinit.sources.helpers import ec2 as helper
 
-    metadata = helper.get_instance_metadata("2009-04-04", ADDRESS)
-    return {"metadata": metadata, "userdata": helper.get_instance_userdata("2009-04-04", ADDRESS)}
+    metadata = helper.get_instance_metadata("2009-04-04", address)
+    return {"metadata": metadata, "userdata": helper.get_instance_userdata("2009-04-04", address)}
 
 
 def _as_text(value: object) -> str:
@@ -32,4 +30,4 @@ def _as_text(value: object) -> str:
 
 
 if __name__ == "__main__":
-    print(json.dumps({"openstack": openstack, "ec2": ec2}[sys.argv[1]](), default=_as_text))
+    print(json.dumps({"openstack": openstack, "ec2": ec2}[sys.argv[1]](sys.argv[2]), default=_as_text))

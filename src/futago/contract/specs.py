@@ -168,6 +168,8 @@ class DhcpSpec(msgspec.Struct, frozen=True, kw_only=True, tag="dhcp"):
     lease_seconds: int
     subnets: tuple[DhcpSubnet, ...]
     hosts: tuple[DhcpHost, ...]
+    asked_over_ipv6: bool = False
+    """As a router's leg is, where no router is."""
 
     @property
     def key(self) -> Key:
@@ -269,6 +271,9 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[IPInterface, ...]
     advertisement: Advertisement | None = None
     """What the active replica tells the hosts there; None: nothing."""
+    asked_over_ipv6: bool = False
+    """Here the network's instances ask over IPv6 who they are. Each network has one such place: if two had the address,
+    a connection to one could go on to the other."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):

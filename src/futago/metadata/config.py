@@ -11,10 +11,12 @@ from typing import Final
 
 import msgspec
 
-from futago.values import IPAddress, IPv4Address
+from futago.values import IPAddress, IPv4Address, IPv6Address
 
 METADATA_ADDRESS: Final = IPv4Address("169.254.169.254")
 """Where instances ask who they are; EC2's, and everybody's since."""
+METADATA_ADDRESS_IPV6: Final = IPv6Address("fe80::a9fe:a9fe")
+"""The same over IPv6, on the instance's own link."""
 METADATA_PORT: Final = 80
 
 

@@ -67,7 +67,7 @@ def settings_of(config: NodeConfig, directory: Path) -> Settings:
 @dataclass(frozen=True, slots=True)
 class _Open:
     listener: Listener
-    namespace: int
+    place: tuple[int, int]
     server: asyncio.Server
 
 
@@ -123,8 +123,8 @@ class Daemon:
         async with self._looking:
             wanted = {listener.name: listener for listener in self._listeners()}
             for name, there in list(self._open.items()):
-                now = sockets.namespace_now(there.listener)
-                if wanted.get(name) != there.listener or now != there.namespace:
+                now = await asyncio.to_thread(sockets.place_now, there.listener)
+                if wanted.get(name) != there.listener or now != there.place:
                     self._open.pop(name).server.close()
             failures = {name: await self._listen(wanted[name]) for name in wanted.keys() - self._open.keys()}
             self._note({name: text for name, text in failures.items() if text})
@@ -164,13 +164,13 @@ class Daemon:
 
     async def _listen(self, listener: Listener) -> str:
         """Why not, or "" if it does."""
-        namespace = sockets.namespace_now(listener)
         try:
+            place = await asyncio.to_thread(sockets.place_now, listener)
             opened = await asyncio.to_thread(sockets.listen, listener)
             server = await asyncio.start_server(partial(self._converse, listener), sock=opened)
         except OSError as error:
             return str(error)
-        self._open[listener.name] = _Open(listener, namespace, server)
+        self._open[listener.name] = _Open(listener, place, server)
         return ""
 
     async def _converse(self, listener: Listener, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -22,12 +22,17 @@ def listen(listener: Listener) -> socket.socket:
     return netns.run_inside(listener.namespace, lambda: _open(listener))
 
 
-def namespace_now(listener: Listener) -> int:
-    """Which namespace has the name now, as a number; 0 for none. One that was made anew has another."""
+def place_now(listener: Listener) -> tuple[int, int]:
+    """Which namespace and interface have the names now, as numbers; 0 for none. One that was made anew has another."""
     try:
-        return (netns.DIRECTORY / listener.namespace).stat().st_ino if netns.exists(listener.namespace) else 0
+        namespace = (netns.DIRECTORY / listener.namespace).stat().st_ino if netns.exists(listener.namespace) else 0
+        return namespace, netns.run_inside(listener.namespace, lambda: _index(listener)) if listener.interface else 0
     except OSError:
-        return 0
+        return 0, 0
+
+
+def _index(listener: Listener) -> int:
+    return socket.if_nametoindex(listener.interface) if listener.interface else 0
 
 
 def _open(listener: Listener) -> socket.socket:
@@ -35,7 +40,7 @@ def _open(listener: Listener) -> socket.socket:
     family, option = socket.AF_INET, (socket.IPPROTO_IP, _IP_FREEBIND)
     if listener.address.version == 6:
         family, option = socket.AF_INET6, (socket.IPPROTO_IPV6, _IPV6_FREEBIND)
-        where = (*where, 0, socket.if_nametoindex(listener.interface) if listener.interface else 0)
+        where = (*where, 0, _index(listener))
     opened = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK)
     try:
         opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from futago.contract.advertisement import AdvertisedPrefix, Advertisement
 from futago.contract.specs import DhcpSpec, NodeSpecs, RouterSpec
@@ -114,6 +115,39 @@ def test_a_gateway_of_both_families_leads_to_a_next_hop_of_each(cloud: Cloud, ro
         "10.0.80.2/24",
         "10.0.81.2/24",
     ]
+
+
+def asked(cloud: Cloud) -> list[str]:
+    """The nodes and their places at which the network's instances ask over IPv6 who they are."""
+    found = [f"{node} dhcp" for node in ("net1", "net2") if dhcp_on(cloud, node).asked_over_ipv6]
+    for node in ("net1", "net2"):
+        routers = [spec for spec in specs(cloud, node).specs.values() if isinstance(spec, RouterSpec)]
+        found += [f"{node} {one.router_id}" for one in routers if any(leg.asked_over_ipv6 for leg in one.interfaces)]
+    return found
+
+
+def test_instances_ask_over_ipv6_at_their_gateway(cloud: Cloud, network: Network, router: Router) -> None:
+    """Not at another router that has a leg there, too, and not at an external leg."""
+    subnet = cloud.subnet(network, "2001:db8:1::/64", mode=IPv6Mode.SLAAC)
+    cloud.leg(router, network, subnet)
+    cloud.leg(cloud.router("other"), network, replace(subnet, gateway_ip=IPv6Address("2001:db8:1::fe")))
+    cloud.gateway(router, network, subnet)
+    assert asked(cloud) == ["net1 r", "net2 r"]
+
+
+def test_where_no_router_leads_out_one_dhcp_server_is_asked_over_ipv6(tmp_path: Path) -> None:
+    """The first of those that answer."""
+    cloud = Cloud(tmp_path)
+    cloud.node("net1", "l3", "dhcp", tunnel="172.31.0.11")
+    cloud.node("net2", "l3", "dhcp", "metadata", tunnel="172.31.0.12")
+    network = cloud.network("n", vni=1000)
+    v4 = cloud.subnet(network, "10.0.0.0/24", name="v4")
+    assert asked(cloud) == []
+    subnet = cloud.subnet(network, "2001:db8:1::/64", name="v6")
+    cloud.leg(cloud.router("r"), network, v4)
+    assert asked(cloud) == ["net2 dhcp"]
+    cloud.leg(cloud.router("other"), network, subnet)
+    assert asked(cloud) == ["net1 other", "net2 other"]
 
 
 def test_dhcp_serves_where_there_is_something_to_ask_for(cloud: Cloud, network: Network) -> None:

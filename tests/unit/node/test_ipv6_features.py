@@ -11,7 +11,7 @@ from futago.node.features.nat import render
 from futago.node.features.uplinks import uplinks
 from futago.node.host import Layer3
 from futago.values import IPv4Address, IPv6Address, IPv6Interface, IPv6Network
-from futago.vrrp.config import AdvertisedLink
+from futago.vrrp.config import AdvertisedLink, VirtualAddress
 from host.node_specs import DHCP, QG, QR, VM_MAC, dhcp, gateway_node, router
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
@@ -48,6 +48,17 @@ def test_the_engine_is_told_of_ipv6_addresses_with_a_link_local_one_for_each_leg
         (QG_NAME, "2001:db8:80::101/64"),
         (QG_NAME, QG_LINK_LOCAL),
     }
+
+
+def test_where_instances_ask_who_they_are_is_the_active_s_and_comes_last() -> None:
+    """The first link-local address of a leg is what it speaks from; who does not answer has none."""
+    plain = dual_stack()
+    spec = replace(plain, interfaces=tuple(replace(one, asked_over_ipv6=True) for one in plain.interfaces))
+    (config,) = elections(specs_of([spec]), VLANS, metadata=True).values()
+    (without,) = elections(specs_of([spec]), VLANS).values()
+    asked = VirtualAddress(interface=QR_NAME, address=IPv6Interface("fe80::a9fe:a9fe/128"))
+    assert config.addresses == (*without.addresses, asked)
+    assert asked not in without.addresses
 
 
 def test_a_router_without_ipv6_has_no_link_local_address() -> None:

@@ -10,13 +10,14 @@ from futago.metadata.config import Listener
 from futago.node.drivers.metadata import MetadataDriver
 from futago.node.features.compose import host_state
 from futago.node.host import HOST, Answers, Asked, Layer3, Place
-from futago.values import IPv4Interface
-from host.node_specs import DHCP, INSIDE, NETNS, gateway_node, router
+from futago.values import IPv4Interface, IPv6Address, IPv6Interface
+from host.node_specs import DHCP, INSIDE, NETNS, QR, dhcp, gateway_node, router
 from unit.metadata.samples import instance
 from unit.node.kit import PLACE, VLANS, specs_of
 
 ANSWERS = replace(PLACE, metadata=True, metadata_route="isolated")
 METADATA = IPv4Interface("169.254.169.254/32")
+METADATA_IPV6 = IPv6Interface("fe80::a9fe:a9fe/128")
 WEB = replace(instance(), network_id=INSIDE)
 QDHCP = f"qdhcp-{INSIDE}"
 
@@ -58,11 +59,43 @@ def test_no_election_waits_for_metadata() -> None:
     assert state.elements[f"layer3/{NETNS}/lo"].owner == HOST
 
 
-def test_an_instance_is_a_file_for_each_of_its_addresses() -> None:
-    (answers,) = elements(Answers, ANSWERS, WEB).values()
-    assert isinstance(answers, Answers)
-    assert answers.path == f"instances/{INSIDE}/192.168.80.10.json"
-    assert decode(answers.text.encode(), InstanceSpec) == WEB
+def test_an_instance_is_a_file_for_each_of_its_addresses_and_for_that_of_its_mac() -> None:
+    answers = [one for one in elements(Answers, ANSWERS, WEB).values() if isinstance(one, Answers)]
+    named = ("192.168.80.10", "fe80::f816:3eff:fe00:5")
+    assert {one.path for one in answers} == {f"instances/{INSIDE}/{address}.json" for address in named}
+    assert [decode(one.text.encode(), InstanceSpec) for one in answers] == [WEB, WEB]
+
+
+def on_link(namespace: str, interface: str) -> Asked:
+    return Asked(
+        listener=Listener(
+            name=f"{namespace}.{interface}",
+            namespace=namespace,
+            networks=(INSIDE,),
+            address=IPv6Address("fe80::a9fe:a9fe"),
+            interface=interface,
+        )
+    )
+
+
+def test_over_ipv6_a_router_is_asked_on_the_link() -> None:
+    plain = router(ha=True)
+    asked = replace(plain, interfaces=tuple(replace(one, asked_over_ipv6=True) for one in plain.interfaces))
+    found = elements(Asked, ANSWERS, asked)
+    assert on_link(NETNS, f"qr-{QR[:11]}") in found.values()
+    assert len(found) == len(elements(Asked, ANSWERS)) + 1
+    alone = replace(asked, ha=None)
+    layer3 = elements(Layer3, ANSWERS, alone)[f"layer3/{NETNS}/qr-{QR[:11]}"]
+    assert METADATA_IPV6 in getattr(layer3, "addresses", ())
+
+
+def test_over_ipv6_a_dhcp_server_is_asked_on_the_link() -> None:
+    asked = replace(dhcp(), addresses=(*dhcp().addresses, IPv6Interface("2001:db8::2/64")), asked_over_ipv6=True)
+    interface = f"tap{DHCP[:11]}"
+    assert on_link(QDHCP, interface) in elements(Asked, ANSWERS, asked).values()
+    assert METADATA_IPV6 in getattr(elements(Layer3, ANSWERS, asked)[f"layer3/{QDHCP}/{interface}"], "addresses", ())
+    never = replace(ANSWERS, metadata_route="never")
+    assert METADATA_IPV6 not in getattr(elements(Layer3, never, asked)[f"layer3/{QDHCP}/{interface}"], "addresses", ())
 
 
 def test_files_are_read_back_as_they_were_put_and_nobody_else_reads_them(tmp_path: Path) -> None:

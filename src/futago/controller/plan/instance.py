@@ -12,6 +12,7 @@ from futago.values import default_hostname
 
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-z0-9-]+")
 _LONGEST_LABEL: Final = 63
+_IPV6: Final = 6
 
 
 def plan_instances(view: NetworkView, settings: Settings) -> dict[str, tuple[InstanceSpec, ...]]:
@@ -27,6 +28,24 @@ def plan_instances(view: NetworkView, settings: Settings) -> dict[str, tuple[Ins
         held.setdefault(fixed_ip.port_id, []).append(fixed_ip)
     instances = tuple(_instance(view, port, held[port.id], settings) for port in ports if port.id in held)
     return dict.fromkeys(asked, instances)
+
+
+def asked_over_ipv6(view: NetworkView) -> str:
+    """The DHCP server's port at which instances ask over IPv6, for the router that the network does not have; or ""."""
+    subnets = {subnet.id: subnet for subnet in view.subnets if subnet.ip_version == _IPV6}
+    ports = {port.id: port for port in view.ports}
+    held = [one for one in view.fixed_ips if one.subnet_id in subnets and one.port_id in ports]
+    if any(leads_out(subnets[one.subnet_id], one, ports[one.port_id]) for one in held):
+        return ""
+    able = {one.port_id for one in held if subnets[one.subnet_id].enable_dhcp}
+    servers = [one for one in view.dhcp_replicas if one.port_id in able and one.node in view.metadata_nodes]
+    return min(((one.node, one.port_id) for one in servers), default=("", ""))[1]
+
+
+def leads_out(subnet: Subnet, held: FixedIp, port: Port) -> bool:
+    """Whether this is the address of a router of ours that hosts of an IPv6 subnet have as their gateway."""
+    ours = port.device_owner in device_owners.INTERFACES
+    return ours and subnet.ip_version == _IPV6 and subnet.gateway_ip == held.ip_address
 
 
 def _instance(view: NetworkView, port: Port, held: list[FixedIp], settings: Settings) -> InstanceSpec:

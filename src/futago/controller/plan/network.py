@@ -6,7 +6,7 @@ from typing import Any
 
 from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
-from futago.controller.plan.instance import plan_instances
+from futago.controller.plan.instance import asked_over_ipv6, plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
@@ -68,6 +68,7 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
         lease_seconds=settings.lease_seconds,
         subnets=tuple(_subnet(view, subnet, port) for subnet in served),
         hosts=_hosts(view, subnets),
+        asked_over_ipv6=port.id == asked_over_ipv6(view),
     )
 
 

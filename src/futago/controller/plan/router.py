@@ -16,6 +16,7 @@ from futago.contract.specs import (
     StaticRoute,
 )
 from futago.controller import device_owners
+from futago.controller.plan.instance import leads_out
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
@@ -120,6 +121,7 @@ def _leg(view: RouterView, port: Port) -> RouterPort:
         mtu=view.networks[port.network_id].mtu,
         addresses=tuple(_with_prefix(view, fixed_ip) for fixed_ip in _fixed_ips(view, port)),
         advertisement=_advertisement(view, port) if port.device_owner in device_owners.INTERFACES else None,
+        asked_over_ipv6=any(leads_out(view.subnets[one.subnet_id], one, port) for one in _fixed_ips(view, port)),
     )
 
 

@@ -37,7 +37,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
     ]
     return HostState(
         elements={one.element.key: one for one in owned},
-        elections=elections(specs, vlans, lateness(specs, place)),
+        elections=elections(specs, vlans, lateness(specs, place), metadata=place.metadata),
         replication=replication(specs, place),
         problems=_problems(specs, vlans, place),
         uplinks=watched,

@@ -7,10 +7,21 @@ from collections.abc import Mapping
 from typing import Final
 
 from futago.contract.specs import DhcpHost, DhcpSpec, DhcpSubnet, NodeSpecs
-from futago.metadata.config import METADATA_ADDRESS
+from futago.metadata.config import METADATA_ADDRESS, METADATA_ADDRESS_IPV6
 from futago.node.features.routing import leg, veth_and_port, with_link_local
 from futago.node.host import Dnsmasq, Layer3, MetadataRoute, Namespace, Owned, Place
-from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IPv4Network, IPv6Network, Mac, Vlan, rank
+from futago.values import (
+    IPAddress,
+    IPInterface,
+    IPv4Address,
+    IPv4Interface,
+    IPv4Network,
+    IPv6Interface,
+    IPv6Network,
+    Mac,
+    Vlan,
+    rank,
+)
 
 _OPTION_MTU: Final = 26
 _OPTION_CLASSLESS_ROUTES: Final = 121
@@ -100,7 +111,9 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
         options=render_options(spec, metadata=place.metadata_route),
         names=render_names(spec),
     )
-    ours: tuple[IPInterface, ...] = () if place.metadata_route == "never" else (IPv4Interface(_METADATA),)
+    ours: set[IPInterface] = set() if place.metadata_route == "never" else {IPv4Interface(_METADATA)}
+    if ours and spec.asked_over_ipv6:
+        ours.add(IPv6Interface(METADATA_ADDRESS_IPV6))
     addresses = tuple(sorted({*with_link_local(spec.addresses, spec.mac), *ours}, key=rank))
     return [
         Owned(spec.key, Namespace(name=namespace, forwarding=False)),

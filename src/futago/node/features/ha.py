@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, NodeSpecs, PeerSpec, RouterSpec
 from futago.node.features.radv import links
-from futago.node.features.routing import leg, namespace_of, routes_of, with_link_local
+from futago.node.features.routing import asked_at, leg, namespace_of, routes_of, with_link_local
 from futago.node.host import Impairment
 from futago.values import IPv4Address, IPv4Interface, Millis, NetworkType, Vlan
 from futago.vrrp import config
@@ -30,12 +30,12 @@ PATIENCE_INTERVALS = 4
 
 
 def elections(
-    specs: NodeSpecs, vlans: Mapping[str, Vlan], lateness: Millis = _NEVER_LATE
+    specs: NodeSpecs, vlans: Mapping[str, Vlan], lateness: Millis = _NEVER_LATE, *, metadata: bool = False
 ) -> dict[Key, VirtualRouterConfig]:
     """The virtual routers of this node, by the spec that they come from, without the legs that cannot be here.
 
     Where the switch may be late by so much (`userspace`), they advertise no faster than it can carry. Others learn the
-    interval from the advertisements, as VRRPv3 has it.
+    interval from the advertisements, as VRRPv3 has it. `metadata`: this node answers instances that ask who they are.
     """
     watched = [s for s in specs.specs.values() if isinstance(s, PeerSpec) and s.bfd_interval is not None]
     tunnels = {spec.node: spec.tunnel_address for spec in watched}
@@ -43,7 +43,7 @@ def elections(
         spec.key: _no_faster_than(
             Millis(INTERVALS_A_LATENESS * lateness),
             replace(
-                _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels),
+                _virtual_router(_with_legs_here(spec, vlans), spec.ha, tunnels, metadata=metadata),
                 behind_tunnels=_behind_tunnels(spec, specs),
             ),
         )
@@ -104,7 +104,9 @@ def _with_legs_here(router: RouterSpec, vlans: Mapping[str, Vlan]) -> RouterSpec
     return replace(router, interfaces=here, gateway=outer)
 
 
-def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Address]) -> VirtualRouterConfig:
+def _virtual_router(
+    router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Address], *, metadata: bool
+) -> VirtualRouterConfig:
     wanted = VirtualRouterConfig(
         name=router.router_id,
         namespace=namespace_of(router.router_id),
@@ -117,7 +119,7 @@ def _virtual_router(router: RouterSpec, ha: HaSpec, tunnels: Mapping[str, IPv4Ad
         preempt=ha.preempt,
         password=ha.password,
         advertised=(ha.advertised,),
-        addresses=_addresses(router),
+        addresses=_addresses(router, metadata=metadata),
         routes=_routes(router),
         links=links(router),
         peers=tuple(_peer(peer, tunnels) for peer in ha.peers),
@@ -144,7 +146,8 @@ def _authenticated(router: VirtualRouterConfig, auth: HaAuth) -> VirtualRouterCo
     )
 
 
-def _addresses(router: RouterSpec) -> tuple[VirtualAddress, ...]:
+def _addresses(router: RouterSpec, *, metadata: bool) -> tuple[VirtualAddress, ...]:
+    """Where instances ask comes last: the first link-local address of a leg is the one that it speaks from."""
     addresses = [
         VirtualAddress(interface=leg("qr-", port.port_id), address=address)
         for port in router.interfaces
@@ -155,7 +158,12 @@ def _addresses(router: RouterSpec) -> tuple[VirtualAddress, ...]:
         outside = list(with_link_local(router.gateway.port.addresses, router.gateway.port.mac))
         outside += [IPv4Interface((floating.outside, 32)) for floating in router.floating_ips]
         addresses += [VirtualAddress(interface=outer, address=address) for address in outside]
-    return tuple(sorted(addresses))
+    asked = [
+        VirtualAddress(interface=leg("qr-", port.port_id), address=address)
+        for port in router.interfaces
+        for address in asked_at(port, metadata=metadata)
+    ]
+    return (*sorted(addresses), *sorted(asked))
 
 
 def _routes(router: RouterSpec) -> tuple[VirtualRoute, ...]:

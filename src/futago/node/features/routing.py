@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from futago.contract.specs import DhcpSpec, HaSpec, Key, NodeSpecs, RouterPort, RouterSpec
+from futago.metadata.config import METADATA_ADDRESS_IPV6
 from futago.node.host import Layer3, Namespace, OvsPort, Owned, Place, Route, Veth
 from futago.values import (
     LINK_LOCAL,
@@ -83,6 +84,11 @@ def with_link_local(addresses: Iterable[IPInterface], mac: Mac) -> tuple[IPInter
     return (*given, IPv6Interface((eui64(LINK_LOCAL, mac), LINK_LOCAL.prefixlen)))
 
 
+def asked_at(port: RouterPort, *, metadata: bool) -> tuple[IPv6Interface, ...]:
+    """Where instances ask over IPv6 who they are, if this node answers them and it is at this leg."""
+    return (IPv6Interface(METADATA_ADDRESS_IPV6),) if metadata and port.asked_over_ipv6 else ()
+
+
 def routes_of(router: RouterSpec) -> list[tuple[RouterPort, Route]]:
     """The router's routes, each with the leg through which its next hop is reached."""
     routes: list[tuple[RouterPort, Route]] = []
@@ -110,11 +116,12 @@ def _router(router: RouterSpec, vlans: Mapping[str, Vlan], place: Place) -> list
         if port.network_id in vlans:
             owned += veth_and_port(router.key, port, names, namespace, vlans[port.network_id], place, up=up)
     if up:
-        owned += [Owned(router.key, layer3) for layer3 in _own_addresses(router, namespace)]
+        own = _own_addresses(router, namespace, metadata=place.metadata)
+        owned += [Owned(router.key, layer3) for layer3 in own]
     return owned
 
 
-def _own_addresses(router: RouterSpec, namespace: str) -> list[Layer3]:
+def _own_addresses(router: RouterSpec, namespace: str, *, metadata: bool) -> list[Layer3]:
     if router.ha is not None:
         name = leg("ha-", router.ha.port_id)
         return [Layer3(namespace=namespace, interface=name, addresses=(router.ha.address,))]
@@ -128,7 +135,9 @@ def _own_addresses(router: RouterSpec, namespace: str) -> list[Layer3]:
         Layer3(
             namespace=namespace,
             interface=name,
-            addresses=tuple(sorted(with_link_local(addresses, port.mac), key=rank)),
+            addresses=tuple(
+                sorted((*with_link_local(addresses, port.mac), *asked_at(port, metadata=metadata)), key=rank)
+            ),
             routes=tuple(route for by, route in routes if by is port),
             announce=True,
         )
