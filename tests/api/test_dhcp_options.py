@@ -53,6 +53,7 @@ def test_a_router_may_be_left_out(member: Client, port: dict[str, Any]) -> None:
         ({"opt_name": "a,b", "opt_value": "x"}, "is not the name"),
         ({"opt_name": "255", "opt_value": "x"}, "not in range 1 through 254"),
         ({"opt_name": "150", "opt_value": "x\ndhcp-script=/bin/sh"}, "cannot be printed"),
+        ({"opt_name": "client-id", "opt_value": "blue,192.0.2.1"}, "is not a client-id"),
         ({"opt_name": "150", "opt_value": "x", "ip_version": 5}, "not in [4, 6]"),
         ({"opt_name": "150", "opt_value": "x", "colour": "red"}, "Unexpected keys"),
     ],

@@ -12,8 +12,12 @@ from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, NetworkT
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import INSIDE, PEER_GW, PEER_VM, dhcp, network
 
+NO_SUCH_NAME = 3
+"""RFC 1035, 4.1.1"""
 CLIENTS = ("udhcpc", "dhclient", "dhcpcd")
 FIRST, SECOND = "192.168.80.2", "192.168.80.3"
+KNOWN, OTHER_MAC = "192.168.80.77", Mac("fa:16:3e:00:01:77")
+"""Of a port whose client is known by its identifier, whatever its MAC is."""
 Pair = tuple[ThrowAwayHost, ThrowAwayHost]
 
 _SCRIPT = """#!/bin/sh
@@ -50,6 +54,12 @@ def server(number: int) -> DhcpSpec:
         )
         for client in CLIENTS
     ]
+    known = DhcpOption(name="client-id", value="blue")
+    host.append(
+        DhcpHost(
+            mac=OTHER_MAC, address=IPv4Address(KNOWN), hostname="known", port_id=port_id("udhcpc"), options=(known,)
+        )
+    )
     far = DhcpRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
     subnet = replace(dhcp().subnets[0], routes=(far,), servers=(IPv4Address(other),), isolated=True)
     return replace(
@@ -164,20 +174,49 @@ def test_every_client_is_told_the_ways_of_its_subnet(pair: Pair) -> None:
     assert told(vm, "dhclient")["rfc3442"] == raw
 
 
-def resolved(vm: ThrowAwayHost, server: str) -> str:
-    """The address of `host-dhclient`, as the DNS of a server says to a client."""
-    code = (
-        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5);"
-        "s.sendto(b'\\x00\\x01\\x01\\x00\\x00\\x01' + bytes(6) + b'\\x0dhost-dhclient\\x0eopenstacklocal\\x00"
-        f"\\x00\\x01\\x00\\x01', ('{server}', 53)); print(socket.inet_ntoa(s.recv(512)[-4:]))"
-    )
-    return vm.run(f'ip netns exec udhcpc {sys.executable} -c "{code}"').strip()
+def leased(vm: ThrowAwayHost, identifier: bytes) -> str:
+    """The address that a client gets who says this of itself, and has a MAC that is another port's."""
+    script = vm.state / "offered.sh"
+    script.write_text('#!/bin/sh\n[ "$1" != bound ] || echo "leased $ip"\n')
+    script.chmod(0o755)
+    client = f"udhcpc -n -q -f -i eth0 -s {script} -t 3 -T 1 -C -x 0x3d:{identifier.hex()}"
+    return vm.run(f"ip netns exec udhcpc {client} 2>&1").rpartition("leased ")[2].strip()
 
 
-def test_a_name_is_known_to_the_servers(pair: Pair) -> None:
+def test_a_client_is_known_by_its_identifier_before_its_mac(pair: Pair) -> None:
+    """It comes with the type that clients put before text (RFC 2132, 9.14)."""
     _, vm = pair
     wait_until(lambda: all_told_by(vm, FIRST), "all have a lease", seconds=60)
-    assert resolved(vm, FIRST) == address("dhclient")
+    assert leased(vm, b"\x00blue") == KNOWN
+
+
+def resolved(vm: ThrowAwayHost, server: str, name: str = "host-dhclient.openstacklocal", kind: int = 1) -> bytes:
+    """The end of what a server's DNS says of a name to a client."""
+    labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
+    question = b"\x00\x01\x01\x00\x00\x01" + bytes(6) + labels + bytes([0, 0, kind, 0, 1])
+    code = (
+        "import socket; s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM); s.settimeout(5);"
+        f"s.sendto({question!r}, ('{server}', 53)); print(s.recv(512).hex())"
+    )
+    return bytes.fromhex(vm.run(f'ip netns exec udhcpc {sys.executable} -c "{code}"'))
+
+
+def ends_with_address(answer: bytes, client: str) -> bool:
+    return answer.endswith(IPv4Address(address(client)).packed)
+
+
+def test_names_are_known_to_the_servers_with_and_without_the_domain_and_backwards(pair: Pair) -> None:
+    _, vm = pair
+    wait_until(lambda: all_told_by(vm, FIRST), "all have a lease", seconds=60)
+    assert ends_with_address(resolved(vm, FIRST), "dhclient")
+    assert ends_with_address(resolved(vm, FIRST, "host-dhcpcd"), "dhcpcd")
+    backwards = ".".join(reversed(address("dhcpcd").split("."))) + ".in-addr.arpa"
+    assert b"host-dhcpcd\x0eopenstacklocal\x00" in resolved(vm, FIRST, backwards, kind=12)
+    unknown = resolved(vm, FIRST, "nobody.openstacklocal")
+    assert unknown[3] & 0x0F == NO_SUCH_NAME, "the domain is the network's own: nobody else is asked"
+    assert told(vm, "udhcpc")["domain"] == "openstacklocal"
+    assert told(vm, "dhclient")["domain_name"] == "openstacklocal"
+    assert told(vm, "dhclient")["host_name"] == "host-dhclient"
 
 
 def test_leases_outlive_the_server_that_gave_them(pair: Pair) -> None:
@@ -190,4 +229,4 @@ def test_leases_outlive_the_server_that_gave_them(pair: Pair) -> None:
     wait_until(lambda: all_told_by(vm, SECOND), "all have it from the second one", seconds=60)
     for client in CLIENTS:
         assert address(client) in vm.run(f"ip -n {client} -4 -o addr show eth0")
-    assert resolved(vm, SECOND) == address("dhclient")
+    assert ends_with_address(resolved(vm, SECOND), "dhclient")

@@ -126,7 +126,8 @@ def test_the_files_of_a_dhcp_server() -> None:
     route = DhcpRoute(destination=IPv4Network("172.16.0.0/16"), next_hop=IPv4Address("192.168.80.99"))
     spec = dhcp()
     spec = replace(spec, subnets=(replace(spec.subnets[0], routes=(route,)),))
-    options = (DhcpOption(name="bootfile-name", value="x.0"), DhcpOption(name="150", value="192.0.2.9"))
+    told = {"bootfile-name": "x.0", "150": "192.0.2.9", "client-id": "blue"}
+    options = tuple(DhcpOption(name=name, value=value) for name, value in told.items())
     spec = replace(spec, hosts=(replace(spec.hosts[0], port_id=VM, options=options),))
     rendered = {"options": render_options(spec), "hosts": render_hosts(spec), "names": render_names(spec)}
     golden("server.dnsmasq", render_config(spec) + "".join(f"# {name}\n{text}" for name, text in rendered.items()))

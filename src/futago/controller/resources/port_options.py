@@ -12,6 +12,9 @@ _pair = parse.entry({"ip_address": parse.text(64), "mac_address": parse.mac}, ()
 _LONGEST_VALUE: Final = 255
 _OPTION_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
 _HIGHEST_OPTION: Final = {4: 254, 6: 65535}
+_CLIENT_ID: Final = "client-id"
+_AS_CLIENT_ID: Final = re.compile(r"[^,\s#\"\\]+")
+"""dnsmasq's list of hosts has it between commas."""
 _MAY_BE_BLANK: Final = frozenset({"router", "classless-static-route"})
 _option = parse.entry(
     {
@@ -77,6 +80,8 @@ def _dhcp_option(value: Any) -> dict[str, Any]:
         raise parse.Unfit(f"the value of '{name}' has characters that cannot be printed")
     if text is not None and not text.strip() and name not in _MAY_BE_BLANK:
         raise parse.Unfit(f"'{name}' needs a value")
+    if text is not None and name == _CLIENT_ID and not _AS_CLIENT_ID.fullmatch(text):
+        raise parse.Unfit(f"'{text}' is not a client-id: bytes in hexadecimal with colons, or one word")
     return {"opt_name": name, "opt_value": text, "ip_version": version}
 
 

@@ -26,6 +26,8 @@ from futago.values import (
 _OPTION_MTU: Final = 26
 _OPTION_CLASSLESS_ROUTES: Final = 121
 _OPTION_CLASSLESS_ROUTES_OF_WINDOWS: Final = 249
+_CLIENT_ID: Final = "client-id"
+"""Nothing that a client is told, but what it may be known by beside its MAC (RFC 2132, 9.14); over IPv6 its DUID."""
 _ON_LINK: Final = "0.0.0.0"  # noqa: S104 - a next hop
 _METADATA: Final = IPv4Network(METADATA_ADDRESS)
 _LINK_PREFIX: Final = 64
@@ -79,7 +81,7 @@ def render_config(spec: DhcpSpec) -> str:
 def render_options(spec: DhcpSpec, *, metadata: MetadataRoute = "never") -> str:
     """What clients are told, as dnsmasq's `dhcp-optsfile` wants it: of each subnet, then of single hosts."""
     lines = [line for subnet in _served(spec) for line in _subnet(spec, subnet, metadata)]
-    options = {(host.port_id, option) for host in spec.hosts for option in host.options}
+    options = {(host.port_id, option) for host in spec.hosts for option in host.options if option.name != _CLIENT_ID}
     for port_id, option in sorted(options, key=lambda pair: (pair[0], pair[1].name, pair[1].ip_version)):
         kind = "option6" if option.ip_version == 6 else "option"
         name = option.name if kind == "option" and option.name.isdecimal() else f"{kind}:{option.name}"
@@ -92,7 +94,9 @@ def render_hosts(spec: DhcpSpec) -> str:
     leased = [subnet.cidr for subnet in spec.subnets if not subnet.stateless]
     hosts = [host for host in spec.hosts if any(host.address in cidr for cidr in leased)]
     hosts.sort(key=lambda host: (rank(host.address), host.mac))
-    return "".join(f"{host.mac},{_host_tag(host)}{_bracketed(host.address)},{host.hostname}\n" for host in hosts)
+    return "".join(
+        f"{host.mac},{_client_id(host)}{_host_tag(host)}{_bracketed(host.address)},{host.hostname}\n" for host in hosts
+    )
 
 
 def render_names(spec: DhcpSpec) -> str:
@@ -137,9 +141,14 @@ def _tag(subnet: DhcpSubnet) -> str:
     return f"subnet-{subnet.subnet_id[:8]}"
 
 
+def _client_id(host: DhcpHost) -> str:
+    known = [o.value for o in host.options if (o.name, o.ip_version) == (_CLIENT_ID, host.address.version)]
+    return "".join(f"id:{value}," for value in known)
+
+
 def _host_tag(host: DhcpHost) -> str:
     """Only what is told other things needs to be told apart."""
-    return f"set:port-{host.port_id}," if host.options else ""
+    return f"set:port-{host.port_id}," if any(option.name != _CLIENT_ID for option in host.options) else ""
 
 
 def _bracketed(address: IPAddress) -> str:
