@@ -219,7 +219,7 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     metadata_proxy_shared_secret: str = ""
     """Signs what is passed on; Nova's own setting of this name has the same."""
     uplink_probe: bool = True
-    """Ask the gateways of the external networks for a sign of life, by ARP. One that has never answered is left in
+    """Ask the gateways of the external networks for a sign of life. One that has never answered is left in
     peace; false where a gateway would take the questions for a conflict about its address (RFC 5227) as it boots."""
     uplink_interval_ms: Millis = Millis(150)
     """How often uplinks are looked at, and gateways asked; three unanswered questions in a row are a dead uplink."""

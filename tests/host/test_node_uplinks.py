@@ -5,10 +5,12 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from msgspec.structs import replace
 from prometheus_client import Metric
 
 from futago.contract.report import UplinkReport
-from futago.values import Role
+from futago.contract.specs import RouterSpec, Spec
+from futago.values import LINK_LOCAL, IPv6Address, IPv6Interface, Mac, Role, eui64
 from host.node_kit import FUTAGO, Hosts, ThrowAwayHost, wait_until
 from host.node_specs import NETNS, OUTSIDE, ROUTER, gateway_node
 from metrics_kit import families, value
@@ -104,6 +106,33 @@ def test_the_questions_come_from_nobody_and_disturb_nobody(node: ThrowAwayHost) 
     assert node.run("ip -n futago-uplinks -o addr show").count("inet") == node.run(
         "ip -n futago-uplinks -o addr show lo"
     ).count("inet")
+
+
+def test_a_gateway_of_ipv6_alone_is_asked_and_its_silence_noticed(node: ThrowAwayHost) -> None:
+    """From the address that the interface's MAC makes, and after the first answer nobody else is."""
+    node.run("ip -n outside addr add fe80::99/64 dev eth0 nodad")
+    node.give([only_ipv6(spec) for spec in gateway_node(ha=True)], revision=2)
+    node.wait_for_revision(2)
+    wait_until(lambda: uplink(node).probed, "the gateway has answered")
+    asks = "icmp6 and ip6[40] == 135 and dst host fe80::99"
+    said = node.run(f"ip netns exec outside timeout 20 tcpdump -c 10 -elnni eth0 '{asks}' 2>/dev/null")
+    mac = node.run(f"ip netns exec futago-uplinks cat /sys/class/net/{PROBE}/address").strip()
+    source = str(eui64(LINK_LOCAL, Mac(mac)))
+    assert all(line.split()[1] == mac and f" {source} > fe80::99: " in line for line in said.splitlines()), said
+    node.run("ip -n outside addr del fe80::99/64 dev eth0")
+    wait_until(lambda: not uplink(node).up, "the uplink is down")
+    assert uplink(node).cause == "gateway does not answer"
+    wait_until(lambda: yields(node), "the router yields")
+    node.run("ip -n outside addr add fe80::99/64 dev eth0 nodad")
+    wait_until(lambda: uplink(node).up, "the uplink is up again")
+
+
+def only_ipv6(spec: Spec) -> Spec:
+    """A router whose next hop is of that family."""
+    if not isinstance(spec, RouterSpec) or spec.gateway is None:
+        return spec
+    port = replace(spec.gateway.port, addresses=(*spec.gateway.port.addresses, IPv6Interface("2001:db8:80::101/64")))
+    return replace(spec, gateway=replace(spec.gateway, port=port, next_hops=(IPv6Address("fe80::99"),)))
 
 
 def test_the_questions_end_with_the_last_router(node: ThrowAwayHost) -> None:

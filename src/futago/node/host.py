@@ -280,7 +280,7 @@ class Uplink(msgspec.Struct, frozen=True, kw_only=True):
     network_id: str
     physical_network: str
     bridge: str
-    gateways: tuple[IPv4Address, ...] = ()
+    gateways: tuple[IPAddress, ...] = ()
     """Who is asked for a sign of life; one that answers is enough."""
     misses: int = 3
     """So many questions in a row must go unanswered until it counts as lost."""

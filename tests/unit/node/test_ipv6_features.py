@@ -111,10 +111,10 @@ def test_a_router_that_leads_out_over_ipv6_only_translates_nothing() -> None:
     assert "dnat to" not in text
 
 
-def test_only_ipv4_gateways_are_asked_for_a_sign_of_life() -> None:
+def test_gateways_of_both_families_are_asked_for_a_sign_of_life() -> None:
     specs = specs_of([*gateway_node(ha=True), dual_stack()])
     (uplink,) = uplinks(specs, replace(PLACE, probe_uplinks=True))
-    assert uplink.gateways == (IPv4Address("10.0.80.1"),)
+    assert uplink.gateways == (IPv4Address("10.0.80.1"), IPv6Address("fe80::1"))
 
 
 def dual_stack_dhcp() -> DhcpSpec:

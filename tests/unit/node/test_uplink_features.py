@@ -4,12 +4,14 @@ import pytest
 from msgspec.structs import replace
 
 from futago.contract.specs import Spec
+from futago.node.drivers import neighbours
 from futago.node.drivers.arp import question, read_answer
 from futago.node.features.compose import host_state
 from futago.node.features.ha import elections, give_way
 from futago.node.features.uplinks import NAMESPACE, uplinks
 from futago.node.host import Impairment, Namespace, OvsPort, Place, Uplink, Veth
-from futago.values import IPv4Address, NetworkType, Vlan
+from futago.values import IPv4Address, IPv6Address, NetworkType, Vlan
+from futago.vrrp.packet import internet_checksum
 from host.node_specs import INSIDE, OUTSIDE, QG, gateway_node, leg, network, router
 from unit.node.kit import PLACE, VLANS, specs_of
 
@@ -138,3 +140,39 @@ def test_an_answer_tells_who_has_the_address() -> None:
 @pytest.mark.parametrize("frame", [b"", answer()[:41], answer(to=THEIRS), answer(operation=1), bytes(60)])
 def test_anything_else_is_no_answer(frame: bytes) -> None:
     assert read_answer(frame, OURS) is None
+
+
+GATEWAY_IPV6 = IPv6Address("fe80::99")
+
+
+def advertisement(*, to: bytes = OURS, kind: int = 136, hops: int = 255) -> bytes:
+    body = bytes([kind, 0, 0, 0, 0x60, 0, 0, 0]) + GATEWAY_IPV6.packed
+    head = bytes.fromhex("60000000") + len(body).to_bytes(2) + bytes([58, hops])
+    return to + THEIRS + b"\x86\xdd" + head + GATEWAY_IPV6.packed + bytes(16) + body
+
+
+def test_an_answer_over_ipv6_tells_who_has_the_address() -> None:
+    assert neighbours.read_answer(advertisement() + bytes(8), OURS) == (GATEWAY_IPV6, THEIRS)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [b"", advertisement()[:77], advertisement(to=THEIRS), advertisement(kind=135), advertisement(hops=64), bytes(86)],
+)
+def test_anything_else_is_no_answer_over_ipv6(frame: bytes) -> None:
+    assert neighbours.read_answer(frame, OURS) is None
+
+
+def test_over_ipv6_who_knows_that_it_is_asked_is_asked_by_multicast_and_who_is_known_alone() -> None:
+    """From the address that the MAC makes, which it tells, so that the answer comes to us alone."""
+    everybody = neighbours.question(OURS, GATEWAY_IPV6, None)
+    alone = neighbours.question(OURS, GATEWAY_IPV6, THEIRS)
+    assert everybody[:6] == bytes.fromhex("3333ff000099")
+    assert alone[:6] == THEIRS
+    for frame, destination in ((everybody, IPv6Address("ff02::1:ff00:99")), (alone, GATEWAY_IPV6)):
+        assert frame[22:38] == IPv6Address("fe80::aa:bbff:fecc:ddee").packed
+        assert frame[38:54] == destination.packed
+        assert frame[54:56] == bytes([135, 0])
+        assert frame[62:] == GATEWAY_IPV6.packed + bytes([1, 1]) + OURS
+        pseudo = frame[22:54] + (len(frame) - 54).to_bytes(4) + bytes([0, 0, 0, 58])
+        assert internet_checksum(pseudo + frame[54:]) == 0

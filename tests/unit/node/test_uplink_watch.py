@@ -3,7 +3,7 @@
 import errno
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ from futago.node.drivers.uplinks import GRACE_SECONDS, UplinkWatch, carriers, sw
 from futago.node.host import HostRefused, Uplink
 from futago.node.state import Remembered, StateDirectory
 from futago.node.uplinks import Damping
-from futago.values import IPv4Address
+from futago.values import IPAddress, IPv4Address
 
 UPLINK = Uplink(network_id="n", physical_network="external1", bridge="br-ex1")
 PROBED = replace(UPLINK, gateways=(IPv4Address("10.0.80.1"),), namespace="futago-uplinks", interface="up-n")
@@ -178,20 +178,19 @@ class FakeGateway:
         self.answers = True
         self.plugged = True
 
-    def __call__(self, namespace: str, interface: str) -> "FakeGateway":
-        assert (namespace, interface) == (PROBED.namespace, PROBED.interface)
+    def __call__(self, namespace: str, interface: str, gateways: tuple[IPAddress, ...]) -> "FakeGateway":
+        assert (namespace, interface, gateways) == (PROBED.namespace, PROBED.interface, PROBED.gateways)
         self.opened += 1
         self._check()
         return self
 
-    def ask(self, addresses: Sequence[IPv4Address]) -> None:
+    def ask(self) -> None:
         self._check()
-        assert addresses == PROBED.gateways
         self.asked += 1
 
-    def answered(self) -> set[IPv4Address]:
+    def answered(self) -> bool:
         self._check()
-        return set(PROBED.gateways) if self.answers else set()
+        return self.answers
 
     def close(self) -> None:
         """Nothing."""
@@ -205,7 +204,7 @@ class FakeGateway:
 def gateway(monkeypatch: pytest.MonkeyPatch, watching: Watching) -> FakeGateway:
     """The gateway of an uplink that is watched from the time 0 on."""
     made = FakeGateway()
-    monkeypatch.setattr(uplinks, "ArpProbe", made)
+    monkeypatch.setattr(uplinks, "GatewayProbe", made)
     watching.watch.follow([PROBED])
     return made
 

@@ -1,4 +1,4 @@
-"""Looks at this node's uplinks several times a second: carrier by OVSDB, gateways by ARP, and whether the switch runs.
+"""Looks at this node's uplinks several times a second: carrier by OVSDB, what gateways answer, whether the switch runs.
 
 What it finds is damped (`node.uplinks`) and told at once when it changes; a pass over the host waits for nothing here.
 """
@@ -16,9 +16,9 @@ from typing import Final, Protocol
 import structlog
 
 from futago.contract.report import UplinkReport
-from futago.node.drivers.arp import ArpProbe
 from futago.node.drivers.ovs import MARK
 from futago.node.drivers.ovsdb import Ovsdb, only
+from futago.node.drivers.probes import GatewayProbe
 from futago.node.host import HostRefused, Impairment, Uplink
 from futago.node.state import Remembered
 from futago.node.uplinks import Damping, Health, Sample, observe
@@ -51,7 +51,7 @@ class _Watched:
     health: Health
     since: float
     """When it came up or went down, in seconds since the Unix epoch."""
-    probe: ArpProbe | None = None
+    probe: GatewayProbe | None = None
     asked_since: float | None = None
     asked_at: float = 0.0
     open_at: float = 0.0
@@ -257,7 +257,7 @@ def _answered(one: _Watched, now: float) -> bool | None:
     if one.probe is None or one.asked_since is None:
         return None
     try:
-        answered = bool(one.probe.answered())
+        answered = one.probe.answered()
     except OSError:
         one.close()
         return None
@@ -272,8 +272,8 @@ def _ask(one: _Watched, now: float) -> None:
     try:
         if one.probe is None:
             one.open_at = now + OPEN_AGAIN_SECONDS
-            one.probe = ArpProbe(one.uplink.namespace, one.uplink.interface)
-        one.probe.ask(one.uplink.gateways)
+            one.probe = GatewayProbe(one.uplink.namespace, one.uplink.interface, one.uplink.gateways)
+        one.probe.ask()
     except OSError:
         one.close()
     else:

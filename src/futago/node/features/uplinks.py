@@ -1,8 +1,8 @@
 """Uplinks: this node's ways into the external networks, and the place from where their gateways are asked.
 
 A standby transmits nothing on its qg- interfaces, so routers cannot ask: the node does, once for each external network,
-from an interface of its own on the provider bridge. It has no address (RFC 5227 asks with the sender 0.0.0.0), so it
-teaches nobody anything, and it is alone in a namespace where nothing answers what comes in.
+from an interface of its own on the provider bridge. It has no address (RFC 5227 asks with the sender 0.0.0.0; over IPv6
+the sender is one that no other can have), and it is alone in a namespace where nothing answers what comes in.
 
     namespace futago-uplinks: up-2222… ── hu-2222… ▶ br-ex1 ── eth1 ── gateway
 """
@@ -15,7 +15,7 @@ from futago.contract.specs import NetworkSpec, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg
 from futago.node.features.userspace import lateness
 from futago.node.host import HOST, Namespace, OvsPort, Owned, Place, Uplink, Veth
-from futago.values import IPv4Address, Mac, Millis, NetworkType, Vlan
+from futago.values import IPAddress, Mac, Millis, NetworkType, Vlan, rank
 
 NAMESPACE = "futago-uplinks"
 MISSES: Final = 3
@@ -28,11 +28,10 @@ _UNTAGGED = Vlan(0)
 
 def uplinks(specs: NodeSpecs, place: Place) -> tuple[Uplink, ...]:
     """What is to be watched: each flat or VLAN network that HA routers here have their gateway in."""
-    gateways: dict[str, set[IPv4Address]] = {}
+    gateways: dict[str, set[IPAddress]] = {}
     for spec in specs.specs.values():
         if isinstance(spec, RouterSpec) and spec.ha is not None and spec.gateway is not None:
-            hops = [hop for hop in spec.gateway.next_hops if isinstance(hop, IPv4Address)]  # asked by ARP
-            gateways.setdefault(spec.gateway.port.network_id, set()).update(hops)
+            gateways.setdefault(spec.gateway.port.network_id, set()).update(spec.gateway.next_hops)
     misses = MISSES + lateness(specs, place) // _LATE_A_MISS
     found = (_uplink(network, gateways[network.network_id], misses, place) for network in _networks(specs, gateways))
     return tuple(sorted((one for one in found if one is not None), key=lambda one: one.network_id))
@@ -53,7 +52,7 @@ def _networks(specs: NodeSpecs, ids: Iterable[str]) -> list[NetworkSpec]:
     return [network for network in found if isinstance(network, NetworkSpec)]
 
 
-def _uplink(network: NetworkSpec, gateways: set[IPv4Address], misses: int, place: Place) -> Uplink | None:
+def _uplink(network: NetworkSpec, gateways: set[IPAddress], misses: int, place: Place) -> Uplink | None:
     bridge = place.bridge_mappings.get(network.physical_network or "")
     if bridge is None or network.physical_network is None:
         return None
@@ -62,7 +61,7 @@ def _uplink(network: NetworkSpec, gateways: set[IPv4Address], misses: int, place
         network_id=network.network_id,
         physical_network=network.physical_network,
         bridge=bridge,
-        gateways=tuple(sorted(gateways)),
+        gateways=tuple(sorted(gateways, key=rank)),
         misses=misses,
         namespace=NAMESPACE if asked else "",
         interface=leg("up-", network.network_id) if asked else "",
