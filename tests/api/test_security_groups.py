@@ -128,7 +128,7 @@ def test_an_address_group_that_a_rule_names_stays(member: Client) -> None:
     path = f"/v2.0/address-groups/{made['id']}"
     member.refused("DELETE", path, None, 409, "AddressGroupInUse", "is in use")
     again = {"security_group_rule": body | {"remote_ip_prefix": "0.0.0.0/0"}}
-    member.refused("POST", "/v2.0/security-group-rules", again, 400, "SecurityGroupMultipleRemoteEntities")
+    member.refused("POST", "/v2.0/security-group-rules", again, 400, "SecurityGroupMultipleRemoteEntites")
     nobody = {"security_group_rule": body | {"remote_address_group_id": NOBODY}}
     member.refused("POST", "/v2.0/security-group-rules", nobody, 404, "AddressGroupNotFound")
     member.delete(f"/v2.0/security-group-rules/{rule['id']}")

@@ -140,14 +140,14 @@ class Action:
 
 STANDARD: Final = (
     Field(name="id"),
-    Field(name="name", parse=parse.text(255), default="", post=True, put=True),
-    Field(name="description", parse=parse.text(255), default="", post=True, put=True),
+    Field(name="name", parse=parse.name, default="", post=True, put=True),
+    Field(name="description", parse=parse.text(255), default="", post=True, put=True, sortable=False),
     Field(name="tenant_id", parse=parse.text(255), post=True),
     Field(name="project_id", parse=parse.text(255), post=True),
-    Field(name="revision_number"),
-    Field(name="created_at"),
-    Field(name="updated_at"),
-    Field(name="tags", filterable=False, sortable=False),
+    Field(name="revision_number", sortable=False),
+    Field(name="created_at", filterable=False, sortable=False),
+    Field(name="updated_at", filterable=False, sortable=False),
+    Field(name="tags", sortable=False),
 )
 """The fields that every resource of a project has."""
 

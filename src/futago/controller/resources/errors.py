@@ -166,6 +166,14 @@ class GatewayIpInUse(InUse):
     sentence = "Current gateway ip {ip_address} already in use by port {port_id}. Unable to update."
 
 
+class InvalidSubnetServiceType(ApiError):
+    sentence = "Subnet service type {service_type} does not correspond to a valid device owner."
+
+
+class InvalidInputSubnetServiceType(ApiError):
+    sentence = "Subnet service type {service_type} is not a string."
+
+
 class DNSNameServersExhausted(ApiError):
     sentence = "Unable to complete operation for {subnet_id}. The number of DNS nameservers exceeds the limit {limit}."
 
@@ -208,6 +216,12 @@ class IpAddressGenerationFailure(InUse):
     sentence = "No more IP addresses available on network {network_id}."
 
 
+class IpAddressGenerationFailureNoMatchingSubnet(InUse):
+    sentence = (
+        "No valid service subnet for the given device owner, network_id {network_id}, service type {service_type}."
+    )
+
+
 class ExternalIpAddressExhausted(ApiError):
     sentence = "Unable to find any IP address on external network {network_id}."
 
@@ -237,6 +251,13 @@ class AddressPairAndPortSecurityRequired(InUse):
 
 class PortSecurityAndIPRequiredForSecurityGroups(ApiError):
     sentence = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+class PortSecurityPortHasSecurityGroup(InUse):
+    sentence = (
+        "Port has security group associated. Cannot disable port security or IP address "
+        "until security group is removed."
+    )
 
 
 class AllowedAddressPairsMissingIP(ApiError):

@@ -37,6 +37,7 @@ _KINDS: Final[dict[str, type[Row]]] = {
     "security_group_rule": SecurityGroupRule,
 }
 _UNBOUNDED: Final = -1
+_LARGEST: Final = 2**31 - 1
 
 
 def check(txn: Transaction, project_id: str, resource: str, more: int) -> None:
@@ -102,7 +103,10 @@ def update(writing: Writing, params: Params, body: Any) -> Rendered:
     """Give a project limits of its own."""
     _admin_only(writing.reading, "update_quota")
     project_id = params["project_id"]
-    for resource, limit in _asked(body).items():
+    asked = _asked(body)
+    if body["quota"].get("force") is not True:
+        _check_used(writing.txn, project_id, asked)
+    for resource, limit in asked.items():
         known = writing.txn.get(Quota, project_id=project_id, resource=resource)
         fresh = Quota(project_id=project_id, resource=resource, limit=limit)
         if known is None:
@@ -143,10 +147,24 @@ def _asked(body: Any) -> dict[str, int]:
 
 
 def _limit(name: str, value: Any) -> int:
-    try:
-        return parse.integer(_UNBOUNDED, 2**31 - 1)(value)
-    except parse.Unfit as error:
-        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {error}.") from error
+    limit = parse.whole(value)
+    reason = ""
+    if limit < _UNBOUNDED:
+        reason = f"'{limit}' is too small - must be at least '{_UNBOUNDED}'"
+    elif limit > _LARGEST:
+        reason = f"'{limit}' is too large - must be no larger than '{_LARGEST}'"
+    if reason:
+        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {reason}.")
+    return limit
+
+
+def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> None:
+    """A limit below what a project has already is a mistake, unless a request insists on it."""
+    for resource, limit in limits.items():
+        have = used(txn, project_id, resource)
+        if limit != _UNBOUNDED and have > limit:
+            sentence = f"Quota limit {limit} for {resource} must be greater than or equal to already used {have}"
+            raise errors.HTTPBadRequest(message=sentence)
 
 
 ACTIONS: Final = (

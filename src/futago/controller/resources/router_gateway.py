@@ -24,7 +24,7 @@ _read = parse.entry(
 
 def parse_info(value: Any) -> Info | None:
     """Null and {} take the gateway away."""
-    return None if value in (None, {}) else _read(value)
+    return _read(value) if value else None
 
 
 def change(writing: Writing, router: Router, info: Info | None) -> Router:
