@@ -108,7 +108,8 @@ def _asked(writing: Writing, params: Params, body: Any) -> tuple[AddressGroup, t
 
 def _changed(writing: Writing, group: AddressGroup, addresses: Sequence[str]) -> Rendered:
     new = writing.txn.replace(group, replace(group, addresses=_ordered(addresses)))
-    return {"address_group": render(writing.reading, [new])[0]}
+    shown = render(writing.reading, [new])[0]
+    return {"address_group": {name: value for name, value in shown.items() if name != "shared"}}
 
 
 ADDRESS_GROUPS: Final = Resource(
@@ -123,7 +124,6 @@ ADDRESS_GROUPS: Final = Resource(
     ),
     not_found=lambda group_id: security_group_errors.AddressGroupNotFound(address_group_id=group_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

@@ -46,6 +46,11 @@ class HTTPNotFound(NotFound):
     sentence = "The resource could not be found."
 
 
+class HTTPMethodNotAllowed(ApiError):
+    status = 405
+    sentence = "The server could not comply with the request since it is either malformed or otherwise incorrect."
+
+
 class HTTPRequestEntityTooLarge(ApiError):
     status = 413
     sentence = "The body of POST request was too large."
@@ -166,14 +171,6 @@ class GatewayIpInUse(InUse):
     sentence = "Current gateway ip {ip_address} already in use by port {port_id}. Unable to update."
 
 
-class InvalidSubnetServiceType(ApiError):
-    sentence = "Subnet service type {service_type} does not correspond to a valid device owner."
-
-
-class InvalidInputSubnetServiceType(ApiError):
-    sentence = "Subnet service type {service_type} is not a string."
-
-
 class DNSNameServersExhausted(ApiError):
     sentence = "Unable to complete operation for {subnet_id}. The number of DNS nameservers exceeds the limit {limit}."
 
@@ -214,12 +211,6 @@ class IpAddressAlreadyAllocated(InUse):
 
 class IpAddressGenerationFailure(InUse):
     sentence = "No more IP addresses available on network {network_id}."
-
-
-class IpAddressGenerationFailureNoMatchingSubnet(InUse):
-    sentence = (
-        "No valid service subnet for the given device owner, network_id {network_id}, service type {service_type}."
-    )
 
 
 class ExternalIpAddressExhausted(ApiError):

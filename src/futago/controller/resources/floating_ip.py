@@ -20,7 +20,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.resources.port import PORTS, status
@@ -222,7 +221,6 @@ FLOATING_IPS: Final = Resource(
     not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
     columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

@@ -18,7 +18,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction
@@ -201,7 +200,6 @@ NETWORKS: Final = Resource(
     ),
     not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

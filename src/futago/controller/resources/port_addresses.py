@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, subnet_errors
 from futago.controller.resources.definition import Absent
 from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
@@ -47,7 +47,7 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
     Beside it, all but routers' legs have an address in every subnet where ports make their own.
 
     Raises:
-        errors.IpAddressGenerationFailureNoMatchingSubnet: all subnets are for ports of other owners.
+        subnet_errors.IpAddressGenerationFailureNoMatchingSubnet: all subnets are for ports of other owners.
         errors.InvalidIpForNetwork: no subnet has the address.
         errors.InvalidIpForSubnet: the named subnet has not.
 
@@ -57,7 +57,7 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
     automatic = [subnet for subnet in serving if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
         if subnets and not serving:
-            raise errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
+            raise subnet_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
         families = (tuple(s for s in serving if s.ip_version == version and not s.automatic) for version in (4, 6))
         wanted: Wishes = [(family, None) for family in families if family]
     else:

@@ -64,7 +64,7 @@ def used(view: View, project_id: str, resource: str) -> int:
 
 def show_all(reading: Reading, _params: Params) -> Rendered:
     """Of every project that has limits of its own."""
-    _admin_only(reading, "get_quota")
+    _check(reading, "get_quota", "")
     projects = sorted({quota.project_id for quota in reading.view.find(Quota)})
     shown = [{**limits(reading.view, project), "project_id": project, "tenant_id": project} for project in projects]
     return {"quotas": shown}
@@ -101,7 +101,7 @@ def show_caller(reading: Reading, _params: Params) -> Rendered:
 
 def update(writing: Writing, params: Params, body: Any) -> Rendered:
     """Give a project limits of its own."""
-    _admin_only(writing.reading, "update_quota")
+    _check(writing.reading, "update_quota", params["project_id"])
     project_id = params["project_id"]
     asked = _asked(body)
     if body["quota"].get("force") is not True:
@@ -118,7 +118,7 @@ def update(writing: Writing, params: Params, body: Any) -> Rendered:
 
 def delete(writing: Writing, params: Params, _body: Any) -> None:
     """Back to the defaults."""
-    _admin_only(writing.reading, "delete_quota")
+    _check(writing.reading, "delete_quota", params["project_id"])
     for quota in writing.txn.find(Quota, project_id=params["project_id"]):
         writing.txn.remove(quota)
 
@@ -126,12 +126,12 @@ def delete(writing: Writing, params: Params, _body: Any) -> None:
 def _project(reading: Reading, params: Params) -> str:
     project_id = params["project_id"]
     if project_id != reading.caller.project_id:
-        _admin_only(reading, "get_quota")
+        _check(reading, "get_quota", project_id)
     return project_id
 
 
-def _admin_only(reading: Reading, rule: str) -> None:
-    if not reading.caller.admin:
+def _check(reading: Reading, rule: str, project_id: str) -> None:
+    if not reading.policy.allows(rule, reading.caller, {"project_id": project_id}):
         raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
 
 

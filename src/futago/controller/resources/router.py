@@ -18,7 +18,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.resources.router_legs import legs
@@ -200,7 +199,6 @@ ROUTERS: Final = Resource(
     ),
     not_found=lambda router_id: errors.RouterNotFound(router_id=router_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

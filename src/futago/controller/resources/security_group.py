@@ -17,7 +17,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction, View
@@ -157,7 +156,6 @@ SECURITY_GROUPS: Final = Resource(
     ),
     not_found=lambda group_id: security_group_errors.SecurityGroupNotFound(security_group_id=group_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

@@ -200,7 +200,6 @@ SECURITY_GROUP_RULES: Final = Resource(
     not_found=lambda rule_id: security_group_errors.SecurityGroupRuleNotFound(rule_id=rule_id),
     columns=("id", "project_id", "security_group_id"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     delete=delete,

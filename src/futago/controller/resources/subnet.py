@@ -8,7 +8,16 @@ from msgspec.structs import replace
 from sqlalchemy import or_, select
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import dhcp, errors, lookup, network, parse, port_addresses, subnet_checks
+from futago.controller.resources import (
+    dhcp,
+    errors,
+    lookup,
+    network,
+    parse,
+    port_addresses,
+    subnet_checks,
+    subnet_errors,
+)
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -21,7 +30,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction
@@ -51,8 +59,6 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
 def create(writing: Writing, values: Values) -> Subnet:
     """Make a subnet, and start DHCP on its network if it wants it."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
-    if not owned_by_project(writing.reading, parent):
-        raise errors.PolicyNotAuthorized(rules="rule:create_subnet")
     cidr = _cidr(writing.txn, values)
     subnet_checks.check_mtu(parent.mtu, parent.id, cidr.version)
     gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
@@ -230,9 +236,9 @@ def _service_types(value: Any) -> tuple[str, ...]:
         raise errors.HTTPBadRequest(message="Subnet service types must be a list.")
     for item in value or ():
         if not isinstance(item, str):
-            raise errors.InvalidInputSubnetServiceType(service_type=item)
+            raise subnet_errors.InvalidInputSubnetServiceType(service_type=item)
         if not item.startswith(device_owners.PREFIXES):
-            raise errors.InvalidSubnetServiceType(service_type=item)
+            raise subnet_errors.InvalidSubnetServiceType(service_type=item)
     return tuple(value or ())
 
 
@@ -279,7 +285,6 @@ SUBNETS: Final = Resource(
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,
