@@ -81,6 +81,8 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     database_url: str = ""
     """An SQLAlchemy URL; "" is SQLite in `state_path`."""
     region: str = "RegionOne"
+    policy_file: Path | None = None
+    """Rules of who may do what, as in Neutron's `policy.yaml`: they replace the defaults (docs/policy.md)."""
     token_lifetime_seconds: int = 4 * 3600
 
     l3_ha: bool = True

@@ -28,7 +28,12 @@ def _names(client: Client, query: str) -> list[str]:
         ("shared=false&name=c", []),
         ("router:external=False&name=a", ["a"]),
         ("provider:segmentation_id=1000", ["e"]),
-        ("provider:physical_network=&name=b", ["b"]),
+        ("provider:physical_network=", []),
+        ("description=", ["a", "b", "c", "d", "e"]),
+        ("name=", []),
+        ("name=a&name=", ["a"]),
+        ("revision_number=0&name=a", ["a"]),
+        ("changed_since=2000-01-01T00:00:00%2B02:00&name=a", ["a"]),
         ("admin_state_up=1&name=a", ["a"]),
         ("mtu=1500", []),
         ("changed_since=2999-01-01T00:00:00Z", []),
@@ -73,27 +78,53 @@ def test_ports_are_found_by_an_address_in_a_subnet(admin: Client) -> None:
     ("query", "words"),
     [
         ("nmae=a", "['nmae'] is invalid attribute for filtering"),
-        ("sort_key=nonsense", "['nonsense'] is invalid attribute for sort keys"),
-        ("sort_key=name&sort_dir=up", "Sort direction"),
-        ("limit=-1", "Limit must be an integer 0 or greater and not '-1'"),
-        ("limit=x", "Limit must be an integer 0 or greater and not 'x'"),
-        ("marker=x", "The marker 'x' is not in this list"),
+        ("port_security_enabled=True", "['port_security_enabled'] is invalid attribute for filtering"),
+        ("sort_key=nonsense&sort_dir=asc", "['nonsense'] is invalid attribute for sort_keys"),
+        ("sort_key=description&sort_dir=asc", "['description'] is invalid attribute for sort_keys"),
+        ("sort_key=name", "The number of sort_keys and sort_dirs must be same"),
+        ("sort_key=name&sort_dir=up", "['up'] is invalid value for sort_dirs, valid value is 'asc' and 'desc'"),
     ],
 )
 def test_a_query_that_makes_no_sense_is_refused(admin: Client, query: str, words: str) -> None:
     admin.refused("GET", f"/v2.0/networks?{query}", None, 400, "HTTPBadRequest", words)
 
 
+@pytest.mark.parametrize(
+    ("path", "status", "kind", "words"),
+    [
+        (
+            "networks?limit=-1",
+            400,
+            "BadRequest",
+            "Bad limit request: Limit must be an integer 0 or greater and not '-1'.",
+        ),
+        ("networks?limit=x", 400, "BadRequest", "Limit must be an integer 0 or greater and not 'x'"),
+        ("networks?limit=1&marker=x", 404, "NetworkNotFound", "Network x could not be found."),
+        ("networks?shared=maybe", 400, "InvalidInput", "'maybe' cannot be converted to boolean"),
+        ("networks?mtu=large", 400, "InvalidInput", "'large' is not an integer"),
+        ("networks?changed_since=today", 400, "InvalidInput", "format: YYYY-MM-DDTHH:MM:SSZ"),
+        ("ports?fixed_ips=10.0.0.1", 400, "InvalidInput", "'10.0.0.1' is not of the form <key>=[value]"),
+    ],
+)
+def test_a_value_in_a_query_has_to_be_one(admin: Client, path: str, status: int, kind: str, words: str) -> None:
+    admin.refused("GET", f"/v2.0/{path}", None, status, kind, words)
+
+
+def test_a_marker_counts_on_a_page_only(admin: Client, networks: list[dict[str, Any]]) -> None:
+    assert sorted(_names(admin, "marker=nothing")) == ["a", "b", "c", "d", "e"]
+
+
 def test_lists_have_an_order(admin: Client, networks: list[dict[str, Any]]) -> None:
-    assert _names(admin, "sort_key=name") == ["a", "b", "c", "d", "e"]
+    assert _names(admin, "sort_key=name&sort_dir=asc") == ["a", "b", "c", "d", "e"]
     assert _names(admin, "sort_key=name&sort_dir=desc") == ["e", "d", "c", "b", "a"]
-    assert _names(admin, "sort_key=shared&sort_dir=desc&sort_key=name&sort_dir=asc")[:2] == ["c", "a"]
+    assert _names(admin, "sort_key=mtu&sort_dir=desc&sort_key=name&sort_dir=asc")[:2] == ["a", "b"]
 
 
 def test_pages_lead_through_the_whole_list_and_back(admin: Client, networks: list[dict[str, Any]]) -> None:
-    first = admin.get("/v2.0/networks?sort_key=name&limit=2")
+    first = admin.get("/v2.0/networks?sort_key=name&sort_dir=asc&limit=2")
     assert [network["name"] for network in first["networks"]] == ["a", "b"]
-    assert [link["rel"] for link in first["networks_links"]] == ["next"]
+    assert [link["rel"] for link in first["networks_links"]] == ["next", "previous"]
+    assert _follow(admin, first, "previous")["networks"] == []
     second = _follow(admin, first, "next")
     assert [network["name"] for network in second["networks"]] == ["c", "d"]
     third = _follow(admin, second, "next")
@@ -125,7 +156,14 @@ def test_tags_come_and_go_and_are_filters(admin: Client, networks: list[dict[str
     admin.put(f"{path}/green", None, 201)
     admin.get(f"{path}/green", 204)
     admin.refused("GET", f"{path}/pink", None, 404, "TagNotFound", "Tag pink could not be found.")
-    admin.refused("PUT", path, {"tags": "red"}, 400, "HTTPBadRequest", "Invalid tags body")
+    admin.refused("PUT", path, {"tags": "red"}, 400, "InvalidInput", "'red' is not a list")
+    admin.refused("PUT", path, {"labels": []}, 400, "InvalidInput", "Invalid tags body")
+    admin.refused("PUT", path, {"tags": ["a", "a"]}, 400, "InvalidInput", "Duplicate items in the list: 'a'")
+    many = {"tags": [str(i) for i in range(51)]}
+    words = "Bad networks request: The number of tags exceed the per-resource limit of 50."
+    admin.refused("POST", path, many, 400, "BadRequest", words)
+    assert admin.post(path, {"tags": ["red", "white"]}, 200) == {"tags": ["red", "white"]}
+    admin.delete(f"{path}/white")
     admin.delete(f"{path}/blue")
     assert admin.get(path) == {"tags": ["red", "green"]}
     assert _names(admin, "tags=red,green") == ["e"]
@@ -142,6 +180,10 @@ def test_a_change_can_depend_on_the_revision(admin: Client) -> None:
     answer = admin.request("PUT", path, body, If_Match="revision_number=7")
     assert answer.status_code == 412
     assert answer.json()["NeutronError"]["type"] == "RevisionNumberConstraintFailed"
+    for wrong in ("revision_number=x", '"revision_number=1", "revision_number=2"'):
+        answer = admin.request("PUT", path, body, If_Match=wrong)
+        assert (answer.status_code, answer.json()["NeutronError"]["type"]) == (400, "BadRequest")
+    assert admin.request("PUT", path, {"network": {}}, If_Match='"other"').status_code == 200
     fitting = f"revision_number={network['revision_number']}"
     assert admin.request("PUT", path, body, If_Match=fitting).json()["network"]["revision_number"] == 1
 

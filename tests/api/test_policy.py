@@ -89,6 +89,7 @@ def test_external_and_shared_networks_are_seen_by_all_and_changed_by_their_owner
     external = admin.external()
     path = f"/v2.0/networks/{external['id']}"
     assert member.get(path)["network"]["router:external"] is True
+    assert member.get("/v2.0/networks?router:external=True&fields=name")["networks"]
     member.refused("DELETE", path, None, 403, "PolicyNotAuthorized", "rule:delete_network is disallowed by policy")
     member.refused("PUT", path, {"network": {"name": "x"}}, 403, "PolicyNotAuthorized", "rule:update_network")
     body = {"subnet": {"network_id": external["id"], "cidr": "10.9.0.0/24", "ip_version": 4}}

@@ -46,7 +46,7 @@ def test_the_default_group_stays_what_it_is(member: Client) -> None:
     other = member.post("/v2.0/security-groups", {"security_group": {"name": "web"}})["security_group"]
     body = {"security_group": {"name": "default"}}
     path = f"/v2.0/security-groups/{other['id']}"
-    member.refused("PUT", path, body, 409, "SecurityGroupCannotUpdateDefault")
+    member.refused("PUT", path, body, 409, "SecurityGroupDefaultAlreadyExists")
     member.refused("POST", "/v2.0/security-groups", body, 409, "SecurityGroupDefaultAlreadyExists")
 
 
@@ -74,7 +74,8 @@ def test_a_rule_for_ssh(member: Client) -> None:
         ({"port_range_max": None}, 400, "SecurityGroupInvalidPortRange"),
         ({"port_range_min": 70000}, 400, "SecurityGroupInvalidPortValue"),
         ({"port_range_min": "x"}, 400, "SecurityGroupInvalidPortValue"),
-        ({"protocol": None}, 400, "SecurityGroupInvalidProtocolForPort"),
+        ({"protocol": None}, 400, "SecurityGroupProtocolRequiredWithPorts"),
+        ({"protocol": "gre"}, 400, "SecurityGroupInvalidProtocolForPort"),
         ({"protocol": "icmp", "port_range_min": 300}, 400, "SecurityGroupInvalidIcmpValue"),
         ({"protocol": "icmp", "port_range_min": None}, 400, "SecurityGroupMissingIcmpType"),
         ({"protocol": "ipv6-icmp"}, 400, "SecurityGroupEthertypeConflictWithProtocol"),
@@ -103,7 +104,7 @@ def test_a_group_in_use_stays_and_a_free_one_goes_with_the_rules_that_name_it(me
 
 
 def test_an_address_group_gains_and_loses_addresses(member: Client) -> None:
-    body = {"address_group": {"name": "office", "addresses": ["203.0.113.9/24", "10.0.0.1"]}}
+    body = {"address_group": {"name": "office", "addresses": ["203.0.113.9/24", "10.0.0.1/32"]}}
     made = member.post("/v2.0/address-groups", body)["address_group"]
     assert made["addresses"] == ["10.0.0.1/32", "203.0.113.0/24"]
     path = f"/v2.0/address-groups/{made['id']}"
@@ -128,7 +129,7 @@ def test_an_address_group_that_a_rule_names_stays(member: Client) -> None:
     path = f"/v2.0/address-groups/{made['id']}"
     member.refused("DELETE", path, None, 409, "AddressGroupInUse", "is in use")
     again = {"security_group_rule": body | {"remote_ip_prefix": "0.0.0.0/0"}}
-    member.refused("POST", "/v2.0/security-group-rules", again, 400, "SecurityGroupMultipleRemoteEntities")
+    member.refused("POST", "/v2.0/security-group-rules", again, 400, "SecurityGroupMultipleRemoteEntites")
     nobody = {"security_group_rule": body | {"remote_address_group_id": NOBODY}}
     member.refused("POST", "/v2.0/security-group-rules", nobody, 404, "AddressGroupNotFound")
     member.delete(f"/v2.0/security-group-rules/{rule['id']}")

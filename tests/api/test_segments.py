@@ -29,11 +29,12 @@ def segment(network: dict[str, Any]) -> tuple[str, str | None, int | None, int]:
 
 
 def asked(network_type: str | None = None, physical_network: str | None = None, number: int | None = None) -> Any:
-    return {
+    wishes = {
         "provider:network_type": network_type,
         "provider:physical_network": physical_network,
         "provider:segmentation_id": number,
     }
+    return {name: value for name, value in wishes.items() if value is not None}
 
 
 @pytest.fixture
@@ -168,3 +169,20 @@ class TestWithOtherMtus:
         admin.refused("PUT", path, {"network": {"mtu": mtu + 1}}, 400, "InvalidInput", words)
         assert admin.put(path, {"network": {"mtu": 1300}})["network"]["mtu"] == 1300
         assert admin.put(path, {"network": {"mtu": mtu}})["network"]["mtu"] == mtu
+
+
+def test_a_vlan_network_moves_to_another_id_and_gives_its_own_back(admin: Client) -> None:
+    network = admin.network(**asked("vlan", "vlan", 2001))
+    path = f"/v2.0/networks/{network['id']}"
+    moved = admin.put(path, {"network": {"provider:segmentation_id": 2002}})["network"]
+    assert moved["provider:segmentation_id"] == 2002
+    again = admin.network(**asked("vlan", "vlan", 2001))
+    words = "The VLAN 2001 on physical network vlan is in use."
+    admin.refused("PUT", path, {"network": {"provider:segmentation_id": 2001}}, 409, "VlanIdInUse", words)
+    admin.delete(f"/v2.0/networks/{again['id']}")
+    words = "Plugin does not support updating the following provider network attributes"
+    admin.refused("PUT", path, {"network": {"provider:physical_network": "other"}}, 400, "InvalidInput", words)
+    tunnel = admin.network(**asked("gre"))
+    body = {"network": {"provider:segmentation_id": 77}}
+    words = "Only VLAN type networks can be updated"
+    admin.refused("PUT", f"/v2.0/networks/{tunnel['id']}", body, 400, "InvalidInput", words)

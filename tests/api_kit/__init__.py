@@ -18,6 +18,9 @@ OTHER_PROJECT = "11dab3ce5c144728ae6adc696cb131d0"
 CALLERS = {
     ADMIN: Caller(user_id="u-admin", project_id="ad" * 16, roles=frozenset({"admin", "member", "reader"})),
     "member": Caller(user_id="u-member", project_id=PROJECT, roles=frozenset({"member", "reader"})),
+    "manager": Caller(user_id="u-manager", project_id=PROJECT, roles=frozenset({"manager", "member", "reader"})),
+    "service": Caller(user_id="u-service", project_id="5e" * 16, roles=frozenset({"service"})),
+    "operator": Caller(user_id="u-operator", project_id="0b" * 16, roles=frozenset({"operator"})),
     "reader": Caller(user_id="u-reader", project_id=PROJECT, roles=frozenset({"reader"})),
     "stranger": Caller(user_id="u-stranger", project_id=OTHER_PROJECT, roles=frozenset({"member", "reader"})),
 }

@@ -15,11 +15,22 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     user_id: str
     project_id: str
     roles: frozenset[str]
+    is_admin: bool | None = None
+    """As the rule `context_is_admin` has it; None: nobody has asked it, the role tells."""
+    sees_all: bool = False
+    """A service, or who has been given a look at everything: projects do not bound what it finds."""
+    names_projects: bool = False
+    """It may make things for other projects."""
 
     @property
     def admin(self) -> bool:
         """An admin sees and changes everything, everywhere."""
-        return "admin" in self.roles
+        return "admin" in self.roles if self.is_admin is None else self.is_admin
+
+    @property
+    def unbounded(self) -> bool:
+        """It finds what belongs to any project."""
+        return self.admin or self.sees_all
 
 
 class Authenticator(Protocol):

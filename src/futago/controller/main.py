@@ -26,6 +26,8 @@ from futago.controller.metrics import CountRequests, Measure
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
+from futago.controller.policy.file import BadPolicy
+from futago.controller.policy.rules import Policy, load
 from futago.controller.store.database import Database
 
 _BACKLOG: Final = 2048
@@ -74,6 +76,7 @@ def build(config: ControllerConfig) -> Starlette:
     """
     if config.router_distributed:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
+    rules = _rules(config)
     database = open_database(config)
     made = first_start.prepare(database, config)
     vrrp_keys.ensure(database)
@@ -81,7 +84,7 @@ def build(config: ControllerConfig) -> Starlette:
     feed = Feed(database, config)
     overlaps = Overlaps()
     node_routes = build_nodes(database, config, first_start.join_token(config.state_path), feed, overlaps)
-    api_routes = build_api(database, config, identity)
+    api_routes = build_api(database, config, identity, rules)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -97,6 +100,13 @@ def build(config: ControllerConfig) -> Starlette:
     app.state.first_start = made
     app.state.metrics = measure.registry
     return app
+
+
+def _rules(config: ControllerConfig) -> Policy:
+    try:
+        return load(config.policy_file)
+    except BadPolicy as error:
+        raise BadConfig(str(error)) from error
 
 
 def listen(config: ControllerConfig) -> socket.socket:

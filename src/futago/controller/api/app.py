@@ -11,9 +11,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from futago.config import ControllerConfig
-from futago.controller.api import answers, crud, tags
+from futago.controller.api import answers, crud, policy, tags
 from futago.controller.api.call import Answer, Call, Service, decode
 from futago.controller.caller import Authenticator, Unauthorized
+from futago.controller.policy.rules import STANDARD, Policy
 from futago.controller.resources import errors
 from futago.controller.resources.catalog import ACTIONS, RESOURCES
 from futago.controller.resources.definition import Action, Resource
@@ -30,10 +31,13 @@ _LONGEST_BODY: Final = 4 * 1024 * 1024
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def build_api(database: Database, config: ControllerConfig, authenticator: Authenticator) -> list[BaseRoute]:
+def build_api(
+    database: Database, config: ControllerConfig, authenticator: Authenticator, rules: Policy = STANDARD
+) -> list[BaseRoute]:
     """All routes of the API: `GET /` and everything under `/v2.0`."""
-    door = Door(authenticator, config)
-    service = Service(database, config)
+    rules = rules.with_defaults(policy.defaults(RESOURCES))
+    door = Door(authenticator, config, rules)
+    service = Service(database, config, rules)
     routes: list[BaseRoute] = [Route("/", _versions, methods=["GET"])]
     for action in ACTIONS:
         work = _action(service, action)
@@ -45,6 +49,8 @@ def build_api(database: Database, config: ControllerConfig, authenticator: Authe
         )
     index = door.endpoint(_index)
     routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
+    known = dict.fromkeys(route.path for route in routes if isinstance(route, Route))
+    routes.extend(Route(path, door.endpoint(_not_so), methods=list(_METHODS)) for path in known)
     routes.append(Route(_PREFIX + "/{rest:path}", door.endpoint(_nothing_here), methods=list(_METHODS)))
     return routes
 
@@ -55,6 +61,7 @@ class Door:
 
     authenticator: Authenticator
     config: ControllerConfig
+    rules: Policy
 
     def endpoint(self, work: Work) -> Endpoint:
         """A Starlette endpoint that does `work` in a thread."""
@@ -79,7 +86,7 @@ class Door:
             return answers.of_bug()
 
     def _call(self, request: Request, body: bytes | None) -> Call:
-        caller = self.authenticator.caller(request.headers.get("x-auth-token", ""))
+        caller = self.rules.recognized(self.authenticator.caller(request.headers.get("x-auth-token", "")))
         if body is None:
             raise errors.HTTPRequestEntityTooLarge
         return Call(
@@ -117,6 +124,7 @@ def _resource(service: Service, resource: Resource[Any]) -> Iterator[tuple[str, 
     if resource.tagged:
         requests += [
             ("GET", f"{one}/tags", tags.show_all),
+            ("POST", f"{one}/tags", tags.add_all),
             ("PUT", f"{one}/tags", tags.replace_all),
             ("DELETE", f"{one}/tags", tags.remove_all),
             ("GET", f"{one}/tags/{{tag}}", tags.show),
@@ -166,6 +174,11 @@ def _index(call: Call) -> Answer:
             ]
         },
     )
+
+
+def _not_so(_call: Call) -> Answer:
+    """There is such a path, but nothing that this method does to it."""
+    raise errors.HTTPMethodNotAllowed
 
 
 def _nothing_here(_call: Call) -> Answer:

@@ -12,36 +12,45 @@ Item = dict[str, Any]
 
 def items(body: bytes, resource: Resource[Any]) -> tuple[list[Item], bool]:
     """The objects that a POST makes, and whether it came as a list."""
-    document = decode(body)
-    if isinstance(document, dict) and isinstance(document.get(resource.collection), list):
-        found = document[resource.collection]
-        if not found:
-            raise errors.HTTPBadRequest(message=f"Unable to find '{resource.collection}' in request body")
-        return [_object(item, resource.collection) for item in found], True
-    return [_inside(document, resource.name)], False
+    document = _document(body)
+    if resource.collection not in document:
+        return [_inside(document, resource.name)], False
+    found = document[resource.collection]
+    if not found:
+        raise errors.HTTPBadRequest(message="Resources required")
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise errors.HTTPBadRequest(message="Body contains invalid data")
+    return [_inside(item if resource.name in item else {resource.name: item}, resource.name) for item in found], True
 
 
 def item(body: bytes, resource: Resource[Any]) -> Item:
     """The object in the body of a PUT."""
-    return _inside(decode(body), resource.name)
+    return _inside(_document(body), resource.name)
 
 
 def values_to_create(resource: Resource[Any], caller: Caller, given: Item) -> Item:
     """All attributes of a POST, those that it leaves open with their defaults."""
+    project_id = _project(caller, given)
     _check_known(resource, given)
-    for name in given:
-        field = resource.field(name)
-        if field is not None and not field.post:
-            raise errors.HTTPBadRequest(message=f"Attribute '{name}' not allowed in POST")
-    values = {field.name: _initial(field, given) for field in resource.fields if field.post}
+    for field in resource.fields:
+        if field.name in given and not field.post:
+            raise errors.HTTPBadRequest(message=f"Attribute '{field.name}' not allowed in POST")
+        if field.post and field.name not in given and field.default is REQUIRED:
+            sentence = f"Failed to parse request. Required attribute '{field.name}' not specified"
+            raise errors.HTTPBadRequest(message=sentence)
+    values = {
+        field.name: _parsed(field, given[field.name]) if field.name in given else field.default
+        for field in resource.fields
+        if field.post
+    }
     if "project_id" in values:
-        project_id = _project(caller, given)
         values |= {"project_id": project_id, "tenant_id": project_id}
     return values
 
 
-def values_to_update(resource: Resource[Any], given: Item) -> Item:
+def values_to_update(resource: Resource[Any], caller: Caller, given: Item) -> Item:
     """The attributes that a PUT names."""
+    _project(caller, given)
     _check_known(resource, given)
     values = {}
     for name, value in given.items():
@@ -52,15 +61,19 @@ def values_to_update(resource: Resource[Any], given: Item) -> Item:
     return values
 
 
-def _inside(document: Any, name: str) -> Item:
-    if not isinstance(document, dict) or name not in document:
+def _document(body: bytes) -> Item:
+    document = decode(body) if body else {}
+    if not isinstance(document, dict):
+        raise errors.HTTPBadRequest(message="Body contains invalid data")
+    return document
+
+
+def _inside(document: Item, name: str) -> Item:
+    value = document.get(name)
+    if value is None:
         raise errors.HTTPBadRequest(message=f"Unable to find '{name}' in request body")
-    return _object(document[name], name)
-
-
-def _object(value: Any, name: str) -> Item:
     if not isinstance(value, dict):
-        raise errors.HTTPBadRequest(message=f"Body contains invalid data: '{name}' is not an object")
+        raise errors.HTTPBadRequest(message=f"Object '{name}' contains invalid data")
     return value
 
 
@@ -68,15 +81,6 @@ def _check_known(resource: Resource[Any], given: Item) -> None:
     unknown = [name for name in given if resource.field(name) is None]
     if unknown:
         raise errors.HTTPBadRequest(message=f"Unrecognized attribute(s) '{', '.join(unknown)}'")
-
-
-def _initial(field: Field, given: Item) -> Any:
-    if field.name in given:
-        return _parsed(field, given[field.name])
-    if field.default is REQUIRED:
-        sentence = f"Failed to parse request. Required attribute '{field.name}' not specified"
-        raise errors.HTTPBadRequest(message=sentence)
-    return field.default
 
 
 def _parsed(field: Field, value: Any) -> Any:
@@ -93,7 +97,7 @@ def _project(caller: Caller, given: Item) -> str:
     if len(named) > 1:
         raise errors.HTTPBadRequest(message="'project_id' and 'tenant_id' do not match")
     project_id = named.pop() if named else caller.project_id
-    if project_id != caller.project_id and not caller.admin:
+    if project_id != caller.project_id and not (caller.admin or caller.names_projects):
         sentence = (
             "Specifying 'project_id' other than the authenticated project in request "
             "is not allowed for the current user."

@@ -8,6 +8,7 @@ import msgspec
 
 from futago.config import ControllerConfig
 from futago.controller.caller import Caller
+from futago.controller.policy.rules import Policy
 from futago.controller.resources import errors
 from futago.controller.resources.definition import Reading, Writing
 from futago.controller.store.database import Conflict, Database
@@ -15,7 +16,6 @@ from futago.controller.store.database import Conflict, Database
 T = TypeVar("T")
 
 _TRIES: Final = 5
-_MALFORMED: Final = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,12 @@ class Service:
 
     database: Database
     config: ControllerConfig
+    policy: Policy
 
     def read(self, call: Call, work: Callable[[Reading], T]) -> T:
         """Do `work` on one consistent state of the store."""
         with self.database.read() as view:
-            return work(Reading(view, self.config, call.caller))
+            return work(Reading(view, self.config, call.caller, self.policy))
 
     def write(self, call: Call, work: Callable[[Writing], T]) -> T:
         """Do `work` in one transaction; again from the start when a concurrent one took what it had found free.
@@ -61,7 +62,7 @@ class Service:
         for _ in range(_TRIES):
             try:
                 with self.database.write() as txn:
-                    return work(Writing(txn, self.config, call.caller))
+                    return work(Writing(txn, self.config, call.caller, self.policy))
             except Conflict:
                 continue
         raise errors.HTTPConflict
@@ -77,4 +78,4 @@ def decode(body: bytes) -> Any:
     try:
         return msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise errors.HTTPBadRequest(message=_MALFORMED) from error
+        raise errors.HTTPBadRequest(message="Body contains invalid data") from error

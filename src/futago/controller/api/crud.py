@@ -1,6 +1,7 @@
 """The usual five requests, for any resource."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 import structlog
 
@@ -12,6 +13,9 @@ from futago.controller.resources.definition import Reading, Rendered, Resource, 
 
 log = structlog.get_logger()
 
+_REVISION: Final = "revision_number="
+_QUOTED: Final = re.compile(r'"([^"]*)"')
+
 
 def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """The list, narrowed and ordered as the query says."""
@@ -21,9 +25,10 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def rendered(reading: Reading) -> list[Rendered]:
         found = resource.find(reading, query.columns(resource))
-        return [policy.shown(resource, call.caller, item) for item in resource.render(reading, found)]
+        return policy.known(resource, reading, resource.render(reading, found))
 
-    part = page(query, call, matching(resource, query, service.read(call, rendered)))
+    known = matching(resource, query, service.read(call, rendered))
+    part = page(resource, query, call, policy.visible(resource, known))
     payload: Rendered = {resource.collection: [narrowed(query, item) for item in part.items]}
     if part.links:
         payload[f"{resource.collection}_links"] = part.links
@@ -46,20 +51,18 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Make one, or all of a list or none."""
     make = resource.create
     if make is None:
-        raise errors.HTTPNotFound
+        raise errors.HTTPMethodNotAllowed
     given, several = body.items(call.body, resource)
     wishes = [body.values_to_create(resource, call.caller, item) for item in given]
-    for values in wishes:
-        policy.check_create(resource, call.caller, values)
 
     def work(writing: Writing) -> list[Rendered]:
         made = []
         for values in wishes:
+            policy.check_create(resource, writing.reading, values)
             if resource.limited:
                 quota.check(writing.txn, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
-        shown = resource.render(writing.reading, made)
-        return [policy.shown(resource, call.caller, item) for item in shown]
+        return policy.changed(resource, writing.reading, resource.render(writing.reading, made))
 
     shown = service.write(call, work)
     for item in shown:
@@ -71,14 +74,15 @@ def update(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Change one."""
     change = resource.update
     if change is None:
-        raise errors.HTTPNotFound
-    values = body.values_to_update(resource, body.item(call.body, resource))
+        raise errors.HTTPMethodNotAllowed
+    values = body.values_to_update(resource, call.caller, body.item(call.body, resource))
 
     def work(writing: Writing) -> Rendered:
         row = lookup.one(writing.reading, resource, call.params["id"])
         policy.check_update(resource, writing.reading, row, values)
         _check_revision(call, row)
-        return _rendered(writing.reading, resource, change(writing, row, values))
+        new = resource.render(writing.reading, [change(writing, row, values)])
+        return policy.changed(resource, writing.reading, new)[0]
 
     return Answer(200, {resource.name: service.write(call, work)})
 
@@ -87,7 +91,9 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Delete one."""
     end = resource.delete
     if end is None:
-        raise errors.HTTPNotFound
+        raise errors.HTTPMethodNotAllowed
+    if call.body:
+        raise errors.HTTPBadRequest(message="Request body is not supported in DELETE.")
 
     def work(writing: Writing) -> None:
         row = lookup.one(writing.reading, resource, call.params["id"])
@@ -101,15 +107,22 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
 
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:
-    return policy.shown(resource, reading.caller, resource.render(reading, [row])[0])
+    found = policy.visible(resource, policy.known(resource, reading, resource.render(reading, [row])))
+    if not found:
+        raise errors.HTTPNotFound
+    return found[0]
 
 
 def _check_revision(call: Call, row: Any) -> None:
-    """`If-Match: revision_number=N` makes a change depend on nobody having been quicker."""
+    """`If-Match: revision_number=N` makes a change depend on nobody having been quicker; other tags are not ours."""
     if call.if_match is None:
         return
-    name, _, number = call.if_match.strip().strip('"').partition("=")
-    if name != "revision_number" or not number.isdecimal():
-        raise errors.HTTPBadRequest(message="Invalid value for If-Match header.")
-    if int(number) != row.revision_number:
-        raise errors.RevisionMismatch(expected=number, actual=row.revision_number)
+    tags = _QUOTED.findall(call.if_match) or [call.if_match.strip()]
+    wanted = [tag.removeprefix(_REVISION) for tag in tags if tag.startswith(_REVISION)]
+    if len(wanted) > 1:
+        raise errors.BadRequest(resource="if-match", reason="Multiple revision_number etags are not supported")
+    if wanted and not wanted[0].isdecimal():
+        reason = "Revision number etag must be in the format of revision_number=<int>"
+        raise errors.BadRequest(resource="if-match", reason=reason)
+    if wanted and int(wanted[0]) != row.revision_number:
+        raise errors.RevisionMismatch(expected=wanted[0], actual=row.revision_number)

@@ -1,55 +1,166 @@
-"""Who may do what: admins everything, members what is their project's, readers look."""
+"""Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from futago.controller.api.body import is_given
-from futago.controller.caller import Caller
-from futago.controller.resources import errors
-from futago.controller.resources.definition import Reading, Rendered, Resource
+from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER
+from futago.controller.resources import errors, lookup
+from futago.controller.resources.definition import Absent, Reading, Rendered, Resource
+from futago.controller.resources.parents import PARENTS, Parents
 
-_CHANGING_ROLES: Final = frozenset({"admin", "manager", "member"})
+_NOT_AN_ATTRIBUTE: Final = "tags"
+"""Rules with this name are those of the requests for tags."""
 
 
-def check_create(resource: Resource[Any], caller: Caller, values: Mapping[str, Any]) -> None:
+def defaults(resources: Iterable[Resource[Any]]) -> dict[str, str]:
+    """The rules of resources and attributes for which Neutron has none."""
+    found: dict[str, str] = {}
+    for resource in resources:
+        found[f"get_{resource.name}"] = ADMIN_OR_READER
+        for action in ("create", "update", "delete"):
+            found[f"{action}_{resource.name}"] = ADMIN_OR_MEMBER
+        for field in resource.fields:
+            if field.admin_sets:
+                found |= {f"{action}_{resource.name}:{field.name}": ADMIN for action in ("create", "update")}
+            if field.admin_sees:
+                found[f"get_{resource.name}:{field.name}"] = ADMIN
+        if resource.tagged:
+            found[f"get_{resource.name}:tags"] = ADMIN_OR_READER
+            found |= {f"{action}_{resource.name}:tags": ADMIN_OR_MEMBER for action in ("create", "update", "delete")}
+    return found
+
+
+def check_create(resource: Resource[Any], reading: Reading, values: Mapping[str, Any]) -> None:
     """See that the caller may make one with these values."""
-    named = [
-        field.name
+    action = f"create_{resource.name}"
+    named = {
+        field.name: values[field.name]
         for field in resource.fields
-        if field.admin_sets and is_given(values.get(field.name)) and values[field.name] != field.default
-    ]
-    _check(f"create_{resource.name}", caller, named)
+        if field.post and not isinstance(values[field.name], Absent) and values[field.name] != field.default
+    }
+    refused = _refused(action, reading, values, _sets(resource, action, reading, named))
+    if refused is not None:
+        _check_parents(reading, values)
+        raise errors.PolicyNotAuthorized(rules=refused)
 
 
 def check_update(resource: Resource[Any], reading: Reading, row: Any, values: Mapping[str, Any]) -> None:
     """See that the caller may change these attributes of this one."""
-    named = [field.name for field in resource.fields if field.admin_sets and field.name in values]
-    _check(f"update_{resource.name}", reading.caller, named)
-    _check_owned(f"update_{resource.name}", resource, reading, row)
+    action = f"update_{resource.name}"
+    target = resource.render(reading, [row])[0]
+    _check(action, resource, reading, target, {**target, **values}, _sets(resource, action, reading, values))
 
 
 def check_delete(resource: Resource[Any], reading: Reading, row: Any) -> None:
     """See that the caller may delete this one."""
-    _check(f"delete_{resource.name}", reading.caller, [])
-    _check_owned(f"delete_{resource.name}", resource, reading, row)
+    target = resource.render(reading, [row])[0]
+    _check(f"delete_{resource.name}", resource, reading, target, target, ())
 
 
-def shown(resource: Resource[Any], caller: Caller, rendered: Rendered) -> Rendered:
-    """What the caller may know of one."""
-    if caller.admin:
-        return rendered
-    hidden = {field.name for field in resource.fields if field.admin_sees}
-    return {name: value for name, value in rendered.items() if name not in hidden}
+def check_tags(action: str, resource: Resource[Any], reading: Reading, row: Any) -> None:
+    """See that the caller may get, create, update or delete the tags of this one."""
+    target = resource.render(reading, [row])[0]
+    _check(f"{action}_{resource.name}:{_NOT_AN_ATTRIBUTE}", resource, reading, target, target, ())
 
 
-def _check(action: str, caller: Caller, named: list[str]) -> None:
-    if not caller.roles & _CHANGING_ROLES:
-        raise errors.PolicyNotAuthorized(rules=f"rule:{action}")
-    if named and not caller.admin:
-        rules = " and ".join(f"rule:{action}:{name}" for name in named)
-        raise errors.PolicyNotAuthorized(rules=f"(rule:{action} and {rules})")
+def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """Those that the caller may know of, and what it may know of each, to filter and order by."""
+    parents = Parents(reading)
+    rule = f"get_{resource.name}"
+    if not reading.policy.of_any(rule, reading.caller):
+        items = [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
+    return _narrowed(resource, reading, items, parents)
 
 
-def _check_owned(action: str, resource: Resource[Any], reading: Reading, row: Any) -> None:
-    if not resource.owned(reading, row):
-        raise errors.PolicyNotAuthorized(rules=f"rule:{action}")
+def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
+    """Without what is never shown."""
+    hidden = {field.name for field in resource.fields if not field.shown}
+    return [{name: value for name, value in item.items() if name not in hidden} for item in items] if hidden else items
+
+
+def changed(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """What the caller may know of what it has just made or changed."""
+    return visible(resource, _narrowed(resource, reading, items, Parents(reading)))
+
+
+def _narrowed(resource: Resource[Any], reading: Reading, items: list[Rendered], parents: Parents) -> list[Rendered]:
+    hidden, unsure = _hidden(resource, reading)
+    if not hidden and not unsure:
+        return items
+    return [_without(hidden, unsure, reading, parents, item) for item in items]
+
+
+def _hidden(resource: Resource[Any], reading: Reading) -> tuple[set[str], dict[str, str]]:
+    """The attributes that are hidden in each, and the rules of those for which it depends."""
+    always, unsure = set(), {}
+    for field in resource.fields:
+        rule = f"get_{resource.name}:{field.name}"
+        if rule in reading.policy.texts and field.name != _NOT_AN_ATTRIBUTE:
+            answer = reading.policy.of_any(rule, reading.caller)
+            if answer is None:
+                unsure[field.name] = rule
+            elif not answer:
+                always.add(field.name)
+    return always, unsure
+
+
+def _without(
+    hidden: set[str], unsure: Mapping[str, str], reading: Reading, parents: Parents, item: Rendered
+) -> Rendered:
+    gone = hidden | {n for n, rule in unsure.items() if not reading.policy.allows(rule, reading.caller, item, parents)}
+    return {name: value for name, value in item.items() if name not in gone}
+
+
+def _check(
+    action: str,
+    resource: Resource[Any],
+    reading: Reading,
+    present: Rendered,
+    target: Mapping[str, Any],
+    attributes: Iterable[str],
+) -> None:
+    """Who may not even see it is told that there is none."""
+    refused = _refused(action, reading, target, attributes)
+    if refused is None:
+        return
+    if not reading.policy.allows(f"get_{resource.name}", reading.caller, present, Parents(reading)):
+        raise errors.HTTPNotFound
+    raise errors.PolicyNotAuthorized(rules=refused)
+
+
+def _refused(action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str]) -> str | None:
+    """What was asked, in Neutron's form, if one of the rules does not hold."""
+    parents = Parents(reading)
+    text, allowed = f"rule:{action}", reading.policy.allows(action, reading.caller, target, parents)
+    for names in attributes:
+        first, *more = names.split()
+        nested = f"(rule:{first} and ({' and '.join(f'rule:{name}' for name in more)}))" if more else f"rule:{first}"
+        text = f"({text} and {nested})"
+        allowed = allowed and all(reading.policy.allows(n, reading.caller, target, parents) for n in names.split())
+    return None if allowed else text
+
+
+def _sets(resource: Resource[Any], action: str, reading: Reading, named: Mapping[str, Any]) -> Iterator[str]:
+    """The rules of the attributes that a request sets: each with those of what is inside of it."""
+    known = reading.policy.texts
+    for field in resource.fields:
+        rule = f"{action}:{field.name}"
+        if field.name in named and rule in known and field.name != _NOT_AN_ATTRIBUTE:
+            inside = [f"{rule}:{key}" for key in _keys(named[field.name]) if f"{rule}:{key}" in known]
+            yield " ".join((rule, *inside))
+
+
+def _keys(value: object) -> list[str]:
+    if isinstance(value, Mapping):
+        return list(value)
+    if isinstance(value, (list, tuple)):
+        return list(dict.fromkeys(key for item in value if isinstance(item, Mapping) for key in item))
+    return []
+
+
+def _check_parents(reading: Reading, values: Mapping[str, Any]) -> None:
+    """Who may not see the network either is told that, and no more."""
+    for kind, resource in PARENTS.items():
+        parent_id = values.get(f"{kind}_id")
+        if isinstance(parent_id, str):
+            lookup.one(reading, resource, parent_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -12,6 +13,8 @@ from futago.controller.resources.definition import Field, Rendered, Resource
 _RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
 _TAGS: Final = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 _SINCE: Final = "changed_since"
+_CONVERTED: Final = frozenset({parse.boolean, parse.whole, parse.non_negative})
+"""What a value in a query has to be, too, if its attribute is of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,9 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
     """Read the query of a list request.
 
     Raises:
-        errors.HTTPBadRequest: a filter or sort key that there is not, or a number that is none.
+        errors.HTTPBadRequest: a filter or sort key that there is not.
+        errors.BadRequest: a limit that is no number.
+        errors.InvalidInput: a value that an attribute cannot have.
 
     """
     given: dict[str, list[str]] = {}
@@ -51,13 +56,14 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
         given.setdefault("project_id" if name == "tenant_id" else name, []).append(value)
     filters = {name: values for name, values in given.items() if name not in _RESERVED}
     _check_filters(resource, filters)
+    limit = _limit(given.get("limit", []))
     return Query(
         filters=filters,
         fields=frozenset(value for value in given.get("fields", []) if value),
-        sorts=_sorts(resource, given.get("sort_key", []), given.get("sort_dir", [])),
-        limit=_limit(given.get("limit", [])),
-        marker=next(iter(given.get("marker", [])), None) or None,
-        reverse=_flag(given.get("page_reverse", [])),
+        sorts=_sorts(resource, _named(given, "sort_key"), _named(given, "sort_dir")),
+        limit=limit,
+        marker=next(iter(given.get("marker", [])), None) if limit is not None else None,
+        reverse=given.get("page_reverse", [""])[0].lower() == "true",
     )
 
 
@@ -67,13 +73,18 @@ def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]
     return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
 
 
-def page(query: Query, call: Call, items: Sequence[Rendered]) -> Page:
-    """Sort, and cut out the page that is asked for."""
+def page(resource: Resource[Any], query: Query, call: Call, items: Sequence[Rendered]) -> Page:
+    """Sort, and cut out the page that is asked for.
+
+    Raises:
+        errors.ApiError: the resource's `not_found`, for a marker that is not in the list.
+
+    """
     ordered = _ordered(query, items)
-    if query.marker is not None:
+    if query.marker:
         position = next((i for i, item in enumerate(ordered) if item["id"] == query.marker), None)
         if position is None:
-            raise errors.HTTPBadRequest(message=f"The marker '{query.marker}' is not in this list")
+            raise resource.not_found(query.marker)
         ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
     if query.limit is None:
         return Page(ordered, [])
@@ -94,13 +105,45 @@ def _check_filters(resource: Resource[Any], filters: dict[str, list[str]]) -> No
     unknown = [name for name in filters if name not in known]
     if unknown:
         raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for filtering")
+    for name, values in filters.items():
+        field = resource.field(name)
+        if field is not None and field.parse in _CONVERTED:
+            for value in values:
+                field.parse(value)
+        if field is not None and field.pairs:
+            _check_pairs(values)
+    if _SINCE in filters:
+        _moment(filters[_SINCE][0])
+
+
+def _check_pairs(values: Sequence[str]) -> None:
+    for value in values:
+        key, separator, _ = value.partition("=")
+        if not separator or not key.strip():
+            raise errors.InvalidInput(reason=f"'{value}' is not of the form <key>=[value]")
+
+
+def _moment(text: str) -> str:
+    """A time as rows have it.
+
+    Raises:
+        errors.InvalidInput: it is none.
+
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        reason = f"The input {_SINCE} must be in the following format: YYYY-MM-DDTHH:MM:SSZ"
+        raise errors.InvalidInput(reason=reason) from error
+    at = moment.astimezone(UTC) if moment.tzinfo is not None else moment
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _passes(item: Rendered, name: str, values: list[str], field: Field | None) -> bool:
     if name in _TAGS:
         return _tagged(set(item["tags"]), name, {tag for value in values for tag in value.split(",")})
     if name == _SINCE:
-        return bool(item["updated_at"] >= values[0])
+        return bool(item["updated_at"] >= _moment(values[0]))
     if name not in item:
         return False
     have = item[name]
@@ -113,7 +156,7 @@ def _equal(have: Any, wanted: str, field: Field | None) -> bool:
     if isinstance(have, bool):
         return have is parse.boolean(wanted)
     if have is None:
-        return wanted in {"", "null", "None"}
+        return False
     if str(have) == wanted:
         return True
     try:
@@ -153,25 +196,29 @@ def _tagged(have: set[str], name: str, wanted: set[str]) -> bool:
 
 def _sorts(resource: Resource[Any], keys: list[str], directions: list[str]) -> tuple[tuple[str, bool], ...]:
     known = {field.name for field in resource.fields if field.sortable}
+    if len(keys) != len(directions):
+        raise errors.HTTPBadRequest(message="The number of sort_keys and sort_dirs must be same")
     unknown = [key for key in keys if key not in known]
     if unknown:
-        raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for sort keys")
-    if any(direction not in {"asc", "desc"} for direction in directions):
-        raise errors.HTTPBadRequest(message="Sort direction must be 'asc' or 'desc'")
-    padded = (directions + ["asc"] * len(keys))[: len(keys)]
-    return (*((key, direction == "desc") for key, direction in zip(keys, padded, strict=True)),)
+        raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for sort_keys")
+    wrong = [direction for direction in directions if direction not in {"asc", "desc"}]
+    if wrong:
+        sentence = f"{wrong} is invalid value for sort_dirs, valid value is 'asc' and 'desc'"
+        raise errors.HTTPBadRequest(message=sentence)
+    return (*((key, direction == "desc") for key, direction in zip(keys, directions, strict=True)),)
+
+
+def _named(given: dict[str, list[str]], name: str) -> list[str]:
+    return [value for value in given.get(name, []) if value]
 
 
 def _limit(given: list[str]) -> int | None:
-    if not given or not given[0]:
+    if not given:
         return None
     if not given[0].isascii() or not given[0].isdecimal() or len(given[0]) > 9:
-        raise errors.HTTPBadRequest(message=f"Limit must be an integer 0 or greater and not '{given[0]}'")
+        reason = f"Limit must be an integer 0 or greater and not '{given[0]}'"
+        raise errors.BadRequest(resource="limit", reason=reason)
     return int(given[0]) or None
-
-
-def _flag(given: list[str]) -> bool:
-    return bool(given) and parse.boolean(given[0] or "false")
 
 
 def _ordered(query: Query, items: Sequence[Rendered]) -> list[Rendered]:
@@ -187,14 +234,14 @@ def _rank(value: Any) -> tuple[bool, Any]:
 
 
 def _links(query: Query, call: Call, items: list[Rendered]) -> list[dict[str, str]]:
-    if not items or query.limit is None:
-        return []
+    """On a page that is full in both directions; on one that is not, back to where its reader comes from."""
     kept = [(name, value) for name, value in call.query if name not in {"marker", "page_reverse"}]
-    full = len(items) == query.limit
+    short = query.limit is not None and len(items) < query.limit
     links = []
-    if full or query.reverse:
-        links.append({"rel": "next", "href": f"{call.url}?{urlencode([*kept, ('marker', items[-1]['id'])])}"})
-    if query.marker is not None and (full or not query.reverse):
-        back = [*kept, ("marker", items[0]["id"]), ("page_reverse", "True")]
+    if query.reverse or not short:
+        ahead = [*kept, *(("marker", item["id"]) for item in items[-1:])]
+        links.append({"rel": "next", "href": f"{call.url}?{urlencode(ahead)}"})
+    if not (query.reverse and short):
+        back = [*kept, *(("marker", item["id"]) for item in items[:1]), ("page_reverse", "True")]
         links.append({"rel": "previous", "href": f"{call.url}?{urlencode(back)}"})
     return links

@@ -1,12 +1,13 @@
 """Tags: short words that anything can carry."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from futago.controller.api import policy
 from futago.controller.api.call import Answer, Call, Service, decode
-from futago.controller.resources import errors, lookup
+from futago.controller.resources import errors, lookup, parse
 from futago.controller.resources.definition import Reading, Resource, Writing
 from futago.controller.store.rows import StandardRow
 
@@ -21,63 +22,86 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
 def show(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Whether it has this tag."""
-    if call.params["tag"] not in service.read(call, lambda reading: _tags(reading, resource, call)):
-        raise errors.TagNotFound(tag=call.params["tag"])
+    tag = _named(call)
+    if tag not in service.read(call, lambda reading: _tags(reading, resource, call)):
+        raise errors.TagNotFound(tag=tag)
     return Answer(204)
+
+
+def add_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
+    """Give it these tags besides those that it has."""
+    wanted = _asked(call)
+    _change(service, resource, call, "create", lambda tags: (*tags, *wanted))
+    return Answer(200, {"tags": list(wanted)})
 
 
 def replace_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Give it these tags and no others."""
-    document = decode(call.body)
-    wanted = document.get("tags") if isinstance(document, dict) else None
-    if not isinstance(wanted, list) or len(wanted) > _MOST or not all(_valid(tag) for tag in wanted):
-        raise errors.HTTPBadRequest(message="Invalid tags body")
-    return Answer(200, {"tags": list(_set(service, resource, call, tuple(dict.fromkeys(wanted))))})
+    wanted = _asked(call)
+    _change(service, resource, call, "update", lambda _tags: wanted)
+    return Answer(200, {"tags": list(wanted)})
 
 
 def add(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Give it one more."""
-    tag = call.params["tag"]
-    if not _valid(tag):
-        raise errors.HTTPBadRequest(message=f"Invalid input for operation: '{tag}' is not a valid tag.")
-
-    def work(writing: Writing) -> None:
-        row = _row(writing.reading, resource, call)
-        policy.check_update(resource, writing.reading, row, {})
-        writing.txn.replace(row, replace(row, tags=tuple(dict.fromkeys((*row.tags, tag)))))
-
-    service.write(call, work)
+    tag = _named(call)
+    _change(service, resource, call, "update", lambda tags: (*tags, tag))
     return Answer(201)
 
 
 def remove(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Take one off."""
-    tag = call.params["tag"]
+    tag = _named(call)
 
-    def work(writing: Writing) -> None:
-        row = _row(writing.reading, resource, call)
-        policy.check_update(resource, writing.reading, row, {})
-        if tag not in row.tags:
+    def without(tags: tuple[str, ...]) -> tuple[str, ...]:
+        if tag not in tags:
             raise errors.TagNotFound(tag=tag)
-        writing.txn.replace(row, replace(row, tags=tuple(other for other in row.tags if other != tag)))
+        return tuple(other for other in tags if other != tag)
 
-    service.write(call, work)
+    _change(service, resource, call, "delete", without)
     return Answer(204)
 
 
 def remove_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """Take all off."""
-    _set(service, resource, call, ())
+    _change(service, resource, call, "delete", lambda _tags: ())
     return Answer(204)
 
 
-def _set(service: Service, resource: Resource[Any], call: Call, tags: tuple[str, ...]) -> tuple[str, ...]:
-    def work(writing: Writing) -> tuple[str, ...]:
+def _change(
+    service: Service,
+    resource: Resource[Any],
+    call: Call,
+    action: str,
+    change: Callable[[tuple[str, ...]], tuple[str, ...]],
+) -> None:
+    def work(writing: Writing) -> None:
         row = _row(writing.reading, resource, call)
-        policy.check_update(resource, writing.reading, row, {})
-        return writing.txn.replace(row, replace(row, tags=tags)).tags
+        policy.check_tags(action, resource, writing.reading, row)
+        tags = tuple(dict.fromkeys(change(row.tags)))
+        if len(tags) > _MOST:
+            reason = f"The number of tags exceed the per-resource limit of {_MOST}"
+            raise errors.BadRequest(resource=resource.collection, reason=reason)
+        writing.txn.replace(row, replace(row, tags=tags))
 
-    return service.write(call, work)
+    service.write(call, work)
+
+
+def _asked(call: Call) -> tuple[str, ...]:
+    document = decode(call.body)
+    if not isinstance(document, dict) or "tags" not in document:
+        raise errors.InvalidInput(reason="Invalid tags body")
+    try:
+        return parse.tags(document["tags"])
+    except parse.Unfit as error:
+        raise errors.InvalidInput(reason=str(error)) from error
+
+
+def _named(call: Call) -> str:
+    try:
+        return parse.text(_LONGEST)(call.params["tag"])
+    except parse.Unfit as error:
+        raise errors.InvalidInput(reason=str(error)) from error
 
 
 def _row(reading: Reading, resource: Resource[Any], call: Call) -> StandardRow:
@@ -87,8 +111,6 @@ def _row(reading: Reading, resource: Resource[Any], call: Call) -> StandardRow:
 
 
 def _tags(reading: Reading, resource: Resource[Any], call: Call) -> list[str]:
-    return list(_row(reading, resource, call).tags)
-
-
-def _valid(tag: Any) -> bool:
-    return isinstance(tag, str) and 0 < len(tag) <= _LONGEST and "," not in tag and "\0" not in tag
+    row = _row(reading, resource, call)
+    policy.check_tags("get", resource, reading, row)
+    return list(row.tags)

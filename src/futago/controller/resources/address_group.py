@@ -38,7 +38,7 @@ def create(writing: Writing, values: Values) -> AddressGroup:
         AddressGroup(
             id=str(uuid.uuid4()),
             project_id=values["project_id"],
-            addresses=_ordered(values["addresses"]),
+            addresses=_ordered(values["addresses"] or ()),
             **chosen(values, _COLUMNS),
         )
     )
@@ -87,15 +87,8 @@ def remove_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
 
 
 def ranges(value: Any) -> tuple[str, ...]:
-    """A list of addresses and prefixes, without host bits."""
-    return tuple(_range(item) for item in parse.list_of(parse.text(64))(value))
-
-
-def _range(text: str) -> str:
-    try:
-        return str(ipaddress.ip_network(text, strict=False))
-    except ValueError as error:
-        raise parse.Unfit(f"'{text}' is not a valid IP subnet") from error
+    """A list of prefixes; they are kept without host bits."""
+    return tuple(str(one) for one in parse.list_of(parse.prefix)(value))
 
 
 def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -115,7 +108,8 @@ def _asked(writing: Writing, params: Params, body: Any) -> tuple[AddressGroup, t
 
 def _changed(writing: Writing, group: AddressGroup, addresses: Sequence[str]) -> Rendered:
     new = writing.txn.replace(group, replace(group, addresses=_ordered(addresses)))
-    return {"address_group": render(writing.reading, [new])[0]}
+    shown = render(writing.reading, [new])[0]
+    return {"address_group": {name: value for name, value in shown.items() if name != "shared"}}
 
 
 ADDRESS_GROUPS: Final = Resource(
@@ -123,13 +117,13 @@ ADDRESS_GROUPS: Final = Resource(
     collection="address_groups",
     kind=AddressGroup,
     fields=(
-        *(field for field in STANDARD if field.name != "tags"),
-        Field(name="shared", sortable=False),
-        Field(name="addresses", parse=ranges, default=(), post=True, filterable=False, sortable=False),
+        *(field for field in STANDARD if field.name not in {"description", "tags"}),
+        Field(name="description", parse=parse.text(1024), default="", post=True, put=True),
+        Field(name="shared", shown=False, filterable=False, sortable=False),
+        Field(name="addresses", parse=ranges, post=True, filterable=False, sortable=False),
     ),
     not_found=lambda group_id: security_group_errors.AddressGroupNotFound(address_group_id=group_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

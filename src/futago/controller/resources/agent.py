@@ -22,6 +22,7 @@ _PROGRAMS: Final = {
     METADATA: ("neutron-metadata-agent", "N/A"),
 }
 """Clients know agents by Neutron's binaries and topics."""
+_TIMES: Final = ("created_at", "started_at", "heartbeat_timestamp")
 
 
 class Agent(Row, frozen=True, kw_only=True):
@@ -60,32 +61,30 @@ def everyone(view: View) -> list[Agent]:
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Agent]:
-    """Agents are an admin's business."""
-    if not reading.caller.admin:
-        return []
+    """All of them; the rules say who sees them."""
     ids = wanted.get("id")
     return [agent for agent in everyone(reading.view) if ids is None or agent.id in ids]
 
 
 def update(writing: Writing, agent: Agent, values: Values) -> Agent:
     """Enable or disable an agent: a disabled one gets no more work, and an L3 agent leaves its routers to others."""
-    if "admin_state_up" not in values:
-        return agent
-    states = {**agent.node.admin_state_up, agent.agent_type: values["admin_state_up"]}
-    return Agent(
-        agent_type=agent.agent_type,
-        node=writing.txn.replace(agent.node, replace(agent.node, admin_state_up=states)),
-    )
+    node = agent.node
+    if "admin_state_up" in values:
+        node = replace(node, admin_state_up={**node.admin_state_up, agent.agent_type: values["admin_state_up"]})
+    if "description" in values:
+        node = replace(node, agent_descriptions={**node.agent_descriptions, agent.agent_type: values["description"]})
+    return Agent(agent_type=agent.agent_type, node=writing.txn.replace(agent.node, node))
 
 
 def admin_only(reading: Reading, rule: str) -> None:
-    """Refuse everybody else what is an admin's business.
+    """Refuse whom the rule does not let do what is an admin's business by default.
 
     Raises:
-        errors.PolicyNotAuthorized: the caller is no admin.
+        errors.PolicyNotAuthorized: the rule does not hold.
 
     """
-    if not reading.caller.admin:
+    asked = rule if rule in reading.policy.texts else "admin_only"
+    if not reading.policy.allows(asked, reading.caller, {"project_id": reading.caller.project_id}):
         raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
 
 
@@ -109,13 +108,10 @@ def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
             "created_at": agent.node.created_at.replace("T", " ").removesuffix("Z"),
             "started_at": agent.node.started_at.replace("T", " ").removesuffix("Z"),
             "heartbeat_timestamp": datetime.fromtimestamp(agent.node.heartbeat_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
-            "description": None,
-            "resources_synced": None,
+            "description": agent.node.agent_descriptions.get(agent.agent_type),
             "availability_zone": "nova" if agent.agent_type in {L3, DHCP} else None,
             "alive": alive(reading.config, agent.node),
             "configurations": _configurations(reading.config, agent, routers, networks),
-            "resource_versions": {},
-            "ha_chassis_priority": None,
         }
         for agent in agents
     ]
@@ -183,28 +179,15 @@ AGENTS: Final = Resource(
         Field(name="admin_state_up", parse=parse.boolean, put=True),
         Field(name="agent_type", parse=_agent_type),
         *(
-            Field(name=name)
-            for name in (
-                "binary",
-                "topic",
-                "host",
-                "created_at",
-                "started_at",
-                "heartbeat_timestamp",
-                "description",
-                "availability_zone",
-                "alive",
-            )
+            Field(name=name, filterable=name not in _TIMES)
+            for name in ("binary", "topic", "host", *_TIMES, "availability_zone", "alive")
         ),
-        *(
-            Field(name=name, filterable=False, sortable=False)
-            for name in ("resources_synced", "configurations", "resource_versions", "ha_chassis_priority")
-        ),
+        Field(name="description", parse=parse.nullable(parse.text(255)), put=True),
+        Field(name="configurations", filterable=False, sortable=False),
     ),
     not_found=lambda agent_id: errors.AgentNotFound(agent_id=agent_id),
     columns=("id",),
     find=find,
-    owned=lambda reading, _agent: reading.caller.admin,
     render=render,
     update=update,
 )

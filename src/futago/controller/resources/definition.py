@@ -10,6 +10,8 @@ from typing import Any, Final, Generic, TypeVar
 
 from futago.config import ControllerConfig
 from futago.controller.caller import Caller
+from futago.controller.policy.rules import STANDARD as STANDARD_POLICY
+from futago.controller.policy.rules import Policy
 from futago.controller.resources import parse
 from futago.controller.resources.errors import ApiError
 from futago.controller.store.database import Transaction, View
@@ -59,6 +61,9 @@ class Field:
     """Only an admin may set it to something other than its default."""
     admin_sees: bool = False
     shown: bool = True
+    """Or it is only read from requests, or only filtered by."""
+    pairs: bool = False
+    """Filters on it are `key=value`."""
     filterable: bool = True
     sortable: bool = True
 
@@ -70,6 +75,7 @@ class Reading:
     view: View
     config: ControllerConfig
     caller: Caller
+    policy: Policy = STANDARD_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +85,12 @@ class Writing:
     txn: Transaction
     config: ControllerConfig
     caller: Caller
+    policy: Policy = STANDARD_POLICY
 
     @property
     def reading(self) -> Reading:
         """The same, as far as reading goes."""
-        return Reading(self.txn, self.config, self.caller)
+        return Reading(self.txn, self.config, self.caller, self.policy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +104,6 @@ class Resource(Generic[R]):
     not_found: Callable[[str], ApiError]
     find: Callable[[Reading, Mapping[str, Sequence[str]]], list[R]]
     """The rows that the caller may see; the mapping holds filters on `columns`."""
-    owned: Callable[[Reading, R], bool]
-    """Whether the caller may change it."""
     render: Callable[[Reading, Sequence[R]], list[Rendered]]
     """All at once, so that a list costs a handful of queries."""
     columns: tuple[str, ...] = ("id", "name", "project_id")
@@ -140,14 +145,14 @@ class Action:
 
 STANDARD: Final = (
     Field(name="id"),
-    Field(name="name", parse=parse.text(255), default="", post=True, put=True),
-    Field(name="description", parse=parse.text(255), default="", post=True, put=True),
+    Field(name="name", parse=parse.name, default="", post=True, put=True),
+    Field(name="description", parse=parse.text(255), default="", post=True, put=True, sortable=False),
     Field(name="tenant_id", parse=parse.text(255), post=True),
     Field(name="project_id", parse=parse.text(255), post=True),
-    Field(name="revision_number"),
-    Field(name="created_at"),
-    Field(name="updated_at"),
-    Field(name="tags", filterable=False, sortable=False),
+    Field(name="revision_number", sortable=False),
+    Field(name="created_at", filterable=False, sortable=False),
+    Field(name="updated_at", filterable=False, sortable=False),
+    Field(name="tags", sortable=False),
 )
 """The fields that every resource of a project has."""
 

@@ -46,6 +46,11 @@ class HTTPNotFound(NotFound):
     sentence = "The resource could not be found."
 
 
+class HTTPMethodNotAllowed(ApiError):
+    status = 405
+    sentence = "The server could not comply with the request since it is either malformed or otherwise incorrect."
+
+
 class HTTPRequestEntityTooLarge(ApiError):
     status = 413
     sentence = "The body of POST request was too large."
@@ -237,6 +242,13 @@ class AddressPairAndPortSecurityRequired(InUse):
 
 class PortSecurityAndIPRequiredForSecurityGroups(ApiError):
     sentence = "Port security must be enabled and port must have an IP address in order to use security groups."
+
+
+class PortSecurityPortHasSecurityGroup(InUse):
+    sentence = (
+        "Port has security group associated. Cannot disable port security or IP address "
+        "until security group is removed."
+    )
 
 
 class AllowedAddressPairsMissingIP(ApiError):

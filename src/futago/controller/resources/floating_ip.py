@@ -20,7 +20,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.resources.port import PORTS, status
@@ -199,8 +198,8 @@ def _port_details(port: Port | None) -> Rendered | None:
     return {**{name: getattr(port, name) for name in names}, "status": status(port)}
 
 
-_address = parse.empty_as_none(parse.address)
-_id = parse.empty_as_none(parse.identifier)
+_address = parse.nullable(parse.address)
+_id = parse.nullable(parse.identifier)
 
 FLOATING_IPS: Final = Resource(
     name="floatingip",
@@ -210,11 +209,11 @@ FLOATING_IPS: Final = Resource(
         *(field for field in STANDARD if field.name != "name"),
         Field(name="floating_network_id", parse=parse.identifier, default=REQUIRED, post=True),
         Field(name="floating_ip_address", parse=_address, default=None, post=True, admin_sets=True),
-        Field(name="subnet_id", parse=_id, default=None, post=True, shown=False, filterable=False),
-        Field(name="port_id", parse=_id, default=None, post=True, put=True),
+        Field(name="subnet_id", parse=_id, default=None, post=True, shown=False, filterable=False, sortable=False),
+        Field(name="port_id", parse=_id, default=None, post=True, put=True, sortable=False),
         Field(name="fixed_ip_address", parse=_address, default=None, post=True, put=True),
-        Field(name="dns_name", parse=parse.hostname, default="", post=True),
-        Field(name="dns_domain", parse=parse.hostname, default="", post=True),
+        Field(name="dns_name", parse=parse.relative_name, default="", post=True, filterable=False, sortable=False),
+        Field(name="dns_domain", parse=parse.domain, default="", post=True, filterable=False, sortable=False),
         Field(name="router_id"),
         Field(name="status"),
         Field(name="port_details", filterable=False, sortable=False),
@@ -222,7 +221,6 @@ FLOATING_IPS: Final = Resource(
     not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
     columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

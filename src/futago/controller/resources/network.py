@@ -18,13 +18,11 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, Router, Segment, Subnet
 from futago.controller.store.tables import TABLES
-from futago.segment_ranges import LARGEST
 
 _COLUMNS: Final = {
     "name": "name",
@@ -37,6 +35,8 @@ _COLUMNS: Final = {
     "dns_domain": "dns_domain",
     "availability_zone_hints": "availability_zone_hints",
 }
+_SMALLEST_MTU: Final = 68
+"""What every link that carries IPv4 takes (RFC 791)."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
@@ -47,8 +47,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]
 
 def create(writing: Writing, values: Values) -> Network:
     """Make a network on a segment of its own."""
-    asked = segments.Asked(*(values.get(f"provider:{name}") or None for name in segments.Asked._fields))
-    segment = segments.choose(writing.txn, writing.config, asked)
+    segment = segments.choose(writing.txn, writing.config, _asked(values))
     network = writing.txn.add(
         Network(
             id=str(uuid.uuid4()),
@@ -66,6 +65,7 @@ def create(writing: Writing, values: Values) -> Network:
 
 def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
+    network = segments.move(writing.txn, network, _asked(values))
     changed = replace(network, **chosen(values, _COLUMNS))
     if values.get("mtu"):
         changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
@@ -74,6 +74,8 @@ def update(writing: Writing, network: Network, values: Values) -> Network:
     if network.shared and not changed.shared:
         _check_only_own_ports(writing.txn, network)
     leaving = network.external and not changed.external
+    if leaving:
+        floating_rows.release_unused(writing.txn, network.id)
     if leaving and writing.txn.count(
         Port, network_id=network.id, device_owner=[device_owners.GATEWAY, device_owners.FLOATING_IP]
     ):
@@ -123,10 +125,17 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
     ]
 
 
+def _asked(values: Values) -> segments.Asked:
+    named = chosen(values, {f"provider:{name}": name for name in segments.Asked._fields})
+    return segments.Asked(*((named.get(name) if named.get(name) != "" else None) for name in segments.Asked._fields))
+
+
 def _mtu(config: ControllerConfig, segment: segments.Chosen | Network, asked: int) -> int:
     most = segments.largest_mtu(config, segment.network_type, segment.physical_network)
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
+    if 0 < asked < _SMALLEST_MTU:
+        raise errors.InvalidInput(reason=f"Requested MTU is too small, minimum is {_SMALLEST_MTU}")
     return asked or most
 
 
@@ -136,13 +145,11 @@ def _check_only_own_ports(txn: Transaction, network: Network) -> None:
         raise errors.InvalidSharedSetting(network_id=network.id)
 
 
-def _mtu_value(value: object) -> int:
-    return parse.integer(68, 65535)(value) if value not in (0, "0") else 0
-
-
 def _provider(name: str, convert: object) -> Field:
     assert callable(convert)
-    return Field(name=f"provider:{name}", parse=convert, post=True, admin_sets=True, admin_sees=True)
+    return Field(
+        name=f"provider:{name}", parse=convert, post=True, put=True, sortable=False, admin_sets=True, admin_sees=True
+    )
 
 
 NETWORKS: Final = Resource(
@@ -152,24 +159,47 @@ NETWORKS: Final = Resource(
     fields=(
         *STANDARD,
         Field(name="admin_state_up", parse=parse.boolean, default=True, post=True, put=True),
-        Field(name="shared", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
-        Field(name="router:external", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
+        Field(name="shared", parse=parse.boolean, default=False, post=True, put=True, sortable=False, admin_sets=True),
+        Field(
+            name="router:external",
+            parse=parse.boolean,
+            default=False,
+            post=True,
+            put=True,
+            sortable=False,
+            admin_sets=True,
+        ),
         Field(name="is_default", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
-        Field(name="port_security_enabled", parse=parse.boolean, default=True, post=True, put=True),
-        Field(name="dns_domain", parse=parse.hostname, default="", post=True, put=True),
-        Field(name="mtu", parse=_mtu_value, post=True, put=True),
+        Field(
+            name="port_security_enabled",
+            parse=parse.boolean,
+            default=True,
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
+        Field(
+            name="dns_domain",
+            parse=parse.domain,
+            default="",
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
+        Field(name="mtu", parse=parse.non_negative, default=0, post=True, put=True),
         Field(name="availability_zone_hints", parse=parse.list_of(parse.text(255)), post=True, filterable=False),
-        _provider("network_type", parse.empty_as_none(parse.text(32))),
-        _provider("physical_network", parse.empty_as_none(parse.text(128))),
-        _provider("segmentation_id", parse.empty_as_none(parse.integer(1, max(LARGEST.values())))),
+        _provider("network_type", parse.text(32)),
+        _provider("physical_network", parse.text(64)),
+        _provider("segmentation_id", parse.whole),
         Field(name="status"),
         Field(name="subnets", filterable=False, sortable=False),
         Field(name="availability_zones", filterable=False, sortable=False),
-        Field(name="l2_adjacency", sortable=False),
+        Field(name="l2_adjacency", filterable=False, sortable=False),
     ),
     not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

@@ -5,8 +5,9 @@ reason, to which the field's name is added, or an `InvalidInput` where Neutron d
 """
 
 import re
+import unicodedata
 import uuid
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Final, TypeVar
 
@@ -15,9 +16,15 @@ from futago.values import IPAddress, IPNetwork, Mac
 
 T = TypeVar("T")
 
-_MAC: Final = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}")
+_MAC: Final = re.compile(r"(?i)[0-9a-f]{2}([:-]?)[0-9a-f]{2}(\1[0-9a-f]{2}){4}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}")
+_DOTTED: Final = re.compile(r"\d{1,9}(\.\d{1,9}){3}", re.ASCII)
+_BLANK: Final = re.compile(r"\s")
 _LABEL: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_IPV6: Final = 6
+_OCTET: Final = 255
+_BEYOND_BMP: Final = 0xFFFF
+_LONGEST_NAME: Final = 255
+_LONGEST_DOMAIN: Final = 253
+_LONGEST_RELATIVE: Final = 252
 _TRUE: Final = frozenset({"true", "1", "t", "y", "yes", "on"})
 _FALSE: Final = frozenset({"false", "0", "f", "n", "no", "off"})
 
@@ -45,15 +52,26 @@ def text(limit: int) -> Callable[[Any], str]:
     """A string of at most `limit` characters."""
 
     def parse(value: Any) -> str:
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\0" in value:
             raise Unfit(f"'{value}' is not a valid string")
         if len(value) > limit:
             raise Unfit(f"'{value}' exceeds maximum length of {limit}")
-        if "\0" in value:
-            raise Unfit("a string cannot contain the character NUL")
         return value
 
     return parse
+
+
+def name(value: Any) -> str:
+    """At most 255 characters that can be printed, of the Basic Multilingual Plane, with no blank at either end."""
+    parsed = text(255)(value)
+    if parsed != parsed.strip() or not all(_printable(character) for character in parsed):
+        raise Unfit(f"'{value}' is not a valid string")
+    return parsed
+
+
+def _printable(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category[0] != "C" and (category[0] != "Z" or category == "Zs") and ord(character) < _BEYOND_BMP
 
 
 def nullable(parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
@@ -80,6 +98,22 @@ def identifier(value: Any) -> str:
         raise Unfit(f"'{value}' is not a valid UUID") from error
 
 
+def whole(value: Any) -> int:
+    """A whole number, or what Python's `int` makes one of, as Neutron does: "4", true, 4.7."""
+    try:
+        return int(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(reason=f"'{value}' is not an integer") from error
+
+
+def non_negative(value: Any) -> int:
+    """A whole number that is not below 0."""
+    number = whole(value)
+    if number < 0:
+        raise Unfit(f"'{number}' should be non-negative")
+    return number
+
+
 def integer(lowest: int, highest: int) -> Callable[[Any], int]:
     """A whole number, or a string that is one."""
 
@@ -95,56 +129,122 @@ def integer(lowest: int, highest: int) -> Callable[[Any], int]:
     return parse
 
 
-def one_of(*values: str) -> Callable[[Any], str]:
-    """One of these words."""
+def one_of(*values: Any) -> Callable[[Any], Any]:
+    """One of these values."""
 
-    def parse(value: Any) -> str:
+    def parse(value: Any) -> Any:
         if value not in values:
-            raise Unfit(f"'{value}' is not in {list(values)}")
-        return str(value)
+            raise Unfit(f"{value} is not in valid_values")
+        return value
 
     return parse
 
 
 def address(value: Any) -> IPAddress:
-    """An address of either family, without a zone."""
+    """An address of either family, without a zone and without leading zeros in an IPv4 one."""
     if isinstance(value, str) and "%" not in value:
         try:
             return ip_address(value)
         except ValueError:
-            pass
+            if _DOTTED.fullmatch(value):
+                plain = ".".join(str(int(part)) for part in value.split("."))
+                if all(int(part) <= _OCTET for part in plain.split(".")):
+                    raise Unfit(f"'{value}' is not an accepted IP address, '{plain}' is recommended") from None
     raise Unfit(f"'{value}' is not a valid IP address")
 
 
 def cidr(value: Any) -> IPNetwork:
-    """A network of either family; an IPv4 one is written without host bits."""
-    if isinstance(value, str) and "%" not in value:
+    """A network of either family; host bits are cut off, and an address is a network of its own."""
+    if isinstance(value, str) and "%" not in value and not _BLANK.search(value):
         try:
-            network = ip_network(value, strict=False)
+            return ip_network(value, strict=False)
         except ValueError:
             pass
-        else:
-            if str(network) == value or (network.version == _IPV6 and "/" in value):
-                return network
-            raise Unfit(f"'{value}' isn't a recognized IP subnet cidr, '{network}' is recommended")
+    raise InvalidInput(reason=f"{value} is not in a CIDR format")
+
+
+def prefix(value: Any) -> IPNetwork:
+    """A network as a list names it: with its length."""
+    if isinstance(value, str) and "/" in value and "%" not in value:
+        try:
+            return ip_network(value, strict=False)
+        except ValueError:
+            pass
     raise Unfit(f"'{value}' is not a valid IP subnet")
 
 
+def destination(value: Any) -> IPNetwork:
+    """Where a route leads: a network without host bits that is not this host's own."""
+    if isinstance(value, str) and "/" in value and "%" not in value:
+        try:
+            network = ip_network(value)
+        except ValueError:
+            pass
+        else:
+            if network.network_address.is_loopback:
+                raise Unfit(f"'{value}' is not a routable CIDR")
+            return network
+    raise Unfit(f"'{value}' is not a valid CIDR")
+
+
 def mac(value: Any) -> Mac:
-    """A MAC address of a single host, in any case."""
-    if isinstance(value, str) and _MAC.fullmatch(value.lower().replace("-", ":")):
-        lower = value.lower().replace("-", ":")
-        if not int(lower[:2], 16) & 1 and lower != "00:00:00:00:00:00":
+    """A MAC address of a single host, in any case and in any of its usual forms."""
+    if isinstance(value, str) and _MAC.fullmatch(value):
+        digits = re.sub(r"[^0-9a-f]", "", value.lower())
+        lower = ":".join(digits[i : i + 2] for i in range(0, len(digits), 2))
+        if not int(lower[:2], 16) & 1 and int(digits, 16):
             return Mac(lower)
     raise Unfit(f"'{value}' is not a valid MAC address")
 
 
 def hostname(value: Any) -> str:
     """A host's name as it stands in DNS, in lower case, or "" (RFC 1123, 2.1)."""
-    name = text(255)("" if value is None else value).lower()
-    if name and not all(_LABEL.fullmatch(label) for label in name.removesuffix(".").split(".")):
-        raise Unfit(f"'{value}' not a valid PQDN or FQDN")
+    if not isinstance(value, str):
+        raise InvalidInput(reason=f"Input value {value} must be string type")
+    name = value.lower()
+    if name and (wrong := _wrong_name(name.removesuffix("."))):
+        raise Unfit(f"'{name}' not a valid PQDN or FQDN. Reason: {wrong}")
     return name
+
+
+def domain(value: Any) -> str:
+    """The name of a zone, which ends with a dot, or ""."""
+    name = hostname(value) if not isinstance(value, str) or value.endswith(".") else value.lower()
+    if name and not name.endswith("."):
+        raise Unfit(f"'{name}' is not a FQDN")
+    if len(name) > _LONGEST_DOMAIN:
+        raise Unfit(
+            f"'{name}' contains {len(name)} characters. Adding a sub-domain will cause it to exceed "
+            f"the maximum length of a FQDN of '{_LONGEST_NAME}'"
+        )
+    return name
+
+
+def relative_name(value: Any) -> str:
+    """A name within a zone, or ""."""
+    if isinstance(value, str) and value.endswith("."):
+        raise Unfit(f"'{value.lower()}' is a FQDN. It should be a relative domain name")
+    name = hostname(value)
+    if len(name) > _LONGEST_RELATIVE:
+        raise Unfit(
+            f"'{name}' contains {len(name)} characters. Adding a domain name will cause it to exceed "
+            f"the maximum length of a FQDN of '{_LONGEST_NAME}'"
+        )
+    return name
+
+
+def _wrong_name(name: str) -> str | None:
+    if len(name) > _LONGEST_NAME:
+        return f"'{name}' exceeds the {_LONGEST_NAME} character FQDN limit"
+    labels = name.split(".")
+    for label in labels:
+        if not label:
+            return "Encountered an empty component"
+        if label.startswith("-") or label.endswith("-"):
+            return f"Name '{label}' must not start or end with a hyphen"
+        if not _LABEL.fullmatch(label):
+            return f"Name '{label}' must be 1-63 characters long, each of which can only be alphanumeric or a hyphen"
+    return f"TLD '{labels[-1]}' must not be all numeric" if len(labels) > 1 and labels[-1].isdecimal() else None
 
 
 def list_of(parse: Callable[[Any], T], *, distinct: bool = True) -> Callable[[Any], tuple[T, ...]]:
@@ -155,16 +255,29 @@ def list_of(parse: Callable[[Any], T], *, distinct: bool = True) -> Callable[[An
             return ()
         if not isinstance(value, list):
             raise Unfit(f"'{value}' is not a list")
-        items = tuple(parse(item) for item in value)
-        if distinct and len(_distinct(items)) != len(items):
-            raise Unfit(f"Duplicate items in the list: '{', '.join(str(item) for item in value)}'")
-        return items
+        if distinct and (twice := repeated(value)):
+            raise Unfit(f"Duplicate items in the list: '{', '.join(str(item) for item in twice)}'")
+        return tuple(parse(item) for item in value)
 
     return parse_list
 
 
-def _distinct(items: Collection[object]) -> set[str]:
-    return {repr(item) for item in items}
+def repeated(items: Sequence[object]) -> list[object]:
+    """Those that a list has more than once, each once."""
+    if len({repr(item) for item in items}) == len(items):
+        return []
+    twice: list[object] = []
+    for position, item in enumerate(items):
+        if item in items[:position] and item not in twice:
+            twice.append(item)
+    return twice
+
+
+def tags(value: Any) -> tuple[str, ...]:
+    """Different words, of at most 255 characters."""
+    if value is None:
+        raise Unfit("'None' is not a list")
+    return list_of(text(255))(value)
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -182,10 +295,33 @@ def entry(known: dict[str, Callable[[Any], Any]], required: Collection[str]) -> 
     def parse(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Unfit(f"'{value}' is not a dictionary")
-        if missing := [key for key in required if key not in value]:
-            raise Unfit(f"Expected keys not found: {missing}")
+        if any(key not in value for key in required):
+            raise Unfit(wrong_keys(required, value))
         if unknown := [key for key in value if key not in known]:
-            raise Unfit(f"Unexpected keys supplied: {unknown}")
+            raise Unfit(f"Unexpected keys supplied: {', '.join(unknown)}")
         return {key: known[key](item) for key, item in value.items()}
 
     return parse
+
+
+def exactly(known: dict[str, Callable[[Any], Any]]) -> Callable[[Any], dict[str, Any]]:
+    """A JSON object with all of these keys and no others."""
+
+    def parse(value: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            keys = list(known)
+            raise Unfit(f"Invalid input. '{value}' must be a dictionary with keys: {keys}")
+        if value.keys() != known.keys():
+            raise Unfit(wrong_keys(known, value))
+        return {key: convert(value[key]) for key, convert in known.items()}
+
+    return parse
+
+
+def wrong_keys(expected: Iterable[str], given: Iterable[str]) -> str:
+    """What is said of a JSON object whose keys are others than those expected."""
+    return f"Validation of dictionary's keys failed. Expected keys: {_keys(expected)} Provided keys: {_keys(given)}"
+
+
+def _keys(names: Iterable[str]) -> str:
+    return f"{{{', '.join(repr(name) for name in sorted(names))}}}" if names else "set()"

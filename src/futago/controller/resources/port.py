@@ -1,7 +1,7 @@
 """Ports: where instances and the service itself join a network, with their addresses and bindings."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from msgspec.structs import replace
 from sqlalchemy import select
@@ -35,7 +35,7 @@ from futago.controller.resources.definition import (
 from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, renew_automatic, wishes
 from futago.controller.resources.port_options import address_pairs, dhcp_options, merged
 from futago.controller.resources.router_legs import check_moved, legs
-from futago.controller.resources.service_ports import add_port, remove_port
+from futago.controller.resources.service_ports import add_port, free_mac, remove_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
 from futago.controller.store.tables import TABLES
@@ -45,6 +45,7 @@ from futago.values import default_hostname
 _COLUMNS: Final = {
     "name": "name",
     "description": "description",
+    "tags": "tags",
     "admin_state_up": "admin_state_up",
     "device_id": "device_id",
     "device_owner": "device_owner",
@@ -56,8 +57,6 @@ _COLUMNS: Final = {
     "dns_name": "dns_name",
     "propagate_uplink_status": "propagate_uplink_status",
 }
-_NETWORK_OWNERS_ATTRIBUTES: Final = ("mac_address", "port_security_enabled", "allowed_address_pairs")
-"""On somebody else's network, only an admin sets these."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
@@ -67,16 +66,9 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
     return lookup.rows(reading, Port, wanted, TABLES[Port].c.network_id.in_(own_networks))
 
 
-def owned(reading: Reading, port: Port) -> bool:
-    """The owner of a network may change what is plugged into it."""
-    parent = reading.view.get(Network, id=port.network_id)
-    return owned_by_project(reading, port) or (parent is not None and owned_by_project(reading, parent))
-
-
 def create(writing: Writing, values: Values) -> Port:
     """Make a port with the addresses asked for, or one of any subnet with free ones."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
-    _check_network_owner(writing, parent, values, "create_port")
     _check_not_of_service("create", values["device_owner"], "")
     port = add_port(
         writing.txn,
@@ -90,7 +82,7 @@ def create(writing: Writing, values: Values) -> Port:
     give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
     columns = chosen(values, _COLUMNS)
     columns.setdefault("port_security_enabled", parent.port_security_enabled)
-    changed = replace(port, **columns, extra_dhcp_opts=merged((), values["extra_dhcp_opts"]))
+    changed = replace(port, **columns, extra_dhcp_opts=merged((), values["extra_dhcp_opts"] or ()))
     groups = _groups(writing, changed, values["security_groups"])
     return writing.txn.replace(port, _checked(replace(changed, security_group_ids=groups)))
 
@@ -99,20 +91,21 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     """Change a port."""
     parent = writing.txn.get(Network, id=port.network_id)
     assert parent is not None, "a port has its network"
-    _check_network_owner(writing, parent, values, "update_port")
     _check_kept_by_service(port, values)
     columns = chosen(values, _COLUMNS)
-    options = merged(port.extra_dhcp_opts, values.get("extra_dhcp_opts", ()))
+    options = merged(port.extra_dhcp_opts, values.get("extra_dhcp_opts") or ())
     changed = replace(port, **columns, extra_dhcp_opts=options)
     mac = values.get("mac_address")
-    if mac and mac != port.mac_address:
+    if "mac_address" in values and mac is None:
+        changed = replace(changed, mac_address=free_mac(writing.txn, port.network_id))
+    elif mac and mac != port.mac_address:
         if writing.txn.count(Port, network_id=port.network_id, mac_address=mac):
             raise errors.MacAddressInUse(mac=mac, network_id=port.network_id)
         changed = replace(changed, mac_address=mac)
     if not isinstance(values.get("security_groups", ABSENT), Absent):
         changed = replace(changed, security_group_ids=_groups(writing, changed, values["security_groups"]))
     elif not changed.port_security_enabled and port.port_security_enabled and changed.security_group_ids:
-        raise errors.PortSecurityAndIPRequiredForSecurityGroups
+        raise errors.PortSecurityPortHasSecurityGroup
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
@@ -191,20 +184,6 @@ def _dns_assignment(reading: Reading, port: Port, fixed_ip: FixedIp) -> Rendered
     return {"ip_address": str(fixed_ip.ip_address), "hostname": hostname, "fqdn": f"{hostname}.{domain}."}
 
 
-def _check_network_owner(writing: Writing, parent: Network, values: Values, action: str) -> None:
-    if owned_by_project(writing.reading, parent):
-        return
-    open_values = (ABSENT, None, ())
-    asked = [name for name in _NETWORK_OWNERS_ATTRIBUTES if values.get(name) not in open_values]
-    if any("ip_address" in wish for wish in values.get("fixed_ips") or ()):
-        asked.append("fixed_ips:ip_address")
-    if values.get("device_owner", "").startswith(device_owners.SERVICE):
-        asked.append("device_owner")
-    if asked:
-        rules = " and ".join(f"rule:{action}:{name}" for name in asked)
-        raise errors.PolicyNotAuthorized(rules=f"(rule:{action} and {rules})")
-
-
 def _move(txn: Transaction, port: Port, wanted: Wishes) -> None:
     """Give a port other addresses; those of a router's leg have to suit the router."""
     router = txn.get(Router, id=port.device_id) if port.device_owner in device_owners.LEGS else None
@@ -262,11 +241,23 @@ def _checked(port: Port) -> Port:
     return replace(port, allowed_address_pairs=pairs)
 
 
-def _binding_field(name: str, convert: object, default: object) -> Field:
-    assert callable(convert)
+def _binding_field(name: str, convert: Callable[[Any], Any], *, filterable: bool) -> Field:
     return Field(
-        name=f"binding:{name}", parse=convert, default=default, post=True, put=True, admin_sets=True, admin_sees=True
+        name=f"binding:{name}",
+        parse=convert,
+        post=True,
+        put=True,
+        filterable=filterable,
+        sortable=False,
+        admin_sets=True,
+        admin_sees=True,
     )
+
+
+def _profile(value: Any) -> dict[str, Any]:
+    if value is not None and not isinstance(value, dict):
+        raise parse.Unfit(f"'{value}' is not a dictionary")
+    return value or {}
 
 
 PORTS: Final = Resource(
@@ -274,31 +265,56 @@ PORTS: Final = Resource(
     collection="ports",
     kind=Port,
     fields=(
-        *STANDARD,
+        *(field for field in STANDARD if field.name != "tags"),
+        Field(name="tags", parse=parse.tags, default=(), post=True, sortable=False),
         Field(name="network_id", parse=parse.identifier, default=REQUIRED, post=True),
         Field(name="admin_state_up", parse=parse.boolean, default=True, post=True, put=True),
-        Field(name="mac_address", parse=parse.empty_as_none(parse.mac), default=None, post=True, put=True),
-        Field(name="fixed_ips", parse=fixed_ips, post=True, put=True, sortable=False),
+        Field(name="mac_address", parse=parse.nullable(parse.mac), post=True, put=True),
+        Field(name="fixed_ips", parse=fixed_ips, post=True, put=True, pairs=True, sortable=False),
         Field(name="device_id", parse=parse.text(255), default="", post=True, put=True),
         Field(name="device_owner", parse=parse.text(255), default="", post=True, put=True),
         Field(name="security_groups", parse=parse.list_of(parse.identifier), post=True, put=True, sortable=False),
-        Field(name="allowed_address_pairs", parse=address_pairs, default=(), post=True, put=True, filterable=False),
+        Field(name="allowed_address_pairs", parse=address_pairs, post=True, put=True, filterable=False, sortable=False),
         Field(
             name="extra_dhcp_opts",
             parse=dhcp_options,
-            default=(),
+            default=None,
             post=True,
             put=True,
             filterable=False,
             sortable=False,
         ),
-        Field(name="port_security_enabled", parse=parse.boolean, post=True, put=True),
-        Field(name="propagate_uplink_status", parse=parse.boolean, default=True, post=True, put=True),
-        Field(name="dns_name", parse=parse.hostname, default="", post=True, put=True),
-        Field(name="binding:vnic_type", parse=parse.one_of("normal"), default="normal", post=True, put=True),
-        _binding_field("host_id", lambda value: "" if value is None else parse.text(255)(value), ""),
-        _binding_field("profile", parse.mapping, {}),
-        Field(name="binding:vif_type", admin_sees=True),
+        Field(name="port_security_enabled", parse=parse.boolean, post=True, put=True, filterable=False, sortable=False),
+        Field(
+            name="propagate_uplink_status",
+            parse=parse.boolean,
+            default=True,
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
+        Field(
+            name="dns_name",
+            parse=parse.hostname,
+            default="",
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
+        Field(
+            name="binding:vnic_type",
+            parse=parse.one_of("normal"),
+            default="normal",
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+        ),
+        _binding_field("host_id", lambda value: "" if value is None else parse.text(255)(value), filterable=True),
+        _binding_field("profile", _profile, filterable=False),
+        Field(name="binding:vif_type", admin_sees=True, filterable=False, sortable=False),
         Field(name="binding:vif_details", admin_sees=True, filterable=False, sortable=False),
         Field(name="dns_assignment", filterable=False, sortable=False),
         Field(name="ip_allocation"),
@@ -307,7 +323,6 @@ PORTS: Final = Resource(
     not_found=lambda port_id: errors.PortNotFound(port_id=port_id),
     columns=("id", "name", "project_id", "network_id", "device_id", "device_owner"),
     find=find,
-    owned=owned,
     render=render,
     create=create,
     update=update,

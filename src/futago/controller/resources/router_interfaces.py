@@ -65,7 +65,8 @@ def remove(writing: Writing, params: Params, body: Any) -> Rendered:
 
 def _own_router(writing: Writing, router_id: str, action: str) -> Router:
     router = lookup.one(writing.reading, ROUTERS, router_id)
-    if not writing.caller.admin and not writing.caller.roles & {"member", "manager"}:
+    target = ROUTERS.render(writing.reading, [router])[0]
+    if not writing.policy.allows(action, writing.caller, target):
         raise errors.PolicyNotAuthorized(rules=f"rule:{action}")
     return router
 

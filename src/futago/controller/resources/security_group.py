@@ -17,7 +17,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction, View
@@ -25,6 +24,7 @@ from futago.controller.store.rows import DefaultSecurityGroup, Port, SecurityGro
 from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
+_DEFAULT: Final = "default"
 _ETHERTYPES: Final = ("IPv4", "IPv6")
 
 
@@ -35,7 +35,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Security
 
 def create(writing: Writing, values: Values) -> SecurityGroup:
     """Make a group that lets everything out and nothing in."""
-    if values["name"] == "default":
+    if values["name"].lower() == _DEFAULT:
         raise security_group_errors.SecurityGroupDefaultAlreadyExists
     ensure_default(writing.txn, values["project_id"])
     return _add(writing.txn, values["project_id"], chosen(values, _COLUMNS))
@@ -45,8 +45,10 @@ def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGr
     """Change a group; the default one keeps its name."""
     default = writing.txn.get(DefaultSecurityGroup, security_group_id=group.id) is not None
     renamed = values.get("name", group.name) != group.name
-    if renamed and (default or values["name"] == "default"):
+    if renamed and default:
         raise security_group_errors.SecurityGroupCannotUpdateDefault
+    if renamed and values["name"].lower() == _DEFAULT:
+        raise security_group_errors.SecurityGroupDefaultAlreadyExists
     changed = replace(group, **chosen(values, _COLUMNS))
     if changed.stateful != group.stateful and _in_use(writing.txn, group.id):
         raise security_group_errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
@@ -96,7 +98,7 @@ def ensure_default(txn: Transaction, project_id: str) -> str:
     known = default_of(txn, project_id)
     if known is not None:
         return known
-    group = _add(txn, project_id, {"name": "default", "description": "Default security group"}, default=True)
+    group = _add(txn, project_id, {"name": _DEFAULT, "description": "Default security group"}, default=True)
     txn.add(DefaultSecurityGroup(project_id=project_id, security_group_id=group.id))
     for ethertype in _ETHERTYPES:
         _add_rule(txn, group, ethertype, "ingress", remote_group_id=group.id, default=True)
@@ -148,13 +150,12 @@ SECURITY_GROUPS: Final = Resource(
     kind=SecurityGroup,
     fields=(
         *STANDARD,
-        Field(name="stateful", parse=parse.boolean, default=True, post=True, put=True),
+        Field(name="stateful", parse=parse.boolean, default=True, post=True, put=True, sortable=False),
         Field(name="shared", sortable=False),
         Field(name="security_group_rules", filterable=False, sortable=False),
     ),
     not_found=lambda group_id: security_group_errors.SecurityGroupNotFound(security_group_id=group_id),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

@@ -48,9 +48,7 @@ class SecurityGroupInvalidIcmpValue(ApiError):
 
 
 class SecurityGroupInvalidProtocolForPort(ApiError):
-    sentence = (
-        "Invalid protocol {protocol} for port range, only supported for {supported} or the protocol numbers thereof."
-    )
+    sentence = "Ports cannot be specified for protocol {protocol}. Ports are only supported for {supported}."
 
 
 class SecurityGroupRuleInvalidProtocol(ApiError):
@@ -64,12 +62,14 @@ class SecurityGroupRuleInvalidEtherType(ApiError):
     sentence = "Security group rule for ethertype '{ethertype}' not supported. Allowed values are {values}."
 
 
-class SecurityGroupRemoteGroupAndRemoteIpPrefix(ApiError):
-    sentence = "Only remote_ip_prefix or remote_group_id may be provided."
+class SecurityGroupProtocolRequiredWithPorts(ApiError):
+    sentence = "Must also specify protocol if port range is given."
 
 
-class SecurityGroupMultipleRemoteEntities(ApiError):
-    sentence = "Only remote_ip_prefix or remote_group_id or remote_address_group_id may be provided."
+class SecurityGroupMultipleRemoteEntites(ApiError):
+    """Neutron's spelling."""
+
+    sentence = "Only one of remote_ip_prefix or remote_group_id or remote_address_group_id may be provided."
 
 
 class SecurityGroupConflict(InUse):

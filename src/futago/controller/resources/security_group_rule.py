@@ -97,10 +97,8 @@ def _check_address_group(writing: Writing, group_id: str) -> None:
 
 def _check(values: Values) -> None:
     named = [values[name] for name in ("remote_ip_prefix", "remote_group_id", "remote_address_group_id")]
-    if values["remote_address_group_id"] is not None and named.count(None) < 2:
-        raise security_group_errors.SecurityGroupMultipleRemoteEntities
-    if values["remote_group_id"] is not None and values["remote_ip_prefix"] is not None:
-        raise security_group_errors.SecurityGroupRemoteGroupAndRemoteIpPrefix
+    if named.count(None) < len(named) - 1:
+        raise security_group_errors.SecurityGroupMultipleRemoteEntites
     prefix, ethertype = values["remote_ip_prefix"], values["ethertype"]
     if prefix is not None and f"IPv{ipaddress.ip_network(prefix, strict=False).version}" != ethertype:
         raise security_group_errors.SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)
@@ -116,17 +114,19 @@ def _check_protocol(protocol: str | None, ethertype: str) -> None:
 def _check_ports(protocol: str | None, lowest: int | None, highest: int | None) -> None:
     if lowest is None and highest is None:
         return
-    number = None if protocol is None else number_of(protocol)
+    if protocol is None:
+        raise security_group_errors.SecurityGroupProtocolRequiredWithPorts
+    number = number_of(protocol)
     if number in ICMP:
         _check_icmp(lowest, highest)
     elif number not in _WITH_PORTS:
         raise security_group_errors.SecurityGroupInvalidProtocolForPort(
-            protocol=protocol, supported="TCP, UDP, UDPLITE, SCTP, DCCP"
+            protocol=number, supported="TCP, UDP, UDPLITE, SCTP, DCCP"
         )
+    elif 0 in {lowest, highest}:
+        raise security_group_errors.SecurityGroupInvalidPortValue(port=0)
     elif lowest is None or highest is None or lowest > highest:
         raise security_group_errors.SecurityGroupInvalidPortRange
-    elif lowest == 0:
-        raise security_group_errors.SecurityGroupInvalidPortValue(port=lowest)
 
 
 def _check_icmp(kind: int | None, code: int | None) -> None:
@@ -167,12 +167,11 @@ def _port(value: Any) -> int | None:
 
 
 def _prefix(value: Any) -> str:
-    text = parse.text(64)(value)
+    """With its length, which is that of one address where it has none; host bits stay."""
     try:
-        ipaddress.ip_network(text, strict=False)
+        return str(ipaddress.ip_interface(str(value)))
     except ValueError as error:
-        raise security_group_errors.InvalidCIDR(value=text) from error
-    return text
+        raise security_group_errors.InvalidCIDR(value=value) from error
 
 
 def _normalized(prefix: str | None) -> str | None:
@@ -185,8 +184,8 @@ SECURITY_GROUP_RULES: Final = Resource(
     kind=SecurityGroupRule,
     fields=(
         *(field for field in STANDARD if field.name not in {"name", "description", "tags"}),
-        Field(name="description", parse=parse.text(255), default="", post=True),
-        Field(name="security_group_id", parse=parse.text(64), default=REQUIRED, post=True),
+        Field(name="description", parse=parse.text(255), default="", post=True, sortable=False),
+        Field(name="security_group_id", parse=parse.text(36), default=REQUIRED, post=True),
         Field(name="direction", parse=parse.one_of("ingress", "egress"), default=REQUIRED, post=True),
         Field(name="ethertype", parse=_ethertype, default="IPv4", post=True),
         Field(name="protocol", parse=_protocol, default=None, post=True),
@@ -196,12 +195,11 @@ SECURITY_GROUP_RULES: Final = Resource(
         Field(name="remote_group_id", parse=parse.empty_as_none(parse.text(64)), default=None, post=True),
         Field(name="remote_address_group_id", parse=parse.empty_as_none(parse.text(64)), default=None, post=True),
         Field(name="normalized_cidr"),
-        Field(name="belongs_to_default_sg"),
+        Field(name="belongs_to_default_sg", sortable=False),
     ),
     not_found=lambda rule_id: security_group_errors.SecurityGroupRuleNotFound(rule_id=rule_id),
     columns=("id", "project_id", "security_group_id"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     delete=delete,

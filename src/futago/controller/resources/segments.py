@@ -5,6 +5,8 @@ A segment is held by a row whose primary key it is, so two networks never have t
 
 from typing import Final, NamedTuple, assert_never
 
+from msgspec.structs import replace
+
 from futago.config import ControllerConfig
 from futago.controller import allocate
 from futago.controller.resources import errors
@@ -66,6 +68,35 @@ def choose_for_ha(txn: Transaction, config: ControllerConfig) -> Chosen:
         return _for_project(txn, config, (config.l3_ha_network_type,))
     tunnels = [kind for kind in (NetworkType.VXLAN, NetworkType.GRE) if kind in config.tenant_network_types]
     return _for_project(txn, config, (*tunnels, *config.tenant_network_types))
+
+
+def move(txn: Transaction, network: Network, asked: Asked) -> Network:
+    """The network on the segment that a request names instead of its own: a VLAN may have another id.
+
+    Raises:
+        errors.InvalidInput: it asks for more than that.
+        errors.InUse: another network has the VLAN.
+
+    """
+    have = (network.network_type.value, network.physical_network)
+    for wanted, name in zip(asked[:2], have, strict=True):
+        if wanted not in {None, name}:
+            names = "provider:network_type, provider:physical_network"
+            reason = f"Plugin does not support updating the following provider network attributes: {names}"
+            raise errors.InvalidInput(reason=reason)
+    vlan = asked.segmentation_id
+    if not vlan or vlan == network.segmentation_id:
+        return network
+    if network.network_type is not NetworkType.VLAN:
+        raise errors.InvalidInput(reason="Only VLAN type networks can be updated")
+    _check_id(NetworkType.VLAN, vlan)
+    if vlan in _taken(txn, NetworkType.VLAN, network.physical_network or ""):
+        raise errors.VlanIdInUse(vlan_id=vlan, physical_network=network.physical_network)
+    for segment in txn.find(Segment, network_id=network.id):
+        txn.remove(segment)
+    moved = txn.replace(network, replace(network, segmentation_id=vlan))
+    hold(txn, moved)
+    return moved
 
 
 def hold(txn: Transaction, network: Network) -> None:
@@ -151,7 +182,7 @@ def _tunnel(txn: Transaction, config: ControllerConfig, network_type: NetworkTyp
 
 
 def _check_id(network_type: NetworkType, asked: int) -> None:
-    if asked > LARGEST[network_type]:
+    if not 0 < asked <= LARGEST[network_type]:
         raise errors.InvalidInput(
             reason=f"segmentation_id {asked} is out of range for {network_type} (1 through {LARGEST[network_type]})"
         )

@@ -45,7 +45,7 @@ def add_port(
         project_id=project_id,
         name=name,
         network_id=network.id,
-        mac_address=mac or _free_mac(txn, network.id),
+        mac_address=mac or free_mac(txn, network.id),
         device_owner=device_owner,
         device_id=device_id,
         host_id=host_id,
@@ -112,7 +112,7 @@ def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
     return address
 
 
-def _free_mac(txn: Transaction, network_id: str) -> Mac:
+def free_mac(txn: Transaction, network_id: str) -> Mac:
     """A MAC that the network does not have; with 16 million of them a few tries do."""
     drawn = [allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)]
     taken = {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=drawn)}

@@ -8,7 +8,16 @@ from msgspec.structs import replace
 from sqlalchemy import or_, select
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import dhcp, errors, lookup, network, parse, port_addresses, subnet_checks
+from futago.controller.resources import (
+    dhcp,
+    errors,
+    lookup,
+    network,
+    parse,
+    port_addresses,
+    subnet_checks,
+    subnet_errors,
+)
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -21,7 +30,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.database import Transaction
@@ -51,12 +59,13 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
 def create(writing: Writing, values: Values) -> Subnet:
     """Make a subnet, and start DHCP on its network if it wants it."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
-    if not owned_by_project(writing.reading, parent):
-        raise errors.PolicyNotAuthorized(rules="rule:create_subnet")
     cidr = _cidr(writing.txn, values)
     subnet_checks.check_mtu(parent.mtu, parent.id, cidr.version)
     gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
-    subnet_checks.check_modes(values["ipv6_ra_mode"], values["ipv6_address_mode"], cidr, dhcp=values["enable_dhcp"])
+    modes = chosen(values, {name: name for name in ("ipv6_ra_mode", "ipv6_address_mode")})
+    subnet_checks.check_modes(
+        modes.get("ipv6_ra_mode"), modes.get("ipv6_address_mode"), cidr, dhcp=values["enable_dhcp"]
+    )
     pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
     row = Subnet(
         id=str(uuid.uuid4()),
@@ -66,8 +75,7 @@ def create(writing: Writing, values: Values) -> Subnet:
         cidr=cidr,
         gateway_ip=gateway,
         allocation_pools=pools,
-        ipv6_ra_mode=values["ipv6_ra_mode"],
-        ipv6_address_mode=values["ipv6_address_mode"],
+        **modes,
         **chosen(values, _COLUMNS),
     )
     subnet_checks.check(row)
@@ -113,7 +121,9 @@ def delete(writing: Writing, row: Subnet) -> None:
 def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
     """Subnets as Neutron shows them."""
     network_ids = {row.network_id for row in subnets}
-    external = {row.id for row in lookup.among(reading.view, Network, "id", network_ids) if row.external}
+    networks = lookup.among(reading.view, Network, "id", network_ids)
+    external = {row.id for row in networks if row.external}
+    shared = {row.id for row in networks if row.shared}
     return [
         {
             **standard(row),
@@ -131,6 +141,7 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
             ],
             "dns_nameservers": [str(server) for server in row.dns_nameservers],
             "router:external": row.network_id in external,
+            "shared": row.network_id in shared,
             "service_types": list(row.service_types),
             "segment_id": None,
         }
@@ -146,8 +157,8 @@ def _keeps(subnet: Subnet, port: Port) -> bool:
 
 
 def _cidr(txn: Transaction, values: Values) -> IPNetwork:
-    cidr: IPNetwork | None = values["cidr"]
-    if cidr is None:
+    cidr: IPNetwork | Absent | None = values["cidr"]
+    if cidr is None or isinstance(cidr, Absent):
         raise errors.BadRequest(resource="subnets", reason="a subnetpool must be specified in the absence of a cidr")
     subnet_checks.check_version(values["ip_version"], "cidr", cidr)
     if cidr.prefixlen == 0:
@@ -178,16 +189,57 @@ def _end_dhcp(txn: Transaction, row: Subnet) -> None:
             txn.remove(fixed_ip)
 
 
+_pool = parse.exactly({"start": parse.address, "end": parse.address})
+_route = parse.exactly({"destination": parse.destination, "nexthop": parse.address})
+
+
 def _pools(value: Any) -> tuple[Pool, ...]:
-    parsed = parse.list_of(parse.entry({"start": parse.address, "end": parse.address}, ("start", "end")))(value)
-    return tuple(Pool(item["start"], item["end"]) for item in parsed)
+    if value in (None, "", {}):
+        return ()
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
+        raise errors.InvalidInput(reason="Invalid data format for allocation pools")
+    return tuple(Pool(**_pool(item)) for item in value)
+
+
+def _nameservers(value: Any) -> tuple[IPAddress, ...]:
+    if value in (None, "", {}):
+        return ()
+    if not isinstance(value, (list, str, dict)):
+        raise parse.Unfit(f"Invalid data format for nameserver: '{value}'")
+    servers: list[IPAddress] = []
+    for item in value:
+        try:
+            server = parse.address(item)
+        except parse.Unfit as error:
+            raise parse.Unfit(f"'{item}' is not a valid nameserver. {error}") from error
+        if server in servers:
+            raise parse.Unfit(f"Duplicate nameserver '{item}'")
+        servers.append(server)
+    return tuple(servers)
 
 
 def host_routes(value: Any) -> tuple[HostRoute, ...]:
     """Routes as the API writes them."""
-    keys = ("destination", "nexthop")
-    parsed = parse.list_of(parse.entry({"destination": parse.cidr, "nexthop": parse.address}, keys))(value)
-    return tuple(HostRoute(item["destination"], item["nexthop"]) for item in parsed)
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise parse.Unfit(f"Invalid data format for hostroute: '{value}'")
+    routes = tuple(HostRoute(**_route(item)) for item in value)
+    if twice := parse.repeated(value):
+        raise parse.Unfit(f"Duplicate hostroute '{twice[0]}'")
+    return routes
+
+
+def _service_types(value: Any) -> tuple[str, ...]:
+    """Prefixes of the owners of ports that the subnet is for."""
+    if value and not isinstance(value, list):
+        raise errors.HTTPBadRequest(message="Subnet service types must be a list.")
+    for item in value or ():
+        if not isinstance(item, str):
+            raise subnet_errors.InvalidInputSubnetServiceType(service_type=item)
+        if not item.startswith(device_owners.PREFIXES):
+            raise subnet_errors.InvalidSubnetServiceType(service_type=item)
+    return tuple(value or ())
 
 
 def overlapping(cidr: IPNetwork, others: Collection[Subnet]) -> Subnet | None:
@@ -196,7 +248,12 @@ def overlapping(cidr: IPNetwork, others: Collection[Subnet]) -> Subnet | None:
 
 
 def _mode(value: Any) -> IPv6Mode | None:
-    return None if value is None else IPv6Mode(parse.one_of(*(mode.value for mode in IPv6Mode))(value))
+    known = parse.one_of(None, *(mode.value for mode in IPv6Mode))(value)
+    return None if known is None else IPv6Mode(known)
+
+
+def _version(value: Any) -> int:
+    return int(parse.one_of(4, 6)(parse.whole(value)))
 
 
 def _null(name: str) -> Field:
@@ -210,23 +267,24 @@ SUBNETS: Final = Resource(
     fields=(
         *STANDARD,
         Field(name="network_id", parse=parse.identifier, default=REQUIRED, post=True),
-        Field(name="ip_version", parse=parse.integer(4, 6), default=REQUIRED, post=True),
-        Field(name="cidr", parse=parse.empty_as_none(parse.cidr), post=True),
+        Field(name="ip_version", parse=_version, default=REQUIRED, post=True),
+        Field(name="cidr", parse=parse.nullable(parse.cidr), post=True),
         Field(name="gateway_ip", parse=parse.nullable(parse.address), default=ABSENT, post=True, put=True),
-        Field(name="allocation_pools", parse=_pools, default=(), post=True, put=True, filterable=False),
+        Field(name="allocation_pools", parse=_pools, post=True, put=True, filterable=False, sortable=False),
         Field(name="enable_dhcp", parse=parse.boolean, default=True, post=True, put=True),
-        Field(name="dns_nameservers", parse=parse.list_of(parse.address), default=(), post=True, put=True),
-        Field(name="host_routes", parse=host_routes, default=(), post=True, put=True, filterable=False),
-        Field(name="service_types", parse=parse.list_of(parse.text(255)), default=(), post=True, put=True),
-        Field(name="router:external"),
-        Field(name="ipv6_ra_mode", parse=_mode, default=None, post=True),
-        Field(name="ipv6_address_mode", parse=_mode, default=None, post=True),
-        *(_null(name) for name in ("subnetpool_id", "prefixlen", "segment_id")),
+        Field(name="dns_nameservers", parse=_nameservers, post=True, put=True, filterable=False, sortable=False),
+        Field(name="host_routes", parse=host_routes, post=True, put=True, filterable=False, sortable=False),
+        Field(name="service_types", parse=_service_types, post=True, put=True, filterable=False, sortable=False),
+        Field(name="router:external", sortable=False),
+        Field(name="shared", parse=parse.boolean, shown=False, sortable=False),
+        Field(name="ipv6_ra_mode", parse=_mode, post=True),
+        Field(name="ipv6_address_mode", parse=_mode, post=True),
+        *(_null(name) for name in ("subnetpool_id", "segment_id")),
+        Field(name="prefixlen", parse=parse.nothing, post=True, shown=False, filterable=False, sortable=False),
     ),
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),
     find=find,
-    owned=owned_by_project,
     render=render,
     create=create,
     update=update,

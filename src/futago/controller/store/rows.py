@@ -252,6 +252,8 @@ class Node(Row, frozen=True, kw_only=True):
     """Agent type → the id under which the API shows it."""
     admin_state_up: dict[str, bool] = {}
     """Agent type → false where an operator has disabled it."""
+    agent_descriptions: dict[str, str | None] = {}
+    """Agent type → what an operator has written down of it."""
     facts: NodeFacts | None = None
     created_at: str
     started_at: str = ""

@@ -25,16 +25,17 @@ metadata = MetaData()
 
 _ID: Final = String(64)
 _NAME: Final = String(255)
+_LONG_TEXT: Final = String(1024)
 _LONG: Final = 1 << 20
 """Characters: where databases have several types of text, the one that holds as many."""
 
 
-def _standard() -> list[Column[object]]:
+def _standard(description: String = _NAME) -> list[Column[object]]:
     return [
         Column("id", _ID, primary_key=True),
         Column("project_id", _NAME, nullable=False, index=True),
         Column("name", _NAME, nullable=False),
-        Column("description", _NAME, nullable=False),
+        Column("description", description, nullable=False),
         Column("created_at", String(32), nullable=False),
         Column("updated_at", String(32), nullable=False),
         Column("revision_number", Integer, nullable=False),
@@ -222,7 +223,7 @@ security_group_rules = Table(
     Column("belongs_to_default_sg", Boolean, nullable=False),
 )
 
-address_groups = Table("address_groups", metadata, *_standard(), Column("addresses", JSON, nullable=False))
+address_groups = Table("address_groups", metadata, *_standard(_LONG_TEXT), Column("addresses", JSON, nullable=False))
 
 default_security_groups = Table(
     "default_security_groups",
@@ -246,6 +247,7 @@ nodes = Table(
     Column("credential_hash", String(128), nullable=False),
     Column("agent_ids", JSON, nullable=False),
     Column("admin_state_up", JSON, nullable=False),
+    Column("agent_descriptions", JSON, nullable=False),
     Column("facts", JSON),
     Column("created_at", String(32), nullable=False),
     Column("started_at", String(32), nullable=False),
