@@ -7,6 +7,7 @@ from typing import Final
 
 from futago.controller import allocate, device_owners
 from futago.controller.resources import errors
+from futago.controller.store import lowest_free
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPAddress, IPv6Network, Mac, eui64
@@ -103,12 +104,17 @@ def _insert(txn: Transaction, port: Port, *, drawn: bool) -> Port:
 
 
 def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
-    taken = {fixed_ip.ip_address for fixed_ip in txn.find(FixedIp, subnet_id=subnet.id)}
-    if subnet.gateway_ip:
-        taken.add(subnet.gateway_ip)
-    address = allocate.first_free(subnet.allocation_pools, taken)
+    pool = lowest_free.addresses_of(subnet.id)
+    start = lowest_free.bound(txn, pool)
+
+    def taken(window: Sequence[IPAddress]) -> set[IPAddress | None]:
+        return {row.ip_address for row in txn.find(FixedIp, subnet_id=subnet.id, ip_address=window)} | {subnet.gateway_ip}
+
+    address = allocate.first_free(allocate.addresses(subnet.allocation_pools, start), taken)
     if address is None:
         raise errors.IpAddressGenerationFailure(network_id=subnet.network_id)
+    lowest = min(int(pool.start) for pool in subnet.allocation_pools)
+    lowest_free.taken(txn, pool, max(start, lowest), int(address))
     return address
 
 

@@ -51,8 +51,10 @@ clock = Table(
     metadata,
     Column("revision", Integer, nullable=False),
     Column("store", _ID, nullable=False, server_default=""),
+    Column("identity_revision", Integer, nullable=False, server_default="0"),
 )
-"""One row: the number of the last write, and an id of this store, which no other store has."""
+"""One row: the number of the last write, an id of this store, which no other store has, and how often it has changed
+who may be whom."""
 
 changes = Table(
     "changes",
@@ -135,6 +137,13 @@ fixed_ips = Table(
     _reference("network_id", "networks.id"),
     _reference("port_id", "ports.id"),
     Column("position", Integer, nullable=False),
+)
+
+lowest_free = Table(
+    "lowest_free",
+    metadata,
+    Column("pool", _NAME, primary_key=True),
+    Column("value", _ID, nullable=False),
 )
 
 instance_data = Table(
@@ -335,6 +344,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Port: ports,
     rows.InstanceData: instance_data,
     rows.FixedIp: fixed_ips,
+    rows.LowestFree: lowest_free,
     rows.Router: routers,
     rows.Replica: replicas,
     rows.HaNetwork: ha_networks,

@@ -1,0 +1,162 @@
+"""What differs between the databases: how a connection is prepared, how a transaction begins, what may be tried again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
+from sqlalchemy.pool import NullPool
+
+BUSY_SECONDS: Final = 30
+"""How long a writer waits for its turn before it gives up and tries again."""
+_RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
+"""SQLSTATE of PostgreSQL: not serializable, deadlock, lock not available, cut off while idle."""
+_LOST: Final = frozenset({"57P01", "57P02", "57P03"})
+"""The server goes down, or comes up."""
+_RETRIED_NUMBERS: Final = frozenset({1205, 1213, 2006, 2013, 1927})
+"""MariaDB and MySQL: lock wait timeout, deadlock, connection gone, lost, killed."""
+_MIGRATION_LOCKS: Final = {
+    "postgresql": ("SELECT pg_advisory_lock(7203104)", "SELECT pg_advisory_unlock(7203104)"),
+    "mysql": ("SELECT GET_LOCK('futago-migration', 300)", "SELECT RELEASE_LOCK('futago-migration')"),
+}
+
+
+class Conflict(Exception):
+    """Two rows want the same unique thing (an address, a segment, a VRID); the text is the database's."""
+
+
+class Interrupted(Exception):
+    """The database gave a transaction up (a deadlock, a lost connection): it may be tried again from the start."""
+
+
+def engine(url: str) -> Engine:
+    """The engine for a URL; its connections are kept by `session.Sessions`."""
+    wanted = make_url(url)
+    kind = wanted.get_backend_name()
+    if kind == "sqlite":
+        made = create_engine(
+            url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+        )
+        event.listen(made, "connect", _prepare_sqlite)
+    elif kind == "postgresql":
+        made = create_engine(url, poolclass=NullPool)
+        event.listen(made, "connect", _prepare_postgresql)
+    else:
+        made = create_engine(wanted.update_query_dict({"charset": "utf8mb4"}), poolclass=NullPool)
+        event.listen(made, "connect", _prepare_mariadb)
+    return made
+
+
+def begin_read(connection: Connection, raw: Any) -> None:
+    """Have what follows see one state of the store."""
+    if connection.dialect.name == "sqlite":
+        raw.execute("BEGIN")
+
+
+def begin_write(connection: Connection, raw: Any) -> int:
+    """Take the one turn that there is for writers, here or in another process; the number of the last write."""
+    question = "SELECT revision FROM clock"
+    if connection.dialect.name == "sqlite":
+        raw.execute("BEGIN IMMEDIATE")
+    else:
+        question += " FOR UPDATE"
+    cursor = raw.cursor()
+    cursor.execute(question)
+    (revision,) = cursor.fetchone()
+    cursor.close()
+    return int(revision)
+
+
+def prepare_writer(connection: Connection, raw: Any) -> None:
+    """Each statement of a writer sees what the writers before it have left; of a reader, what the first one saw."""
+    match connection.dialect.name:
+        case "postgresql":
+            _isolate(raw, "READ_COMMITTED", read_only=False)
+        case "sqlite":
+            pass
+        case _:
+            cursor = raw.cursor()
+            cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
+            cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {BUSY_SECONDS}")
+            cursor.close()
+            raw.commit()
+
+
+def prepare_reader(connection: Connection, raw: Any) -> None:
+    """See `prepare_writer`; MariaDB's sessions begin like this."""
+    if connection.dialect.name == "postgresql":
+        _isolate(raw, "REPEATABLE_READ", read_only=True)
+
+
+@contextmanager
+def migrating(connection: Connection) -> Iterator[None]:
+    """One controller migrates at a time; the others find it done. SQLite has its own lock for it."""
+    name = connection.dialect.name
+    if name == "sqlite":
+        yield
+        return
+    take, give = _MIGRATION_LOCKS[name if name == "postgresql" else "mysql"]
+    with connection.engine.connect() as holder:
+        holder.execute(text(take))
+        try:
+            yield
+        finally:
+            holder.execute(text(give))
+
+
+def failure(error: Exception) -> Exception:
+    """What an error of a driver means: a conflict, something to try again, or itself."""
+    names = {kind.__name__ for kind in type(error).__mro__}
+    if "IntegrityError" in names:
+        return Conflict(str(error))
+    state = getattr(error, "sqlstate", None)
+    if state in _RETRIED | _LOST or (state is None and _lost(error, names)):
+        return Interrupted(str(error))
+    return error
+
+
+def _lost(error: Exception, names: set[str]) -> bool:
+    if not names & {"OperationalError", "InterfaceError", "InternalError"}:
+        return False
+    module = type(error).__module__
+    if module.startswith("psycopg"):
+        return True
+    if module.startswith("pymysql"):
+        return bool(error.args) and error.args[0] in _RETRIED_NUMBERS | {0}
+    return "locked" in str(error) or "busy" in str(error)
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    """WAL lets readers go on while one writes; FULL keeps an acknowledged write through a power loss."""
+    connection.isolation_level = None
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _prepare_postgresql(connection: Any, _record: object) -> None:
+    """A controller that stops in the middle of a write must not hold the others up for ever."""
+    from psycopg.types.json import set_json_loads
+
+    set_json_loads(msgspec.json.decode, connection)
+    cursor = connection.cursor()
+    cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'")
+    cursor.close()
+    connection.commit()
+
+
+def _prepare_mariadb(connection: Any, _record: object) -> None:
+    """Values that do not fit are refused, as elsewhere."""
+    cursor = connection.cursor()
+    cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
+    cursor.close()
+
+
+def _isolate(raw: Any, level: str, *, read_only: bool) -> None:
+    import psycopg
+
+    raw.isolation_level = psycopg.IsolationLevel[level]
+    raw.read_only = read_only

@@ -1,0 +1,75 @@
+"""Where to look first for what is free: so that an address costs the same in a full network as in an empty one.
+
+For a pool (the addresses of a subnet, the ids of a type of segments) a row tells below which value nothing is free. It is
+a bound and need not be exact: whoever takes something may raise it, whoever gives something back lowers it, all within
+their transactions. A pool without a row is looked through from its beginning.
+"""
+
+from typing import Final, Protocol, TypeVar
+
+from futago.controller.store import rows
+
+R = TypeVar("R", bound=rows.Row)
+
+_WORTH_WRITING: Final = 32
+"""A bound that is out by less costs less to look past than to write."""
+
+
+class Txn(Protocol):
+    """What of a transaction is used here."""
+
+    def get(self, kind: type[R], **key: object) -> R | None: ...
+    def add(self, row: R) -> R: ...
+    def replace(self, old: R, new: R) -> R: ...
+    def remove(self, row: rows.Row) -> None: ...
+
+
+def addresses_of(subnet_id: str) -> str:
+    """The pool of a subnet's addresses, as numbers."""
+    return f"addresses/{subnet_id}"
+
+
+def segments_of(network_type: str, physical_network: str) -> str:
+    """The pool of the ids of a type of segments."""
+    return f"segments/{network_type}/{physical_network}"
+
+
+def bound(txn: Txn, pool: str) -> int:
+    """Below this number nothing of the pool is free."""
+    known = txn.get(rows.LowestFree, pool=pool)
+    return 0 if known is None else int(known.value)
+
+
+def taken(txn: Txn, pool: str, first: int, number: int) -> None:
+    """From `first` of the pool on, all is taken up to `number`, inclusive."""
+    known = txn.get(rows.LowestFree, pool=pool)
+    fresh = rows.LowestFree(pool=pool, value=str(number + 1))
+    if known is None:
+        if number - first >= _WORTH_WRITING:
+            txn.add(fresh)
+    elif number - int(known.value) >= _WORTH_WRITING:
+        txn.replace(known, fresh)
+
+
+def given_back(txn: Txn, row: rows.Row) -> None:
+    """`row` is removed: what it held is free."""
+    match row:
+        case rows.FixedIp():
+            pool, number = addresses_of(row.subnet_id), int(row.ip_address)
+        case rows.Segment():
+            pool, number = segments_of(row.network_type, row.physical_network), row.segmentation_id
+        case rows.Subnet():
+            forget(txn, addresses_of(row.id))
+            return
+        case _:
+            return
+    known = txn.get(rows.LowestFree, pool=pool)
+    if known is not None and number < int(known.value):
+        txn.replace(known, rows.LowestFree(pool=pool, value=str(number)))
+
+
+def forget(txn: Txn, pool: str) -> None:
+    """Look from the beginning again: the pool itself has changed."""
+    known = txn.get(rows.LowestFree, pool=pool)
+    if known is not None:
+        txn.remove(known)
