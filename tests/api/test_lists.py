@@ -7,6 +7,8 @@ import pytest
 
 from api_kit import OTHER_PROJECT, Client
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def networks(admin: Client) -> list[dict[str, Any]]:

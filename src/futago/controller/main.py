@@ -27,6 +27,7 @@ from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.store.database import Database
+from futago.controller.store.lowest_free import forget_segments
 
 _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 1
@@ -40,6 +41,7 @@ def open_database(config: ControllerConfig) -> Database:
     config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(config.store_url)
     database.migrate()
+    database.transact_note(forget_segments)
     return database
 
 
@@ -85,7 +87,9 @@ def build(config: ControllerConfig) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watch = database.watch()
         yield
+        watch.stop()
         database.close()
 
     measure = Measure(database, config, feed, overlaps)

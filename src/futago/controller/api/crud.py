@@ -1,14 +1,15 @@
 """The usual five requests, for any resource."""
 
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from futago.controller.api import body, policy
 from futago.controller.api.call import Answer, Call, Service
-from futago.controller.api.query import matching, narrowed, page, parse_query
+from futago.controller.api.query import Page, Query, check_marker, matching, narrowed, page, parse_query, whole_page
 from futago.controller.resources import errors, lookup, quota
-from futago.controller.resources.definition import Reading, Rendered, Resource, Writing
+from futago.controller.resources.definition import Reading, Rendered, Resource, Window, Writing
 
 log = structlog.get_logger()
 
@@ -19,11 +20,14 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     if resource.wanting is not None and resource.provide is not None and service.read(call, resource.wanting):
         service.write(call, resource.provide)
 
-    def rendered(reading: Reading) -> list[Rendered]:
+    def listed(reading: Reading) -> Page:
+        order = query.order(resource)
+        if order is not None:
+            return whole_page(query, call, _shown(reading, resource, _cut(reading, resource, query, order)))
         found = resource.find(reading, query.columns(resource))
-        return [policy.shown(resource, call.caller, item) for item in resource.render(reading, found)]
+        return page(query, call, matching(resource, query, _shown(reading, resource, found)))
 
-    part = page(query, call, matching(resource, query, service.read(call, rendered)))
+    part = service.read(call, listed)
     payload: Rendered = {resource.collection: [narrowed(query, item) for item in part.items]}
     if part.links:
         payload[f"{resource.collection}_links"] = part.links
@@ -58,8 +62,7 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
             if resource.limited:
                 quota.check(writing.txn, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
-        shown = resource.render(writing.reading, made)
-        return [policy.shown(resource, call.caller, item) for item in shown]
+        return _shown(writing.reading, resource, made)
 
     shown = service.write(call, work)
     for item in shown:
@@ -100,8 +103,26 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     return Answer(204)
 
 
+def _cut(
+    reading: Reading, resource: Resource[Any], query: Query, order: tuple[tuple[str, bool], ...]
+) -> list[Any]:
+    """The rows of the page that is asked for."""
+    wanted, after, limit = query.columns(resource), None, query.limit
+    assert limit is not None, "without a limit there is no page"
+    if query.marker is not None:
+        found = resource.find(reading, {**wanted, "id": [query.marker]})
+        check_marker(query, known=bool(found))
+        after = found[0]
+    window = Window(resource.kind, order, after, limit, query.reverse)
+    return resource.find(replace(reading, window=window), wanted)
+
+
+def _shown(reading: Reading, resource: Resource[Any], found: list[Any]) -> list[Rendered]:
+    return [policy.shown(resource, reading.caller, item) for item in resource.render(reading, found)]
+
+
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:
-    return policy.shown(resource, reading.caller, resource.render(reading, [row])[0])
+    return _shown(reading, resource, [row])[0]
 
 
 def _check_revision(call: Call, row: Any) -> None:

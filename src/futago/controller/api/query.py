@@ -6,7 +6,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from futago.controller.api.call import Call
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, window
 from futago.controller.resources.definition import Field, Rendered, Resource
 
 _RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
@@ -33,6 +33,14 @@ class Query:
     limit: int | None
     marker: str | None
     reverse: bool
+
+    def order(self, resource: Resource[Any]) -> tuple[tuple[str, bool], ...] | None:
+        """The columns by which the database can cut this page; None if it takes more than columns to tell."""
+        if self.limit is None or "id" in self.filters or set(self.filters) - set(resource.columns):
+            return None
+        order = [(window.sortable(resource, key), downwards) for key, downwards in (*self.sorts, ("id", False))]
+        known = tuple((name, downwards) for name, downwards in order if name is not None)
+        return known if len(known) == len(order) else None
 
     def columns(self, resource: Resource[Any]) -> dict[str, list[str]]:
         """The filters that the database can look up."""
@@ -64,7 +72,25 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
 def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]) -> list[Rendered]:
     """Those that every filter lets through."""
     tests = [(name, values, resource.field(name)) for name, values in query.filters.items()]
+    if not tests:
+        return list(rendered)
     return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
+
+
+def check_marker(query: Query, *, known: bool) -> None:
+    """See that the marker is in the list.
+
+    Raises:
+        errors.HTTPBadRequest: it is not.
+
+    """
+    if not known:
+        raise errors.HTTPBadRequest(message=f"The marker '{query.marker}' is not in this list")
+
+
+def whole_page(query: Query, call: Call, items: list[Rendered]) -> Page:
+    """What was cut out by the database."""
+    return Page(items, _links(query, call, items))
 
 
 def page(query: Query, call: Call, items: Sequence[Rendered]) -> Page:
@@ -72,8 +98,8 @@ def page(query: Query, call: Call, items: Sequence[Rendered]) -> Page:
     ordered = _ordered(query, items)
     if query.marker is not None:
         position = next((i for i, item in enumerate(ordered) if item["id"] == query.marker), None)
-        if position is None:
-            raise errors.HTTPBadRequest(message=f"The marker '{query.marker}' is not in this list")
+        check_marker(query, known=position is not None)
+        assert position is not None, "it has just been checked"
         ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
     if query.limit is None:
         return Page(ordered, [])

@@ -64,12 +64,27 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a list that is asked for; `lookup.rows` cuts it out in the database."""
+
+    kind: type[Row]
+    order: tuple[tuple[str, bool], ...]
+    """Columns and whether downwards, the most significant first; the last one is the id."""
+    after: Row | None
+    """The row before the first one (or after the last one, if it is `backwards`) of the part."""
+    limit: int
+    backwards: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a request sees: the store, the settings, who asks."""
 
     view: View
     config: ControllerConfig
     caller: Caller
+    window: Window | None = None
+    """For the list itself, where the database can cut it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +111,8 @@ class Resource(Generic[R]):
     fields: tuple[Field, ...]
     not_found: Callable[[str], ApiError]
     find: Callable[[Reading, Mapping[str, Sequence[str]]], list[R]]
-    """The rows that the caller may see; the mapping holds filters on `columns`."""
+    """The rows that the caller may see; the mapping holds filters on `columns`. It is what `lookup.rows` finds, with no
+    row left out afterwards: a page is cut there."""
     owned: Callable[[Reading, R], bool]
     """Whether the caller may change it."""
     render: Callable[[Reading, Sequence[R]], list[Rendered]]

@@ -51,6 +51,13 @@ class HTTPRequestEntityTooLarge(ApiError):
     sentence = "The body of POST request was too large."
 
 
+class ServiceUnavailable(ApiError):
+    """The database is down, or has given up every attempt; nothing has changed."""
+
+    status = 503
+    sentence = "The service is unavailable at the moment; please try again."
+
+
 class InvalidInput(ApiError):
     sentence = "Invalid input for operation: {reason}."
 

@@ -18,6 +18,7 @@ from futago.controller.store.engines import Conflict, Interrupted
 from futago.controller.store.session import Readers, Session, speech
 from futago.controller.store.transaction import Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
+from futago.controller.store.watch import Watch
 from futago.values import Revision
 
 __all__ = ["CHANGES_KEPT", "Conflict", "Database", "Interrupted", "Transaction", "View", "now_text"]
@@ -58,8 +59,15 @@ class Database:
             connection.commit()
 
     def on_write(self, listener: Callable[[Revision], None]) -> None:
-        """Call `listener` with the revision after each write of this process, in the writer's thread."""
+        """Call `listener` with the revision after each write of this process, in the writer's thread.
+
+        After writes of others it is called with 0 (`watch`).
+        """
         self._listeners.append(listener)
+
+    def watch(self) -> Watch:
+        """Call the listeners after writes of other processes, too, in a thread of its own, until the watch is stopped."""
+        return Watch(self._engine, self._tell)
 
     def on_commit(self, timer: Callable[[str, float], None]) -> None:
         """Call `timer` with "write" or "note" and the seconds that it took, the wait for its turn included."""
@@ -90,8 +98,7 @@ class Database:
             transaction.note_changes(revision)
             if revision % _FORGET_EVERY == 0:
                 transaction.forget_changes(before=revision - CHANGES_KEPT + 1)
-        for listener in self._listeners:
-            listener(Revision(revision))
+        self._tell(revision)
 
     @contextmanager
     def note(self) -> Iterator[Transaction]:
@@ -126,6 +133,10 @@ class Database:
             transaction.note_identity()
         for timer in self._timers:
             timer(kind, time.monotonic() - began)
+
+    def _tell(self, revision: int) -> None:
+        for listener in self._listeners:
+            listener(Revision(revision))
 
     def _persistently(self, opened: Callable[[], object], work: Callable[..., T]) -> T:
         for tries in range(_TRIES - 1):

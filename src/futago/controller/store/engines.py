@@ -10,6 +10,8 @@ from sqlalchemy.pool import NullPool
 
 BUSY_SECONDS: Final = 30
 """How long a writer waits for its turn before it gives up and tries again."""
+CHANNEL: Final = "futago_write"
+"""Where PostgreSQL tells of writes."""
 _RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 """SQLSTATE of PostgreSQL: not serializable, deadlock, lock not available, cut off while idle."""
 _LOST: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -103,6 +105,12 @@ def migrating(connection: Connection) -> Iterator[None]:
             yield
         finally:
             holder.execute(text(give))
+
+
+def tell_others(connection: Connection, raw: Any) -> None:
+    """Have the other controllers hear of a write when it is committed (`watch`)."""
+    if connection.dialect.name == "postgresql":
+        raw.execute(f"NOTIFY {CHANNEL}")
 
 
 def failure(error: Exception) -> Exception:

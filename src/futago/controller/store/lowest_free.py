@@ -14,10 +14,13 @@ R = TypeVar("R", bound=rows.Row)
 _WORTH_WRITING: Final = 32
 """A bound that is out by less costs less to look past than to write."""
 
+_SEGMENTS: Final = "segments/"
+
 
 class Txn(Protocol):
     """What of a transaction is used here."""
 
+    def find(self, kind: type[R], **wanted: object) -> list[R]: ...
     def get(self, kind: type[R], **key: object) -> R | None: ...
     def add(self, row: R) -> R: ...
     def replace(self, old: R, new: R) -> R: ...
@@ -31,7 +34,7 @@ def addresses_of(subnet_id: str) -> str:
 
 def segments_of(network_type: str, physical_network: str) -> str:
     """The pool of the ids of a type of segments."""
-    return f"segments/{network_type}/{physical_network}"
+    return f"{_SEGMENTS}{network_type}/{physical_network}"
 
 
 def bound(txn: Txn, pool: str) -> int:
@@ -73,3 +76,10 @@ def forget(txn: Txn, pool: str) -> None:
     known = txn.get(rows.LowestFree, pool=pool)
     if known is not None:
         txn.remove(known)
+
+
+def forget_segments(txn: Txn) -> None:
+    """The ranges that segments come from are settings: at a start they may be others than before."""
+    for known in txn.find(rows.LowestFree):
+        if known.pool.startswith(_SEGMENTS):
+            txn.remove(known)

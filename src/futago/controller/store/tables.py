@@ -25,8 +25,8 @@ metadata = MetaData()
 
 _ID: Final = String(64)
 _NAME: Final = String(255)
-_LONG: Final = 1 << 20
-"""Characters: where databases have several types of text, the one that holds as many."""
+_LONG: Final = Text().with_variant(Text(1 << 20), "mysql", "mariadb")
+"""Where databases have several types of text, the one that holds a million characters."""
 
 
 def _standard() -> list[Column[object]]:
@@ -153,8 +153,8 @@ instance_data = Table(
     _reference("network_id", "networks.id"),
     Column("name", _NAME, nullable=False),
     Column("ssh_keys", JSON, nullable=False),
-    Column("user_data", Text(_LONG), nullable=False),
-    Column("vendor_data", Text(_LONG), nullable=False),
+    Column("user_data", _LONG, nullable=False),
+    Column("vendor_data", _LONG, nullable=False),
     Column("meta", JSON, nullable=False),
     Column("availability_zone", _NAME, nullable=False),
 )

@@ -36,6 +36,11 @@ class View:
         self._session = session
         self._statements = statements
 
+    @property
+    def dialect(self) -> str:
+        """Which database it is: "sqlite", "postgresql", "mysql"."""
+        return self._session.connection.dialect.name
+
     def get(self, kind: type[R], **key: object) -> R | None:
         """The row whose columns equal `key`; None where there is none."""
         found = self._find(kind, key, limit=1)

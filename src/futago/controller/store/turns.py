@@ -69,6 +69,7 @@ class Batch:
         """
         if self.revision != self._before:
             self.session.tell(f"UPDATE clock SET revision = {self.revision:d}")
+            engines.tell_others(self.session.connection, self.session.raw)
         self.session.commit()
         self._ended.set()
 
