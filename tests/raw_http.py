@@ -32,8 +32,8 @@ class Client:
         head = f"{method} {path} HTTP/1.1\r\nHost: controller\r\nX-Auth-Token: {self._token}\r\n"
         return f"{head}Content-Type: application/json\r\nContent-Length: {len(content)}\r\n\r\n".encode() + content
 
-    def send(self, request: bytes) -> bytes:
-        """The body of the answer."""
+    def exchange(self, request: bytes) -> tuple[int, bytes]:
+        """The status and the body of the answer."""
         self._socket.sendall(request)
         data = b""
         while _END not in data:
@@ -44,9 +44,19 @@ class Client:
         while missing > 0:
             parts.append(self._some())
             missing -= len(parts[-1])
-        if not head[9:10] == b"2":
-            raise Refused(head.splitlines()[0].decode() + " " + b"".join(parts).decode()[:500])
-        return b"".join(parts)
+        return int(head[9:12]), b"".join(parts)
+
+    def send(self, request: bytes) -> bytes:
+        """The body of an answer that is one of the 2xx.
+
+        Raises:
+            Refused: it is none.
+
+        """
+        status, body = self.exchange(request)
+        if not 200 <= status < 300:
+            raise Refused(f"{request.split(b' HTTP')[0].decode()}: {status} {body.decode()[:500]}")
+        return body
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """The same with the body read as JSON."""
