@@ -12,7 +12,7 @@ from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPAddress, IPv6Network, Mac, eui64
 
-_MAC_TRIES: Final = 16
+_MAC_TRIES: Final = 64
 
 Wish = tuple[Subnet, IPAddress | None]
 """A subnet, and the address wanted in it; None is any."""
@@ -120,6 +120,10 @@ def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
 
 def _free_mac(txn: Transaction, network_id: str) -> Mac:
     """A MAC that the network does not have; with 16 million of them a few tries do."""
-    drawn = [allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)]
-    taken = {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=drawn)}
-    return next(mac for mac in drawn if mac not in taken)
+
+    def taken(window: Sequence[Mac]) -> set[Mac]:
+        return {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=window)}
+
+    found = allocate.first_free((allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)), taken)
+    assert found is not None, "nobody has as many ports in a network"
+    return found

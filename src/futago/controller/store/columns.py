@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import cache
 from ipaddress import IPv4Address, ip_address
+from socket import inet_aton
 from types import UnionType
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
-from sqlalchemy import JSON
+from sqlalchemy import JSON, Text, type_coerce
 
 from futago.contract.codec import decode_hook, encode_hook
 from futago.controller.store import rows
@@ -37,6 +38,11 @@ class Form(Generic[R]):
         self.table = table
         self.names: tuple[str, ...] = kind.__struct_fields__
         self.key: tuple[str, ...] = tuple(column.name for column in table.primary_key)
+        self.selected = [
+            type_coerce(table.c[name], Text) if isinstance(table.c[name].type, JSON) else table.c[name]
+            for name in self.names
+        ]
+        """What SQLAlchemy selects for `row`: JSON is read here."""
         self._writers: dict[str, Convert] = {}
         self._readers: list[tuple[str, Convert]] = []
         for name in self.names:
@@ -101,6 +107,8 @@ def _json_reader(hint: Any) -> Convert:
 
     def read(value: Any) -> Any:
         """Some drivers have read the JSON already."""
+        if value == "[]":  # by far the most frequent one
+            return ()
         return decode(value) if isinstance(value, (str, bytes)) else msgspec.convert(value, hint, dec_hook=decode_hook)
 
     return read
@@ -118,7 +126,7 @@ def _boolean(value: Any) -> Any:
 def _address(text: Any) -> Any:
     if text is None:
         return None
-    return ip_address(text) if ":" in text else IPv4Address(text)
+    return ip_address(text) if ":" in text else IPv4Address(inet_aton(text))
 
 
 def _optional(convert: Convert) -> Convert:

@@ -11,7 +11,7 @@ from futago.controller.store import rows
 
 R = TypeVar("R", bound=rows.Row)
 
-_WORTH_WRITING: Final = 32
+_WORTH_WRITING: Final = 4
 """A bound that is out by less costs less to look past than to write."""
 
 _SEGMENTS: Final = "segments/"

@@ -1,6 +1,6 @@
 """What a transaction sees and does: rows go in and come out as the structs of `rows`."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -19,8 +19,8 @@ from futago.values import Revision
 
 R = TypeVar("R", bound=rows.Row)
 
-_MOST_VALUES: Final = 500
-"""Databases bound the number of values in one statement."""
+_MOST_MEMBERS: Final = 512
+"""Of a collection in one statement: databases bound the number of values. A power of two, as `_tests` has it."""
 _SEVERAL: Final = (set, frozenset, list, tuple)
 
 
@@ -59,12 +59,13 @@ class View:
     ) -> list[R]:
         """All rows of `kind` for which every clause holds; the columns are those of `tables.TABLES[kind]`."""
         shape = form(kind)
-        columns = [shape.table.c[name] for name in shape.names]
-        _, found = self._session.select(select(*columns).where(*clauses).order_by(*order_by).limit(limit))
+        _, found = self._session.select(select(*shape.selected).where(*clauses).order_by(*order_by).limit(limit))
         return [shape.row(values) for values in found]
 
     def count(self, kind: type[R], **wanted: object) -> int:
         """How many rows have these values."""
+        if any(_size(value) > _MOST_MEMBERS for value in wanted.values()):
+            return len(self._find(kind, wanted))
         tests, values = _tests(kind, wanted)
         if _impossible(tests):
             return 0
@@ -100,22 +101,14 @@ class View:
 
     def _find(self, kind: type[R], wanted: dict[str, object], limit: int | None = None) -> list[R]:
         shape = form(kind)
+        long = next((name for name, value in wanted.items() if _size(value) > _MOST_MEMBERS), None)
+        if long is not None:
+            return [row for piece in _pieces(wanted[long]) for row in self._find(kind, {**wanted, long: piece})]
         tests, values = _tests(kind, wanted)
         if _impossible(tests):
             return []
-        if len(values) > _MOST_VALUES:
-            return self._find_many(kind, wanted)
         text = self._statements.select(shape.table, shape.names, tests, limit)
         return [shape.row(found) for found in self._session.ask(text, values)]
-
-    def _find_many(self, kind: type[R], wanted: dict[str, object]) -> list[R]:
-        """The longest collection in pieces."""
-        name = max(wanted, key=lambda name: len(many) if isinstance(many := wanted[name], _SEVERAL) else 0)
-        members = list(dict.fromkeys(_members(wanted[name])))
-        rest = {other: value for other, value in wanted.items() if other != name}
-        room = max(_MOST_VALUES - len(_tests(kind, rest)[1]), 1)
-        pieces = (members[at : at + room] for at in range(0, len(members), room))
-        return [row for piece in pieces for row in self._find(kind, {**rest, name: piece})]
 
 
 class Transaction(View):
@@ -209,9 +202,15 @@ class Transaction(View):
         self._session.tell(f"DELETE FROM changes WHERE revision < {before:d}")
 
 
-def _members(value: object) -> Iterable[object]:
+def _size(value: object) -> int:
+    return len(value) if isinstance(value, _SEVERAL) else 1
+
+
+def _pieces(value: object) -> Iterator[list[object]]:
+    """The members of a collection, each once, as many at a time as a statement takes."""
     assert isinstance(value, _SEVERAL), "only collections are looked through"
-    return value
+    members = list(dict.fromkeys(value))
+    return (members[at : at + _MOST_MEMBERS] for at in range(0, len(members), _MOST_MEMBERS))
 
 
 def _tests(kind: type[rows.Row], wanted: dict[str, object]) -> tuple[list[tuple[str, int | None]], list[Any]]:
