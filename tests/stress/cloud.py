@@ -47,6 +47,11 @@ class Tally:
             self.made.pop(object_id, None)
             self.gone.add(object_id)
 
+    def doubt(self, object_id: str) -> None:
+        """It was to be deleted, and nobody has said whether it was."""
+        with self.lock:
+            self.made.pop(object_id, None)
+
     def some(self, collection: str) -> list[str]:
         """What is there of a collection, as far as has been said."""
         with self.lock:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from raw_http import Client
+from raw_http import Client, Refused
 from stress.cloud import WANTED, Cloud, Tally
 
 REFUSALS = frozenset({400, 404, 409})
@@ -93,7 +93,11 @@ class Fighter:
         collection = self._random.choice(["ports", "ports", "floatingips", "routers", "networks"])
         found = self._some(collection)
         if found:
-            status, _ = self._ask(f"delete {collection}", "DELETE", f"/v2.0/{collection}/{found}")
+            try:
+                status, _ = self._ask(f"delete {collection}", "DELETE", f"/v2.0/{collection}/{found}")
+            except (OSError, Refused):
+                self._tally.doubt(found)
+                raise
             if status == 204:
                 self._tally.delete(found)
 

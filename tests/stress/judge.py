@@ -32,9 +32,9 @@ def broken(view: View, cloud: Cloud, tally: Tally) -> Iterator[str]:
     yield from _floating_ips(view)
     yield from _acknowledged(view, tally)
     yield from _bounds(view)
-    own = view.count(Network, project_id=cloud.project) - 3
-    if own > NETWORK_QUOTA - 3:
-        yield f"the project has {own} networks, and may have {NETWORK_QUOTA - 3}"
+    networks = view.count(Network, project_id=cloud.project)
+    if networks > NETWORK_QUOTA:
+        yield f"the project has {networks} networks, and may have {NETWORK_QUOTA}"
 
 
 def left_over(view: View, cloud: Cloud) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """A fight: controllers on one database, clients in threads, a look at what they left after each round."""
 
+import random
 import shutil
 import threading
 import time
@@ -7,12 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from compat_kit.controller import Controller
+from compat_kit.controller import Controller, wait_until
 from compat_kit.nodes import TalkingNode
 from database_kit import MariaDb, Postgres
 from futago.controller.store.database import Database
 from futago.values import Role
-from raw_http import Client
+from raw_http import Client, Refused
 from stress.cloud import Cloud, Tally, build
 from stress.deeds import Fighter
 from stress.judge import KINDS, broken, left_over
@@ -71,6 +72,44 @@ def fight(kind: str, *, number: int, clients: int, seconds: float, rounds: int, 
         database.close()
         tally.failures += [f"a controller has died:\n{one.log()}" for one in running if one.process.poll() is not None]
     return tally
+
+
+def killed(kind: str, *, kills: int, clients: int, seed: int, directory: Path) -> Tally:
+    """Clients write, the controller is killed at some moment; started again, it has what it has acknowledged."""
+    tally, moments = Tally(), random.Random(seed)
+    with controllers(kind, 1, directory) as ([controller], url), _nodes([controller]):
+        token = controller.token()
+        cloud = build(controller, token)
+        database = Database(url)
+        for turn in range(kills):
+            before = sum(tally.answers.values())
+            fighters = [
+                threading.Thread(
+                    target=_act_until_killed, args=(Client(controller.port, token), cloud, tally, seed + 100 * turn + n)
+                )
+                for n in range(clients)
+            ]
+            for fighter in fighters:
+                fighter.start()
+            wait_until(lambda before=before: sum(tally.answers.values()) > before + clients, 60, "clients are answered")
+            time.sleep(moments.uniform(0, 0.3))
+            controller.kill()
+            for fighter in fighters:
+                fighter.join()
+            controller.start()
+            with database.read() as view:
+                tally.failures += broken(view, cloud, tally)
+        database.close()
+    return tally
+
+
+def _act_until_killed(client: Client, cloud: Cloud, tally: Tally, seed: int) -> None:
+    fighter = Fighter(client, cloud, tally, seed)
+    try:
+        while True:
+            fighter.act()
+    except (OSError, Refused):
+        return
 
 
 def _act(controller: Controller, token: str, cloud: Cloud, tally: Tally, seed: int, until: float) -> None:

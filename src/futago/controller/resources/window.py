@@ -19,7 +19,8 @@ _ID = "id"
 def sortable(resource: Resource[Any], key: str) -> str | None:
     """The column by which the database orders a list just as we would; None if there is none."""
     name = "project_id" if key == "tenant_id" else key
-    column = TABLES[resource.kind].c.get(name)
+    table = TABLES.get(resource.kind)
+    column = None if table is None else table.c.get(name)
     if column is None or column.nullable or not isinstance(column.type, (Boolean, Integer, String)):
         return None
     return name
