@@ -106,6 +106,38 @@ def test_pages_lead_through_the_whole_list_and_back(admin: Client, networks: lis
     assert [network["name"] for network in _follow(admin, back, "previous")["networks"]] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "sort_key=name",
+        "sort_key=name&sort_dir=desc",
+        "sort_key=shared&sort_dir=desc&sort_key=name",
+        "sort_key=admin_state_up&sort_key=name&sort_dir=asc&sort_dir=desc",
+        "sort_key=mtu&sort_dir=desc",
+        "sort_key=provider:segmentation_id&sort_dir=desc",
+        "sort_key=name&name=b&name=B&name=a",
+        "admin_state_up=True&sort_key=name",
+    ],
+)
+def test_pages_are_the_parts_of_the_list_whoever_cuts_them(admin: Client, query: str) -> None:
+    """The database does where it can; it has to order words as we do, whatever their case."""
+    for number, name in enumerate(("b", "B", "a", "_", "ä", "b", "a", "Z", "b")):
+        admin.network(name=name, shared=number % 3 == 0, admin_state_up=number % 2 == 0)
+    found = admin.get(f"/v2.0/networks?{query}")["networks"]
+    whole = [item["id"] for item in (found if "sort_key" in query else sorted(found, key=lambda item: item["id"]))]
+    page = admin.get(f"/v2.0/networks?{query}&limit=2")
+    pages = [page]
+    while any(link["rel"] == "next" for link in page.get("networks_links", [])):
+        page = _follow(admin, page, "next")
+        pages.append(page)
+    assert [item["id"] for page in pages for item in page["networks"]] == whole
+    last = next(page for page in reversed(pages) if page["networks"])
+    back = _follow(admin, last, "previous")["networks"]
+    at = whole.index(last["networks"][0]["id"])
+    assert [item["id"] for item in back] == whole[at - 2 : at]
+
+
 def _follow(client: Client, page: dict[str, Any], rel: str) -> Any:
     href = next(link["href"] for link in page["networks_links"] if link["rel"] == rel)
     parts = urlsplit(href)

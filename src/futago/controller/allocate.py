@@ -79,4 +79,3 @@ def segmentation_ids(ranges: Sequence[IdRange], start: int) -> Iterator[int]:
 def vrid(taken: Collection[int]) -> int | None:
     """The lowest virtual router id that is not `taken`; None when a HA network is full."""
     return next((number for number in range(1, MAX_VRID + 1) if number not in taken), None)
-

@@ -103,9 +103,7 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     return Answer(204)
 
 
-def _cut(
-    reading: Reading, resource: Resource[Any], query: Query, order: tuple[tuple[str, bool], ...]
-) -> list[Any]:
+def _cut(reading: Reading, resource: Resource[Any], query: Query, order: tuple[tuple[str, bool], ...]) -> list[Any]:
     """The rows of the page that is asked for."""
     wanted, after, limit = query.columns(resource), None, query.limit
     assert limit is not None, "without a limit there is no page"

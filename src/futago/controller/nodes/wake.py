@@ -1,7 +1,7 @@
 """Wakes the long polls of the nodes that a write concerns, and no others.
 
-After a write, one look at the feed says whom it concerns, however many nodes wait. Writes of other controllers are told
-by `store.watch`; the polls look again by themselves now and then, so that a missed wake costs latency, never correctness.
+After a write, one look at the feed says whom it concerns, however many nodes wait. `store.watch` tells of the writes of
+other controllers; the polls look again by themselves now and then: a missed wake costs latency, never correctness.
 """
 
 import asyncio

@@ -171,9 +171,7 @@ def _free(
     start = lowest_free.bound(txn, pool)
 
     def taken(window: Sequence[int]) -> set[int]:
-        held = txn.find(
-            Segment, network_type=network_type, physical_network=physical_network, segmentation_id=window
-        )
+        held = txn.find(Segment, network_type=network_type, physical_network=physical_network, segmentation_id=window)
         return {segment.segmentation_id for segment in held}
 
     found = allocate.first_free(allocate.segmentation_ids(ranges, start), taken)

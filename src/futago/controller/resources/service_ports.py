@@ -107,8 +107,9 @@ def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
     pool = lowest_free.addresses_of(subnet.id)
     start = lowest_free.bound(txn, pool)
 
-    def taken(window: Sequence[IPAddress]) -> set[IPAddress | None]:
-        return {row.ip_address for row in txn.find(FixedIp, subnet_id=subnet.id, ip_address=window)} | {subnet.gateway_ip}
+    def taken(window: Sequence[IPAddress]) -> set[IPAddress]:
+        held = {row.ip_address for row in txn.find(FixedIp, subnet_id=subnet.id, ip_address=window)}
+        return held | {subnet.gateway_ip} if subnet.gateway_ip is not None else held
 
     address = allocate.first_free(allocate.addresses(subnet.allocation_pools, start), taken)
     if address is None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
-from sqlalchemy import Boolean, Column, ColumnElement, Integer, String, and_, or_
+from sqlalchemy import Boolean, Column, ColumnElement, Integer, String, and_, literal, or_
 
 from futago.controller.resources.definition import Resource, Window
 from futago.controller.store.columns import plain
@@ -42,8 +42,8 @@ def _beyond(keys: Sequence[tuple[Any, str, bool]], row: Row) -> ColumnElement[bo
     """What comes after `row`: the first key says so, or it is equal and the next one does, and so on."""
     ways = []
     for number, (column, name, downwards) in enumerate(keys):
-        value = plain(getattr(row, name))
-        equal = [other == plain(getattr(row, before)) for other, before, _ in keys[:number]]
+        value = literal(plain(getattr(row, name)), column.type)
+        equal = [other == literal(plain(getattr(row, before)), other.type) for other, before, _ in keys[:number]]
         ways.append(and_(*equal, column < value if downwards else column > value))
     return or_(*ways)
 

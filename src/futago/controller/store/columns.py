@@ -1,7 +1,7 @@
 """How the values of a row stand in its table: what goes into a column, and what comes out.
 
-A database gives text, numbers and JSON; rows hold addresses, enumerations and tuples. The ways there and back are chosen
-once for each class of rows, since every request takes them hundreds of times.
+A database gives text, numbers and JSON; rows hold addresses, enumerations and tuples. The ways there and back are
+chosen once for each class of rows, since every request takes them hundreds of times.
 """
 
 import typing

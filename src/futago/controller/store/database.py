@@ -66,7 +66,7 @@ class Database:
         self._listeners.append(listener)
 
     def watch(self) -> Watch:
-        """Call the listeners after writes of other processes, too, in a thread of its own, until the watch is stopped."""
+        """Call the listeners after writes of other processes, too, in a thread that ends when the watch is stopped."""
         return Watch(self._engine, self._tell)
 
     def on_commit(self, timer: Callable[[str, float], None]) -> None:

@@ -1,4 +1,4 @@
-"""What differs between the databases: how a connection is prepared, how a transaction begins, what may be tried again."""
+"""What differs between the databases: how connections are prepared, how transactions begin, what is tried again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

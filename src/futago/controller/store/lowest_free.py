@@ -1,8 +1,8 @@
 """Where to look first for what is free: so that an address costs the same in a full network as in an empty one.
 
-For a pool (the addresses of a subnet, the ids of a type of segments) a row tells below which value nothing is free. It is
-a bound and need not be exact: whoever takes something may raise it, whoever gives something back lowers it, all within
-their transactions. A pool without a row is looked through from its beginning.
+For a pool (the addresses of a subnet, the ids of a type of segments) a row tells below which value nothing is free. It
+is a bound and need not be exact: whoever takes something may raise it, whoever gives something back lowers it, all
+within their transactions. A pool without a row is looked through from its beginning.
 """
 
 from typing import Final, Protocol, TypeVar

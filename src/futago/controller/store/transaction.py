@@ -199,7 +199,7 @@ class Transaction(View):
 
     def forget_changes(self, before: int) -> None:
         """Drop what the change log says of the writes up to number `before`, exclusive."""
-        self._session.tell(f"DELETE FROM changes WHERE revision < {before:d}")
+        self._session.tell(f"DELETE FROM changes WHERE revision < {before:d}")  # noqa: S608 - it is a number
 
 
 def _size(value: object) -> int:

@@ -68,7 +68,7 @@ class Batch:
 
         """
         if self.revision != self._before:
-            self.session.tell(f"UPDATE clock SET revision = {self.revision:d}")
+            self.session.tell(f"UPDATE clock SET revision = {self.revision:d}")  # noqa: S608 - it is a number
             engines.tell_others(self.session.connection, self.session.raw)
         self.session.commit()
         self._ended.set()

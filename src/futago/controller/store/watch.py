@@ -46,7 +46,7 @@ class Watch:
                 self._stop.wait(_PAUSE_SECONDS)
 
     def _watch(self) -> None:
-        session = Session(self._engine, lambda connection, raw: None)
+        session = Session(self._engine, lambda _connection, _raw: None)
         try:
             number: object = None
             for seen in self._numbers(session):
