@@ -1,5 +1,7 @@
 """A private MariaDB."""
 
+from itertools import count
+
 import pymysql
 
 from database_kit.server import Server
@@ -9,6 +11,10 @@ class MariaDb(Server):
     """MariaDB of Debian 12."""
 
     user = "mysql"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._numbers = count()
 
     def start(self) -> None:
         data = str(self.directory / "data")
@@ -39,8 +45,9 @@ class MariaDb(Server):
         """As a client would."""
         return pymysql.connect(unix_socket=self._socket, user="root")
 
-    def database(self, name: str) -> str:
+    def database(self) -> str:
         """The URL of a new database."""
+        name = f"futago{next(self._numbers)}"
         connection = self.connect()
         with connection, connection.cursor() as cursor:
             cursor.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4")

@@ -34,7 +34,7 @@ def controllers(kind: str, number: int, directory: Path) -> Iterator[tuple[list[
         if kind == "postgresql":
             url = stack.enter_context(Postgres(durable=True)).database()
         elif kind == "mariadb":
-            url = stack.enter_context(MariaDb()).database("futago")
+            url = stack.enter_context(MariaDb()).database()
         (directory / "controller.toml").write_text(f'{_SETTINGS}database_url = "{url}"\n')
         made: list[Controller] = []
         for position in range(number):

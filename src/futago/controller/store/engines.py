@@ -101,6 +101,8 @@ def migrating(connection: Connection) -> Iterator[None]:
     take, give = _MIGRATION_LOCKS[name if name == "postgresql" else "mysql"]
     with connection.engine.connect() as holder:
         holder.execute(text(take))
+        if name != "postgresql":  # words are the same only if they are: the default takes "A" for "a"
+            holder.execute(text("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
         try:
             yield
         finally:
