@@ -41,7 +41,6 @@ def open_database(config: ControllerConfig) -> Database:
     config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(config.store_url)
     database.migrate()
-    database.transact_note(forget_segments)
     return database
 
 
@@ -77,6 +76,7 @@ def build(config: ControllerConfig) -> Starlette:
     if config.router_distributed:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     database = open_database(config)
+    database.transact_note(forget_segments)
     made = first_start.prepare(database, config)
     vrrp_keys.ensure(database)
     identity, identity_routes = build_identity(database, config)

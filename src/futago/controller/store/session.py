@@ -11,7 +11,7 @@ from futago.controller.store import engines
 from futago.controller.store.engines import Interrupted
 from futago.controller.store.statements import Statements
 
-_KEPT: Final = 8
+_KEPT: Final = 16
 """Idle connections; more are closed when they come back."""
 
 
