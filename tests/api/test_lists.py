@@ -86,6 +86,13 @@ def test_a_query_that_makes_no_sense_is_refused(admin: Client, query: str, words
     admin.refused("GET", f"/v2.0/networks?{query}", None, 400, "HTTPBadRequest", words)
 
 
+def test_a_word_with_nul_is_nobodys(admin: Client, member: Client, networks: list[dict[str, Any]]) -> None:
+    for client in (admin, member):
+        for query in ("name=%00", "name=%00&limit=2", "id=%00&name=a", "name=%00&name=c"):
+            assert _names(client, query) in ([], ["c"])
+    admin.refused("GET", "/v2.0/networks/a%00b", None, 404, "NetworkNotFound")
+
+
 def test_lists_have_an_order(admin: Client, networks: list[dict[str, Any]]) -> None:
     assert _names(admin, "sort_key=name") == ["a", "b", "c", "d", "e"]
     assert _names(admin, "sort_key=name&sort_dir=desc") == ["e", "d", "c", "b", "a"]

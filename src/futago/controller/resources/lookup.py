@@ -23,7 +23,9 @@ def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *
         if reading.caller.admin or all(_own(reading, row) for row in found):
             return found
     columns = TABLES[kind].c
-    clauses: list[ColumnElement[bool]] = [columns[name].in_(values) for name, values in wanted.items()]
+    clauses: list[ColumnElement[bool]] = [
+        columns[name].in_([value for value in values if "\0" not in value]) for name, values in wanted.items()
+    ]
     if not reading.caller.admin:
         clauses.append(or_(columns.project_id == reading.caller.project_id, *others))
     if window is None:

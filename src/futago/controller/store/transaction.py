@@ -220,16 +220,21 @@ def _tests(kind: type[rows.Row], wanted: dict[str, object]) -> tuple[list[tuple[
     values: list[Any] = []
     for name, value in wanted.items():
         if isinstance(value, _SEVERAL):
-            members = [shape.plain(name, item) for item in value]
+            members = [plain for item in value if not _unheard_of(plain := shape.plain(name, item))]
             number = 1 << (len(members) - 1).bit_length() if members else 0
             tests.append((name, number))
             values += members + members[-1:] * (number - len(members))
         elif value is None:
             tests.append((name, -1))
         else:
-            tests.append((name, None))
             values.append(shape.plain(name, value))
+            tests.append((name, 0 if _unheard_of(values[-1]) else None))
     return tests, values
+
+
+def _unheard_of(value: object) -> bool:
+    """NUL is in no word of ours, and PostgreSQL does not even take it in a question."""
+    return isinstance(value, str) and "\0" in value
 
 
 def _impossible(tests: list[tuple[str, int | None]]) -> bool:
