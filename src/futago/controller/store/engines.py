@@ -100,6 +100,10 @@ def migrating(connection: Connection) -> Iterator[None]:
         return
     take, give = _MIGRATION_LOCKS[name if name == "postgresql" else "mysql"]
     with connection.engine.connect() as holder:
+        for patient in (holder, connection) if name == "postgresql" else ():
+            patient.execute(text("SET lock_timeout = 0"))
+            patient.execute(text("SET idle_in_transaction_session_timeout = 0"))
+            patient.commit()
         holder.execute(text(take))
         if name != "postgresql":  # words are the same only if they are: the default takes "A" for "a"
             holder.execute(text("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
