@@ -27,7 +27,7 @@ def count(database: Database, monkeypatch: pytest.MonkeyPatch) -> Count:
 
         return note
 
-    for name in ("ask", "tell", "tell_all"):
+    for name in ("ask", "tell"):
         monkeypatch.setattr(Session, name, noted(name))
     event.listen(database._engine, "before_cursor_execute", lambda *args: seen.append(args[2]))
 

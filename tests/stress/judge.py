@@ -97,10 +97,10 @@ def _acknowledged(view: View, tally: Tally) -> Iterator[str]:
 def _bounds(view: View) -> Iterator[str]:
     """Nothing is free below what the store says is the lowest that may be."""
     for subnet in view.find(Subnet):
-        pool = addresses_of(subnet.id)
-        if view.get(LowestFree, pool=pool) is None:
+        of = view.get(LowestFree, pool=addresses_of(subnet.id))
+        if of is None:
             continue
         taken = {row.ip_address for row in view.find(FixedIp, subnet_id=subnet.id)} | {subnet.gateway_ip}
         lowest = next((a for a in allocate.addresses(subnet.allocation_pools, 0) if a not in taken), None)
-        if lowest is not None and int(lowest) < bound(view, pool):  # type: ignore[arg-type]
+        if lowest is not None and int(lowest) < bound(of):
             yield f"{lowest} is free, below the bound of {subnet.id}"

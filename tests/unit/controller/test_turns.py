@@ -30,8 +30,8 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     seen: list[int] = []
     original = Session.commit
 
-    def commit(self: Session) -> None:
-        original(self)
+    def commit(self: Session, revision: int | None) -> None:
+        original(self, revision)
         seen.append(1)
 
     monkeypatch.setattr(Session, "commit", commit)
@@ -120,11 +120,11 @@ def test_a_commit_that_is_lost_is_lost_for_all_and_done_again(
 ) -> None:
     original, lost = Session.commit, [1]
 
-    def commit(self: Session) -> None:
+    def commit(self: Session, revision: int | None) -> None:
         if lost:
             lost.pop()
             raise Interrupted("the server has gone away")
-        original(self)
+        original(self, revision)
 
     monkeypatch.setattr(Session, "commit", commit)
     assert at_once(database, [add(name) for name in "abc"]) == [None] * 3

@@ -108,21 +108,20 @@ class Identity:
             Unauthorized: it is no good.
 
         """
-        session = self.database.look(lambda view: self._session(view, text))
+        session = self._known.get(text, self.database.identity_revision())
+        if session is None:
+            session = self.database.look(lambda view: self._session(view, text))
         if session.token.expires_at <= self._clock():
             raise Unauthorized
         return session
 
     def _session(self, view: View, text: str) -> Session:
         """Found out once, and good until anything changes of who may be whom."""
-        revision = view.identity_revision()
-        session = self._known.get(text, revision)
-        if session is None:
-            token = self._sealer.open(text)
-            if token.expires_at <= self._clock() or revoked(view, token):
-                raise Unauthorized
-            session = _session(view, token)
-            self._known.keep(text, revision, session)
+        token = self._sealer.open(text)
+        if token.expires_at <= self._clock() or revoked(view, token):
+            raise Unauthorized
+        session = _session(view, token)
+        self._known.keep(text, view.identity_revision(), session)
         return session
 
     def log_in(self, login: Login) -> tuple[str, Session]:

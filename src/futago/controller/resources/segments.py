@@ -167,8 +167,8 @@ def _tunnel_ranges(config: ControllerConfig, network_type: NetworkType) -> tuple
 def _free(
     txn: Transaction, network_type: NetworkType, physical_network: str, ranges: tuple[IdRange, ...]
 ) -> int | None:
-    pool = lowest_free.segments_of(network_type, physical_network)
-    start = lowest_free.bound(txn, pool)
+    known = lowest_free.known(txn, lowest_free.segments_of(network_type, physical_network))
+    start = lowest_free.bound(known)
 
     def taken(window: Sequence[int]) -> set[int]:
         held = txn.find(Segment, network_type=network_type, physical_network=physical_network, segmentation_id=window)
@@ -176,7 +176,7 @@ def _free(
 
     found = allocate.first_free(allocate.segmentation_ids(ranges, start), taken)
     if found is not None and list(ranges) == sorted(ranges):
-        lowest_free.taken(txn, pool, max(start, ranges[0][0]), found)
+        lowest_free.taken(txn, known, max(start, ranges[0][0]), found)
     return found
 
 

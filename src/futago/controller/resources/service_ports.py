@@ -104,8 +104,8 @@ def _insert(txn: Transaction, port: Port, *, drawn: bool) -> Port:
 
 
 def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
-    pool = lowest_free.addresses_of(subnet.id)
-    start = lowest_free.bound(txn, pool)
+    known = lowest_free.known(txn, lowest_free.addresses_of(subnet.id))
+    start = lowest_free.bound(known)
 
     def taken(window: Sequence[IPAddress]) -> set[IPAddress]:
         held = {row.ip_address for row in txn.find(FixedIp, subnet_id=subnet.id, ip_address=window)}
@@ -115,7 +115,7 @@ def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
     if address is None:
         raise errors.IpAddressGenerationFailure(network_id=subnet.network_id)
     lowest = min(int(pool.start) for pool in subnet.allocation_pools)
-    lowest_free.taken(txn, pool, max(start, lowest), int(address))
+    lowest_free.taken(txn, known, max(start, lowest), int(address))
     return address
 
 

@@ -76,16 +76,16 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[View]:
         """A transaction that only looks."""
-        session = self._readers.take()
-        good = False
-        try:
+        with self._session() as session:
             yield View(session, self._speech)
-            good = True
+
+    def identity_revision(self) -> int:
+        """As a view would say, by one statement and no transaction: it is asked at each request."""
+        try:
+            with self._session(glance=True) as session:
+                return View(session, self._speech).identity_revision()
         except Interrupted:
-            self._readers.close()
-            raise
-        finally:
-            self._readers.put_back(session, good=good)
+            return self.look(lambda view: view.identity_revision())
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:
@@ -123,6 +123,19 @@ class Database:
         self._readers.close()
         self._turns.close()
         self._engine.dispose()
+
+    @contextmanager
+    def _session(self, *, glance: bool = False) -> Iterator[Session]:
+        session = self._readers.take(glance=glance)
+        good = False
+        try:
+            yield session
+            good = True
+        except Interrupted:
+            self._readers.close()
+            raise
+        finally:
+            self._readers.put_back(session, good=good)
 
     @contextmanager
     def _writing(self, kind: str) -> Iterator[tuple[Transaction, Batch]]:

@@ -52,29 +52,48 @@ def engine(url: str) -> Engine:
 
 def begin_read(connection: Connection, raw: Any) -> None:
     """Have what follows see one state of the store."""
-    if connection.dialect.name == "sqlite":
-        raw.execute("BEGIN")
+    match connection.dialect.name:
+        case "sqlite":
+            raw.execute("BEGIN")
+        case "postgresql":
+            raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def begin_write(connection: Connection, raw: Any) -> int:
     """Take the one turn that there is for writers, here or in another process; the number of the last write."""
-    question = "SELECT revision FROM clock"
-    if connection.dialect.name == "sqlite":
-        raw.execute("BEGIN IMMEDIATE")
-    else:
-        question += " FOR UPDATE"
     cursor = raw.cursor()
-    cursor.execute(question)
+    match connection.dialect.name:
+        case "sqlite":
+            cursor.execute("BEGIN IMMEDIATE")
+            cursor.execute("SELECT revision FROM clock")
+        case "postgresql":  # in one message: what is asked here, all other writers wait for
+            cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT revision FROM clock FOR UPDATE")
+            cursor.nextset()
+        case _:
+            cursor.execute("SELECT revision FROM clock FOR UPDATE")
     (revision,) = cursor.fetchone()
     cursor.close()
     return int(revision)
+
+
+def commit(connection: Connection, raw: Any, revision: int | None) -> None:
+    """End a write, with a new number unless it is None; PostgreSQL tells the other controllers (`watch`)."""
+    number = None if revision is None else f"UPDATE clock SET revision = {revision:d}"  # noqa: S608 - it is a number
+    if number is not None and connection.dialect.name == "postgresql":
+        raw.execute(f"{number}; NOTIFY {CHANNEL}; COMMIT")
+        return
+    if number is not None:
+        cursor = raw.cursor()
+        cursor.execute(number)
+        cursor.close()
+    raw.commit()
 
 
 def prepare_writer(connection: Connection, raw: Any) -> None:
     """Each statement of a writer sees what the writers before it have left; of a reader, what the first one saw."""
     match connection.dialect.name:
         case "postgresql":
-            _isolate(raw, "READ_COMMITTED", read_only=False)
+            raw.autocommit = True  # transactions begin where we say so
         case "sqlite":
             pass
         case _:
@@ -88,7 +107,7 @@ def prepare_writer(connection: Connection, raw: Any) -> None:
 def prepare_reader(connection: Connection, raw: Any) -> None:
     """See `prepare_writer`; MariaDB's sessions begin like this."""
     if connection.dialect.name == "postgresql":
-        _isolate(raw, "REPEATABLE_READ", read_only=True)
+        raw.autocommit = True
 
 
 @contextmanager
@@ -111,12 +130,6 @@ def migrating(connection: Connection) -> Iterator[None]:
             yield
         finally:
             holder.execute(text(give))
-
-
-def tell_others(connection: Connection, raw: Any) -> None:
-    """Have the other controllers hear of a write when it is committed (`watch`)."""
-    if connection.dialect.name == "postgresql":
-        raw.execute(f"NOTIFY {CHANNEL}")
 
 
 def failure(error: Exception) -> Exception:
@@ -167,10 +180,3 @@ def _prepare_mariadb(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')")
     cursor.close()
-
-
-def _isolate(raw: Any, level: str, *, read_only: bool) -> None:
-    import psycopg
-
-    raw.isolation_level = psycopg.IsolationLevel[level]
-    raw.read_only = read_only

@@ -37,21 +37,25 @@ def segments_of(network_type: str, physical_network: str) -> str:
     return f"{_SEGMENTS}{network_type}/{physical_network}"
 
 
-def bound(txn: Txn, pool: str) -> int:
+def known(txn: Txn, pool: str) -> rows.LowestFree:
+    """What is known of a pool: if nothing, that all of it may be free."""
+    return txn.get(rows.LowestFree, pool=pool) or rows.LowestFree(pool=pool, value="")
+
+
+def bound(of: rows.LowestFree) -> int:
     """Below this number nothing of the pool is free."""
-    known = txn.get(rows.LowestFree, pool=pool)
-    return 0 if known is None else int(known.value)
+    return int(of.value or 0)
 
 
-def taken(txn: Txn, pool: str, first: int, number: int) -> None:
-    """From `first` of the pool on, all is taken up to `number`, inclusive."""
-    known = txn.get(rows.LowestFree, pool=pool)
-    fresh = rows.LowestFree(pool=pool, value=str(number + 1))
-    if known is None:
-        if number - first >= _WORTH_WRITING:
-            txn.add(fresh)
-    elif number - int(known.value) >= _WORTH_WRITING:
-        txn.replace(known, fresh)
+def taken(txn: Txn, of: rows.LowestFree, first: int, number: int) -> None:
+    """From `first`, where the pool or what is known of it begins, all is taken up to `number`, inclusive."""
+    if number - first < _WORTH_WRITING:
+        return
+    fresh = rows.LowestFree(pool=of.pool, value=str(number + 1))
+    if of.value:
+        txn.replace(of, fresh)
+    else:
+        txn.add(fresh)
 
 
 def given_back(txn: Txn, row: rows.Row) -> None:
@@ -66,20 +70,20 @@ def given_back(txn: Txn, row: rows.Row) -> None:
             return
         case _:
             return
-    known = txn.get(rows.LowestFree, pool=pool)
-    if known is not None and number < int(known.value):
-        txn.replace(known, rows.LowestFree(pool=pool, value=str(number)))
+    of = known(txn, pool)
+    if number < bound(of):
+        txn.replace(of, rows.LowestFree(pool=pool, value=str(number)))
 
 
 def forget(txn: Txn, pool: str) -> None:
     """Look from the beginning again: the pool itself has changed."""
-    known = txn.get(rows.LowestFree, pool=pool)
-    if known is not None:
-        txn.remove(known)
+    of = txn.get(rows.LowestFree, pool=pool)
+    if of is not None:
+        txn.remove(of)
 
 
 def forget_segments(txn: Txn) -> None:
     """The ranges that segments come from are settings: at a start they may be others than before."""
-    for known in txn.find(rows.LowestFree):
-        if known.pool.startswith(_SEGMENTS):
-            txn.remove(known)
+    for of in txn.find(rows.LowestFree):
+        if of.pool.startswith(_SEGMENTS):
+            txn.remove(of)

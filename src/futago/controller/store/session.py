@@ -51,15 +51,6 @@ class Session:
         except Exception as error:
             raise engines.failure(error) from error
 
-    def tell_all(self, text: str, values: Sequence[Sequence[Any]]) -> None:
-        """The same statement with each of these values."""
-        try:
-            cursor = self.raw.cursor()
-            cursor.executemany(text, values)
-            cursor.close()
-        except Exception as error:
-            raise engines.failure(error) from error
-
     def select(self, statement: Select[Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """The names of the columns, and the rows, of any SELECT."""
         try:
@@ -68,9 +59,9 @@ class Session:
         except DBAPIError as error:
             raise engines.failure(error.orig if isinstance(error.orig, Exception) else error) from error
 
-    def commit(self) -> None:
-        """Make it last."""
-        self._end(self.raw.commit)
+    def commit(self, revision: int | None = None) -> None:
+        """Make it last, with this as the number of the last write."""
+        self._end(lambda: engines.commit(self.connection, self.raw, revision))
 
     def rollback(self) -> None:
         """As if it had not been."""
@@ -101,10 +92,12 @@ class Readers:
         self._engine = engine
         self._idle: deque[Session] = deque()
 
-    def take(self) -> Session:
-        """One that sees the present state."""
+    def take(self, *, glance: bool = False) -> Session:
+        """One that sees the present state; for a `glance`, which is one statement, no transaction is begun."""
         while True:
             session, fresh = self._some()
+            if glance:
+                return session
             try:
                 engines.begin_read(session.connection, session.raw)
             except Exception as error:

@@ -39,12 +39,13 @@ class Statements:
             shape, f"SELECT count(*) FROM {self._quote(table.name)}{self._where(wanted)}"
         )
 
-    def insert(self, table: Table, names: Sequence[str]) -> str:
-        """A new row."""
-        shape = ("insert", table.name, tuple(names))
-        marks = ", ".join([self._mark] * len(names))
+    def insert(self, table: Table, names: Sequence[str], number: int = 1) -> str:
+        """So many new rows."""
+        shape = ("insert", table.name, tuple(names), number)
+        marks = f"({', '.join([self._mark] * len(names))})"
         return self._said.get(shape) or self._say(
-            shape, f"INSERT INTO {self._quote(table.name)} ({self._list(names)}) VALUES ({marks})"
+            shape,
+            f"INSERT INTO {self._quote(table.name)} ({self._list(names)}) VALUES {', '.join([marks] * number)}",
         )
 
     def update(self, table: Table, changed: Sequence[str], key: Sequence[str]) -> str:

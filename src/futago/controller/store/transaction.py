@@ -188,9 +188,9 @@ class Transaction(View):
     def note_changes(self, revision: int) -> None:
         """Enter what was touched into the change log, under this number."""
         keys = sorted(self.touched - {IDENTITY})
-        if keys:
-            text = self._statements.insert(changes, ("revision", "key"))
-            self._session.tell_all(text, [(revision, key) for key in keys])
+        for piece in _pieces(keys):
+            text = self._statements.insert(changes, ("revision", "key"), len(piece))
+            self._session.tell(text, [value for key in piece for value in (revision, key)])
 
     def note_identity(self) -> None:
         """Count a change of who may be whom, if there was one."""

@@ -67,10 +67,7 @@ class Batch:
             Interrupted: nothing of it has.
 
         """
-        if self.revision != self._before:
-            self.session.tell(f"UPDATE clock SET revision = {self.revision:d}")  # noqa: S608 - it is a number
-            engines.tell_others(self.session.connection, self.session.raw)
-        self.session.commit()
+        self.session.commit(self.revision if self.revision != self._before else None)
         self._ended.set()
 
     def lose(self, why: Interrupted) -> None:
@@ -174,6 +171,7 @@ class Turns:
         if batch.over:
             self._batch = None
         elif not self._waiting or batch.full:
+            self._batch = None
             try:
                 batch.commit()
             except Interrupted as error:
@@ -181,7 +179,6 @@ class Turns:
             except BaseException as error:
                 self._drop(batch, Interrupted(str(error)))
                 raise
-            self._batch = None
 
     def _drop(self, batch: Batch, why: Interrupted) -> None:
         """All of it, and the connection, of which nobody knows what has become."""
