@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from futago.controller.store.database import Conflict, Database, Interrupted, Transaction
+from futago.controller.store.database import Conflict, Database, Interrupted, Transaction, Undecided
 from futago.controller.store.rows import Network
 from futago.controller.store.session import Session
 from futago.values import NetworkType
@@ -115,9 +115,10 @@ def test_when_the_first_one_fails_the_others_begin_anew(database: Database) -> N
     assert ids(database) == ["a", "b"]
 
 
-def test_a_commit_that_is_lost_is_lost_for_all_and_done_again(
+def test_a_commit_of_which_nobody_can_tell_is_not_tried_again_for_anybody(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """It may have come about: a second one would make everything twice."""
     original, lost = Session.commit, [1]
 
     def commit(self: Session, revision: int | None) -> None:
@@ -127,7 +128,22 @@ def test_a_commit_that_is_lost_is_lost_for_all_and_done_again(
         original(self, revision)
 
     monkeypatch.setattr(Session, "commit", commit)
-    assert at_once(database, [add(name) for name in "abc"]) == [None] * 3
+    assert [type(end) for end in at_once(database, [add(name) for name in "abc"])] == [Undecided] * 3
+    assert ids(database) == []
+    database.transact(add("d"))
+    assert ids(database) == ["d"]
+
+
+def test_what_is_lost_before_the_commit_is_lost_for_all_and_done_again(database: Database) -> None:
+    lost = [1]
+
+    def work(txn: Transaction) -> None:
+        add("b")(txn)
+        if lost:
+            lost.pop()
+            raise Interrupted("the server has gone away")
+
+    assert at_once(database, [add("a"), work, add("c")]) == [None] * 3
     assert ids(database) == ["a", "b", "c"]
 
 

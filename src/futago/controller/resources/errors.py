@@ -52,7 +52,7 @@ class HTTPRequestEntityTooLarge(ApiError):
 
 
 class ServiceUnavailable(ApiError):
-    """The database is down, or has given up every attempt; nothing has changed."""
+    """The database is down or has given up every attempt, and nothing has changed; or it went down over the commit."""
 
     status = 503
     sentence = "The service is unavailable at the moment; please try again."

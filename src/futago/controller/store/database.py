@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from futago.controller.store import engines
-from futago.controller.store.engines import Conflict, Interrupted
+from futago.controller.store.engines import Conflict, Interrupted, Undecided
 from futago.controller.store.session import Readers, Session, speech
 from futago.controller.store.transaction import Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
 from futago.controller.store.watch import Watch
 from futago.values import Revision
 
-__all__ = ["CHANGES_KEPT", "Conflict", "Database", "Interrupted", "Transaction", "View", "now_text"]
+__all__ = ["CHANGES_KEPT", "Conflict", "Database", "Interrupted", "Transaction", "Undecided", "View", "now_text"]
 
 T = TypeVar("T")
 
@@ -156,6 +156,8 @@ class Database:
             try:
                 with opened() as view:  # type: ignore[attr-defined]
                     return work(view)
+            except Undecided:
+                raise
             except Interrupted:
                 time.sleep(random.uniform(0, _PAUSE_SECONDS * 2**tries))  # noqa: S311 - it only keeps two apart
         with opened() as view:  # type: ignore[attr-defined]

@@ -32,6 +32,10 @@ class Interrupted(Exception):
     """The database gave a transaction up (a deadlock, a lost connection): it may be tried again from the start."""
 
 
+class Undecided(Interrupted):
+    """The connection was lost over a commit: whether it has come about, nobody can tell. It is not tried again."""
+
+
 def engine(url: str) -> Engine:
     """The engine for a URL; its connections are kept by `session.Sessions`."""
     wanted = make_url(url)

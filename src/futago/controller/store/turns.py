@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from futago.controller.store import engines
-from futago.controller.store.engines import Interrupted
+from futago.controller.store.engines import Interrupted, Undecided
 from futago.controller.store.session import Session
 
 _MOST: Final = 32
@@ -64,7 +64,7 @@ class Batch:
         """Make all of it last.
 
         Raises:
-            Interrupted: nothing of it has.
+            Interrupted: it may have come about, or not.
 
         """
         self.session.commit(self.revision if self.revision != self._before else None)
@@ -85,11 +85,12 @@ class Batch:
 
         Raises:
             Interrupted: it is not, and is to be done again.
+            Undecided: nobody can tell.
 
         """
         self._ended.wait()
         if self._lost is not None:
-            raise Interrupted(str(self._lost)) from self._lost
+            raise type(self._lost)(str(self._lost)) from self._lost
 
 
 class Turns:
@@ -109,6 +110,7 @@ class Turns:
 
         Raises:
             Interrupted: it is not, and is to be done again.
+            Undecided: nobody can tell.
 
         """
         self._wait_for_turn()
@@ -175,9 +177,9 @@ class Turns:
             try:
                 batch.commit()
             except Interrupted as error:
-                self._drop(batch, error)
+                self._drop(batch, Undecided(str(error)))
             except BaseException as error:
-                self._drop(batch, Interrupted(str(error)))
+                self._drop(batch, Undecided(str(error)))
                 raise
 
     def _drop(self, batch: Batch, why: Interrupted) -> None:
