@@ -26,7 +26,7 @@ from futago.controller.metrics import CountRequests, Measure
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
-from futago.controller.store.database import Database
+from futago.controller.store.database import Database, UnknownDatabase
 from futago.controller.store.lowest_free import forget_segments
 
 _BACKLOG: Final = 2048
@@ -37,9 +37,19 @@ log = structlog.get_logger()
 
 
 def open_database(config: ControllerConfig) -> Database:
-    """The store that `config` names, brought to this version's form."""
+    """The store that `config` names, brought to this version's form.
+
+    Raises:
+        BadConfig: it is of a kind that this version cannot use, or its driver is not installed.
+
+    """
     config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(config.store_url)
+    try:
+        database = Database(config.store_url)
+    except ModuleNotFoundError as error:
+        raise BadConfig(f"database_url needs the Python package {error.name}: docs/install.md says how") from error
+    except UnknownDatabase as error:
+        raise BadConfig(f"database_url: {error}") from error
     database.migrate()
     return database
 

@@ -14,14 +14,24 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from futago.controller.store import engines
-from futago.controller.store.engines import Conflict, Interrupted, Undecided
+from futago.controller.store.engines import Conflict, Interrupted, Undecided, UnknownDatabase
 from futago.controller.store.session import Readers, Session, speech
 from futago.controller.store.transaction import Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
 from futago.controller.store.watch import Watch
 from futago.values import Revision
 
-__all__ = ["CHANGES_KEPT", "Conflict", "Database", "Interrupted", "Transaction", "Undecided", "View", "now_text"]
+__all__ = [
+    "CHANGES_KEPT",
+    "Conflict",
+    "Database",
+    "Interrupted",
+    "Transaction",
+    "Undecided",
+    "UnknownDatabase",
+    "View",
+    "now_text",
+]
 
 T = TypeVar("T")
 

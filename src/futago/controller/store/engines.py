@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 BUSY_SECONDS: Final = 30
 """How long a writer waits for its turn before it gives up and tries again."""
+_DRIVERS: Final = {"pysqlite": "sqlite", "psycopg": "postgresql+psycopg", "pymysql": "mysql+pymysql"}
 CHANNEL: Final = "futago_write"
 """Where PostgreSQL tells of writes."""
 _RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
@@ -36,9 +37,22 @@ class Undecided(Interrupted):
     """The connection was lost over a commit: whether it has come about, nobody can tell. It is not tried again."""
 
 
+class UnknownDatabase(ValueError):
+    """A URL leads to a kind of database, or through a driver, that is not known here; the text says what is."""
+
+
 def engine(url: str) -> Engine:
-    """The engine for a URL; its connections are kept by `session.Sessions`."""
+    """The engine for a URL; its connections are kept by `session`.
+
+    Raises:
+        UnknownDatabase: see there.
+        ModuleNotFoundError: the driver is not installed.
+
+    """
     wanted = make_url(url)
+    if wanted.get_driver_name() not in _DRIVERS:
+        known = ", ".join(f"{one}://" for one in _DRIVERS.values())
+        raise UnknownDatabase(f"{wanted.drivername}:// is not known here; there are: {known}")
     kind = wanted.get_backend_name()
     if kind == "sqlite":
         made = create_engine(
