@@ -13,6 +13,8 @@ BUSY_SECONDS: Final = 30
 _DRIVERS: Final = {"pysqlite": "sqlite", "psycopg": "postgresql+psycopg", "pymysql": "mysql+pymysql"}
 CHANNEL: Final = "futago_write"
 """Where PostgreSQL tells of writes."""
+_IDLE_SECONDS: Final = 60
+"""How long a controller may keep its turn without asking anything: it has stopped, or is gone."""
 _RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 """SQLSTATE of PostgreSQL: not serializable, deadlock, lock not available, cut off while idle."""
 _LOST: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -188,7 +190,7 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     set_json_loads(msgspec.json.decode, connection)
     cursor = connection.cursor()
     cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
-    cursor.execute(f"SET idle_in_transaction_session_timeout = '{BUSY_SECONDS}s'")
+    cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
     cursor.close()
     connection.commit()
 
