@@ -104,10 +104,8 @@ def _passwords(state: Path) -> tuple[str, str]:
 
 
 def _fill(database: Database, *, admin_password: str, demo_password: str) -> None:
-    hashes = (
-        hash_password(admin_password),
-        hash_password(demo_password),
-    )  # it takes long: the store is not held meanwhile
+    # Hashing takes long: the store is not held meanwhile.
+    hashes = hash_password(admin_password), hash_password(demo_password)
     try:
         with database.note() as txn:
             txn.add(Domain(id=DEFAULT_DOMAIN, name="Default", description="The default domain"))
