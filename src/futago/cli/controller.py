@@ -81,7 +81,7 @@ def _serve(settings: ControllerConfig) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from futago.controller.main import build, claim_state, listen, serve
-    from futago.controller.store.database import Interrupted
+    from futago.controller.store.database import Failed
 
     address = f"{settings.listen_address}:{settings.listen_port}"
     try:
@@ -98,7 +98,7 @@ def _serve(settings: ControllerConfig) -> None:
         _fail(
             f"cannot use the state directory {settings.state_path}: {error.strerror}; choose another with --state DIR"
         )
-    except (SQLAlchemyError, Interrupted) as error:
+    except (SQLAlchemyError, Failed) as error:
         _fail(f"cannot use the database in {_place(settings)}: {_first_line(error)}")
     made = app.state.first_start
     if made is not None:

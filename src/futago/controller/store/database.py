@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from futago.controller.store import engines
-from futago.controller.store.engines import Conflict, Interrupted, Undecided, UnknownDatabase
+from futago.controller.store.engines import Conflict, Failed, Interrupted, Undecided, UnknownDatabase
 from futago.controller.store.session import Readers, Session, speech
 from futago.controller.store.transaction import Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
@@ -25,6 +25,7 @@ __all__ = [
     "CHANGES_KEPT",
     "Conflict",
     "Database",
+    "Failed",
     "Interrupted",
     "Transaction",
     "Undecided",

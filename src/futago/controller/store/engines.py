@@ -31,7 +31,11 @@ class Conflict(Exception):
     """Two rows want the same unique thing (an address, a segment, a VRID); the text is the database's."""
 
 
-class Interrupted(Exception):
+class Failed(Exception):
+    """The database cannot do what it is asked: it is full, no database, of another version; the text is its own."""
+
+
+class Interrupted(Failed):
     """The database gave a transaction up (a deadlock, a lost connection): it may be tried again from the start."""
 
 
@@ -153,14 +157,14 @@ def migrating(connection: Connection) -> Iterator[None]:
 
 
 def failure(error: Exception) -> Exception:
-    """What an error of a driver means: a conflict, something to try again, or itself."""
+    """What an error of a driver means; what comes from elsewhere is returned as it is."""
     names = {kind.__name__ for kind in type(error).__mro__}
     if "IntegrityError" in names:
         return Conflict(str(error))
     state = getattr(error, "sqlstate", None)
     if state in _RETRIED | _LOST or (state is None and _lost(error, names)):
         return Interrupted(str(error))
-    return error
+    return Failed(str(error)) if "DatabaseError" in names else error
 
 
 def _lost(error: Exception, names: set[str]) -> bool:
