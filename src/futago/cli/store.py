@@ -15,7 +15,7 @@ from futago.config import CONTROLLER_FILE, BadConfig, ControllerConfig
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from futago.controller.store.database import Database, Failed, UnknownDatabase
+    from futago.controller.store.database import Database
 
 FAILED: Final = 1
 BAD_USE: Final = 2
