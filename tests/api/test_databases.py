@@ -1,5 +1,7 @@
 """The store on SQLite, PostgreSQL and MariaDB: the same tables, the same refusals, the same turns."""
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -14,6 +16,22 @@ from futago.controller.store.tables import metadata
 from futago.values import IPv4Address, IPv4Network, IPv6Mode, Mac, NetworkType
 
 SECONDS = 30
+WRITERS = """
+import sys, threading
+from futago.controller.store.database import Database
+from futago.controller.store.rows import Network, Segment
+database = Database(sys.argv[1])
+def write(first):
+    for number in range(first, first + 100000):
+        def work(txn):
+            txn.add(Network(id=str(number), project_id="p", network_type="vxlan", mtu=1450))
+            txn.add(Segment(network_type="vxlan", physical_network="", segmentation_id=number, network_id=str(number)))
+        database.transact(work)
+        sys.stdout.write(f"{number}\\n")
+        sys.stdout.flush()
+for first in (0, 100000, 200000, 300000):
+    threading.Thread(target=write, args=(first,)).start()
+"""
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql", "mariadb"])
@@ -203,6 +221,21 @@ def test_a_connection_that_is_lost_in_the_middle_of_a_write_costs_nothing(databa
     database.transact(work)
     assert ids(database) == ["a", "b"]
     assert len(tries) == (1 if database._engine.dialect.name == "sqlite" else 2)
+
+
+def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_there(database: Database, url: str) -> None:
+    """Four writers, who share commits, say each number after its write; they are killed in the middle of their work."""
+    with subprocess.Popen([sys.executable, "-c", WRITERS, url], stdout=subprocess.PIPE, text=True) as writers:
+        assert writers.stdout is not None
+        acknowledged = [int(writers.stdout.readline()) for _ in range(60)]
+        writers.kill()
+        acknowledged += [int(line) for line in writers.stdout if line.endswith("\n")]
+    with database.read() as view:
+        there = {int(row.id) for row in view.find(Network)}
+        assert {row.segmentation_id for row in view.find(Segment)} == there
+        assert len(view.changed_keys(view.revision() - len(there))) == len(there)
+    assert set(acknowledged) <= there
+    database.transact(add("after"))
 
 
 def _fields(row: Network) -> dict[str, Any]:
