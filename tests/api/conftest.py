@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from api_kit import ADMIN, Client, Tokens
+from database_kit import Postgres, migrate, name_in
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
 from futago.controller.agent_types import AGENT_TYPES
@@ -20,19 +21,51 @@ from futago.controller.store.rows import Node
 from futago.values import IPv4Address
 
 
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """All tests run on SQLite, those marked so on PostgreSQL, too."""
+    if "database_url" in metafunc.fixturenames:
+        marked = metafunc.definition.get_closest_marker("each_database") is not None
+        metafunc.parametrize("database_url", ["sqlite", *(["postgresql"] if marked else [])], indirect=True)
+
+
 @pytest.fixture(scope="session")
 def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file, made once: migrating takes longer than most tests."""
     path = tmp_path_factory.mktemp("store") / "empty.db"
-    database = Database(f"sqlite:///{path}")
-    database.migrate()
-    database.close()
+    migrate(f"sqlite:///{path}")
     return path
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL of our own."""
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def empty_postgresql(postgres: Postgres) -> str:
+    """The name of a migrated database there."""
+    url = postgres.database()
+    migrate(url)
+    return name_in(url)
+
+
 @pytest.fixture
-def database(tmp_path: Path, empty_store: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{shutil.copy(empty_store, tmp_path / 'futago.db')}")
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A new database of the kind that the test runs on."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('empty_store'), tmp_path / 'futago.db')}"
+        return
+    server = request.getfixturevalue("postgres")
+    url = server.database(request.getfixturevalue("empty_postgresql"))
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     yield database
     database.close()
 

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
+import pytest
+
 from api_kit import Client
 from futago.controller.store.database import Database
 from futago.controller.store.rows import HaNetwork, Replica, Router, SecurityGroup
+
+pytestmark = pytest.mark.each_database
 
 T = TypeVar("T")
 

@@ -7,6 +7,8 @@ import pytest
 
 from api_kit import Client
 
+pytestmark = pytest.mark.each_database
+
 SLAAC = {"ip_version": 6, "ipv6_ra_mode": "slaac", "ipv6_address_mode": "slaac"}
 STATEFUL = {"ip_version": 6, "ipv6_ra_mode": "dhcpv6-stateful", "ipv6_address_mode": "dhcpv6-stateful"}
 PLAIN = {"ip_version": 6}

@@ -7,6 +7,8 @@ import pytest
 
 from api_kit import OTHER_PROJECT, Client
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def networks(admin: Client) -> list[dict[str, Any]]:
@@ -114,6 +116,13 @@ def test_a_marker_counts_on_a_page_only(admin: Client, networks: list[dict[str, 
     assert sorted(_names(admin, "marker=nothing")) == ["a", "b", "c", "d", "e"]
 
 
+def test_a_word_with_nul_is_nobodys(admin: Client, member: Client, networks: list[dict[str, Any]]) -> None:
+    for client in (admin, member):
+        for query in ("name=%00", "name=%00&limit=2", "id=%00&name=a", "name=%00&name=c"):
+            assert _names(client, query) in ([], ["c"])
+    admin.refused("GET", "/v2.0/networks/a%00b", None, 404, "NetworkNotFound")
+
+
 def test_lists_have_an_order(admin: Client, networks: list[dict[str, Any]]) -> None:
     assert _names(admin, "sort_key=name&sort_dir=asc") == ["a", "b", "c", "d", "e"]
     assert _names(admin, "sort_key=name&sort_dir=desc") == ["e", "d", "c", "b", "a"]
@@ -133,6 +142,37 @@ def test_pages_lead_through_the_whole_list_and_back(admin: Client, networks: lis
     back = _follow(admin, third, "previous")
     assert [network["name"] for network in back["networks"]] == ["c", "d"]
     assert [network["name"] for network in _follow(admin, back, "previous")["networks"]] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "",
+        "sort_key=name&sort_dir=asc",
+        "sort_key=name&sort_dir=desc",
+        "shared=False&sort_key=name&sort_dir=asc",
+        "sort_key=admin_state_up&sort_key=name&sort_dir=asc&sort_dir=desc",
+        "sort_key=mtu&sort_dir=desc",
+        "sort_key=name&sort_dir=asc&name=b&name=B&name=a",
+        "admin_state_up=True&sort_key=name&sort_dir=asc",
+    ],
+)
+def test_pages_are_the_parts_of_the_list_whoever_cuts_them(admin: Client, query: str) -> None:
+    """The database does where it can; it has to order words as we do, whatever their case."""
+    for number, name in enumerate(("b", "B", "a", "_", "ä", "b", "a", "Z", "b")):
+        admin.network(name=name, shared=number % 3 == 0, admin_state_up=number % 2 == 0)
+    found = admin.get(f"/v2.0/networks?{query}")["networks"]
+    whole = [item["id"] for item in (found if "sort_key" in query else sorted(found, key=lambda item: item["id"]))]
+    page = admin.get(f"/v2.0/networks?{query}&limit=2")
+    pages = [page]
+    while any(link["rel"] == "next" for link in page.get("networks_links", [])):
+        page = _follow(admin, page, "next")
+        pages.append(page)
+    assert [item["id"] for page in pages for item in page["networks"]] == whole
+    last = next(page for page in reversed(pages) if page["networks"])
+    back = _follow(admin, last, "previous")["networks"]
+    at = whole.index(last["networks"][0]["id"])
+    assert [item["id"] for item in back] == whole[at - 2 : at]
 
 
 def _follow(client: Client, page: dict[str, Any], rel: str) -> Any:

@@ -8,6 +8,8 @@ from api_kit import Client
 from futago.controller.store.database import Database
 from futago.controller.store.rows import FixedIp
 
+pytestmark = pytest.mark.each_database
+
 
 @pytest.fixture
 def moving(member: Client, two_network_nodes: tuple[str, str]) -> dict[str, Any]:

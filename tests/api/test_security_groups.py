@@ -6,6 +6,8 @@ import pytest
 
 from api_kit import PROJECT, Client
 
+pytestmark = pytest.mark.each_database
+
 SSH = {"direction": "ingress", "protocol": "tcp", "port_range_min": "22", "port_range_max": "22"}
 NOBODY = "99999999-9999-4999-8999-999999999999"
 

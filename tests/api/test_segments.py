@@ -8,6 +8,8 @@ import pytest
 from api_kit import ADMIN, Client
 from futago.config import ControllerConfig
 
+pytestmark = pytest.mark.each_database
+
 SEED = ControllerConfig(
     tenant_network_types=("vlan", "gre", "vxlan"),
     flat_networks=("external1", "external2", "external3"),

@@ -3,7 +3,11 @@
 import re
 from typing import Any
 
+import pytest
+
 from api_kit import OTHER_PROJECT, Client
+
+pytestmark = pytest.mark.each_database
 
 WHOLE_FLOATING_IP = {
     "id", "tenant_id", "project_id", "floating_ip_address", "floating_network_id", "router_id", "port_id",

@@ -81,6 +81,7 @@ def _serve(settings: ControllerConfig) -> None:
     from sqlalchemy.exc import SQLAlchemyError
 
     from futago.controller.main import build, claim_state, listen, serve
+    from futago.controller.store.database import Failed
 
     address = f"{settings.listen_address}:{settings.listen_port}"
     try:
@@ -97,8 +98,8 @@ def _serve(settings: ControllerConfig) -> None:
         _fail(
             f"cannot use the state directory {settings.state_path}: {error.strerror}; choose another with --state DIR"
         )
-    except SQLAlchemyError as error:
-        _fail(f"cannot use the database in {settings.database_url or settings.state_path}: {_first_line(error)}")
+    except (SQLAlchemyError, Failed) as error:
+        _fail(f"cannot use the database in {_place(settings)}: {_first_line(error)}")
     made = app.state.first_start
     if made is not None:
         print(_WELCOME.format(state=made.state_path, clouds=made.clouds_file), flush=True)
@@ -139,6 +140,17 @@ def _address_and_port(text: str) -> tuple[str, int]:
     if not colon or not port.isdecimal() or int(port) > _HIGHEST_PORT:
         raise BadConfig(f"--listen {text}: expected ADDR:PORT, as 127.0.0.1:9696")
     return address.removeprefix("[").removesuffix("]") or ControllerConfig().listen_address, int(port)
+
+
+def _place(settings: ControllerConfig) -> str:
+    """Where the database is, without a password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        return make_url(settings.database_url).render_as_string() if settings.database_url else str(settings.state_path)
+    except ArgumentError:
+        return "database_url"
 
 
 def _first_line(error: Exception) -> str:

@@ -33,7 +33,7 @@ def opened(program: str, config: str, state: str) -> Iterator[tuple[ControllerCo
     """The controller's settings and its store, as it is; what is wrong with them is said in `program`'s name."""
     from sqlalchemy.exc import SQLAlchemyError
 
-    from futago.controller.store.database import Database
+    from futago.controller.store.database import Database, Failed, UnknownDatabase
 
     try:
         settings = settings_of(config, {"state_path": str(Path(state).absolute())} if state else {})
@@ -42,10 +42,13 @@ def opened(program: str, config: str, state: str) -> Iterator[tuple[ControllerCo
     if not settings.database_url and not settings.store_file.exists():
         text = f"no controller has run with the state {settings.state_path}; name another with --state DIR"
         fail(program, text, BAD_USE)
-    database = Database(settings.store_url)
+    try:
+        database = Database(settings.store_url)
+    except (UnknownDatabase, ModuleNotFoundError) as error:
+        fail(program, f"database_url: {error}", BAD_USE)
     try:
         yield settings, database
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, Failed) as error:
         problem = str(error).partition("\n")[0]
         text = f"cannot use the controller's store ({problem}); start this version's controller once, then try again"
         fail(program, text, FAILED)

@@ -28,7 +28,8 @@ from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.policy.file import BadPolicy
 from futago.controller.policy.rules import Policy, load
-from futago.controller.store.database import Database
+from futago.controller.store.database import Database, UnknownDatabase
+from futago.controller.store.lowest_free import forget_segments
 
 _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 1
@@ -38,9 +39,19 @@ log = structlog.get_logger()
 
 
 def open_database(config: ControllerConfig) -> Database:
-    """The store that `config` names, brought to this version's form."""
+    """The store that `config` names, brought to this version's form.
+
+    Raises:
+        BadConfig: it is of a kind that this version cannot use, or its driver is not installed.
+
+    """
     config.state_path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    database = Database(config.store_url)
+    try:
+        database = Database(config.store_url)
+    except ModuleNotFoundError as error:
+        raise BadConfig(f"database_url needs the Python package {error.name}: docs/install.md says how") from error
+    except UnknownDatabase as error:
+        raise BadConfig(f"database_url: {error}") from error
     database.migrate()
     return database
 
@@ -78,6 +89,7 @@ def build(config: ControllerConfig) -> Starlette:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     rules = _rules(config)
     database = open_database(config)
+    database.transact_note(forget_segments)
     made = first_start.prepare(database, config)
     vrrp_keys.ensure(database)
     identity, identity_routes = build_identity(database, config)
@@ -88,7 +100,9 @@ def build(config: ControllerConfig) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        watch = database.watch()
         yield
+        watch.stop()
         database.close()
 
     measure = Measure(database, config, feed, overlaps)

@@ -1,5 +1,6 @@
 """What stops a controller before it has made anything."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,15 @@ def test_a_bad_rule_stops_the_start_and_is_named_with_its_line(tmp_path: Path) -
     with pytest.raises(BadConfig, match=r"policy\.yaml, line 2: "):
         build(ControllerConfig(state_path=tmp_path / "state", policy_file=path))
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("url", ["oracle://db/futago", "postgresql+asyncpg://db/futago", "mysql+mysqldb://db/futago"])
+def test_a_database_of_an_unknown_kind_stops_the_start_and_says_which_there_are(tmp_path: Path, url: str) -> None:
+    with pytest.raises(BadConfig, match=r"postgresql\+psycopg://, mysql\+pymysql://"):
+        build(ControllerConfig(state_path=tmp_path, database_url=url))
+
+
+def test_a_driver_that_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pymysql", None)
+    with pytest.raises(BadConfig, match="needs the Python package pymysql"):
+        build(ControllerConfig(state_path=tmp_path, database_url="mysql+pymysql://db/futago"))

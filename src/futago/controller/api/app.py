@@ -19,7 +19,7 @@ from futago.controller.resources import errors
 from futago.controller.resources.catalog import ACTIONS, RESOURCES
 from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.errors import ApiError
-from futago.controller.store.database import Database
+from futago.controller.store.database import Database, Interrupted
 
 log = structlog.get_logger()
 
@@ -79,6 +79,8 @@ class Door:
             return answers.unauthorized(f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity")
         except ApiError as error:
             return answers.of_error(error)
+        except Interrupted:
+            return answers.of_error(errors.ServiceUnavailable())
         except RecursionError:  # a body of lists within lists within lists, quoted in what is wrong with it
             return answers.of_error(errors.HTTPBadRequest(message="The body is nested too deeply."))
         except Exception:

@@ -11,7 +11,7 @@ from futago.controller.caller import Caller
 from futago.controller.policy.rules import Policy
 from futago.controller.resources import errors
 from futago.controller.resources.definition import Reading, Writing
-from futago.controller.store.database import Conflict, Database
+from futago.controller.store.database import Conflict, Database, Interrupted
 
 T = TypeVar("T")
 
@@ -49,22 +49,26 @@ class Service:
 
     def read(self, call: Call, work: Callable[[Reading], T]) -> T:
         """Do `work` on one consistent state of the store."""
-        with self.database.read() as view:
-            return work(Reading(view, self.config, call.caller, self.policy))
+        try:
+            return self.database.look(lambda view: work(Reading(view, self.config, call.caller, self.policy)))
+        except Interrupted as error:
+            raise errors.ServiceUnavailable from error
 
     def write(self, call: Call, work: Callable[[Writing], T]) -> T:
         """Do `work` in one transaction; again from the start when a concurrent one took what it had found free.
 
         Raises:
             errors.HTTPConflict: that happened too often.
+            errors.ServiceUnavailable: the database does not take part.
 
         """
         for _ in range(_TRIES):
             try:
-                with self.database.write() as txn:
-                    return work(Writing(txn, self.config, call.caller, self.policy))
+                return self.database.transact(lambda txn: work(Writing(txn, self.config, call.caller, self.policy)))
             except Conflict:
                 continue
+            except Interrupted as error:
+                raise errors.ServiceUnavailable from error
         raise errors.HTTPConflict
 
 

@@ -1,15 +1,17 @@
 """The usual five requests, for any resource."""
 
 import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 import structlog
 
 from futago.controller.api import body, policy
 from futago.controller.api.call import Answer, Call, Service
-from futago.controller.api.query import matching, narrowed, page, parse_query
+from futago.controller.api.query import Order, Page, Query, matching, narrowed, page, parse_query, whole_page
 from futago.controller.resources import errors, lookup, quota
-from futago.controller.resources.definition import Reading, Rendered, Resource, Writing
+from futago.controller.resources.definition import Reading, Rendered, Resource, Window, Writing
 
 log = structlog.get_logger()
 
@@ -23,13 +25,17 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     if resource.wanting is not None and resource.provide is not None and service.read(call, resource.wanting):
         service.write(call, resource.provide)
 
-    def rendered(reading: Reading) -> list[Rendered]:
+    def listed(reading: Reading) -> Page:
+        order = query.order(resource)
+        if order is not None and not policy.restricted(resource, reading, query.named):
+            return whole_page(query, call, _cut(reading, resource, query, order))
         found = resource.find(reading, query.columns(resource))
-        return policy.known(resource, reading, resource.render(reading, found))
+        shown = policy.known(resource, reading, resource.render(reading, found))
+        return page(resource, query, call, matching(resource, query, shown))
 
-    known = matching(resource, query, service.read(call, rendered))
-    part = page(resource, query, call, policy.visible(resource, known))
-    payload: Rendered = {resource.collection: [narrowed(query, item) for item in part.items]}
+    part = service.read(call, listed)
+    items = policy.visible(resource, part.items)
+    payload: Rendered = {resource.collection: [narrowed(query, item) for item in items]}
     if part.links:
         payload[f"{resource.collection}_links"] = part.links
     return Answer(200, payload)
@@ -104,6 +110,29 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     service.write(call, work)
     log.info("deleted", kind=resource.name, id=call.params["id"])
     return Answer(204)
+
+
+def _cut(reading: Reading, resource: Resource[Any], query: Query, order: Order) -> list[Rendered]:
+    """The page that is asked for: as many more rows as the rules leave out of those that were found."""
+    wanted, limit = query.columns(resource), query.limit
+    assert limit is not None, "without a limit there is no page"
+    after = _marker(reading, resource, query, wanted) if query.marker else None
+    items: list[Rendered] = []
+    while True:
+        window = Window(resource.kind, order, after, limit - len(items), query.reverse)
+        found = resource.find(replace(reading, window=window), wanted)
+        known = policy.known(resource, reading, resource.render(reading, found))
+        items = known + items if query.reverse else items + known
+        if len(items) >= limit or len(found) < window.limit:
+            return items
+        after = found[0] if query.reverse else found[-1]
+
+
+def _marker(reading: Reading, resource: Resource[Any], query: Query, wanted: Mapping[str, Sequence[str]]) -> Any:
+    found = resource.find(reading, {**wanted, "id": [str(query.marker)]})
+    if not found or not policy.known(resource, reading, resource.render(reading, found)):
+        raise resource.not_found(str(query.marker))
+    return found[0]
 
 
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:

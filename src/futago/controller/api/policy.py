@@ -1,6 +1,6 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER
@@ -70,6 +70,12 @@ def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> l
     if not reading.policy.of_any(rule, reading.caller):
         items = [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
     return _narrowed(resource, reading, items, parents)
+
+
+def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]) -> bool:
+    """Whether the caller may not know one of these attributes of each of them."""
+    always, unsure = _hidden(resource, reading)
+    return any(name in always or name in unsure for name in names)
 
 
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:

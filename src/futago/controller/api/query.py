@@ -7,7 +7,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from futago.controller.api.call import Call
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, window
 from futago.controller.resources.definition import Field, Rendered, Resource
 
 _RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
@@ -15,6 +15,9 @@ _TAGS: Final = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 _SINCE: Final = "changed_since"
 _CONVERTED: Final = frozenset({parse.boolean, parse.whole, parse.non_negative})
 """What a value in a query has to be, too, if its attribute is of that kind."""
+
+Order = tuple[tuple[str, bool], ...]
+"""Names and whether downwards, the most significant first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +34,23 @@ class Query:
 
     filters: dict[str, list[str]]
     fields: frozenset[str]
-    sorts: tuple[tuple[str, bool], ...]
-    """Attribute and whether downwards, the most significant first."""
+    sorts: Order
     limit: int | None
     marker: str | None
     reverse: bool
+
+    def order(self, resource: Resource[Any]) -> Order | None:
+        """The columns by which the database can cut this page; None if it takes more than columns to tell."""
+        if self.limit is None or "id" in self.filters or set(self.filters) - set(resource.columns):
+            return None
+        order = [(window.sortable(resource, key), downwards) for key, downwards in (*self.sorts, ("id", False))]
+        known = tuple((name, downwards) for name, downwards in order if name is not None)
+        return known if len(known) == len(order) else None
+
+    @property
+    def named(self) -> set[str]:
+        """The attributes on which it depends what is listed, and where."""
+        return {*self.filters, *(key for key, _ in self.sorts)}
 
     def columns(self, resource: Resource[Any]) -> dict[str, list[str]]:
         """The filters that the database can look up."""
@@ -70,7 +85,14 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
 def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]) -> list[Rendered]:
     """Those that every filter lets through."""
     tests = [(name, values, resource.field(name)) for name, values in query.filters.items()]
+    if not tests:
+        return list(rendered)
     return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
+
+
+def whole_page(query: Query, call: Call, items: list[Rendered]) -> Page:
+    """What was cut out by the database."""
+    return Page(items, _links(query, call, items))
 
 
 def page(resource: Resource[Any], query: Query, call: Call, items: Sequence[Rendered]) -> Page:
@@ -194,7 +216,7 @@ def _tagged(have: set[str], name: str, wanted: set[str]) -> bool:
             return not wanted & have
 
 
-def _sorts(resource: Resource[Any], keys: list[str], directions: list[str]) -> tuple[tuple[str, bool], ...]:
+def _sorts(resource: Resource[Any], keys: list[str], directions: list[str]) -> Order:
     known = {field.name for field in resource.fields if field.sortable}
     if len(keys) != len(directions):
         raise errors.HTTPBadRequest(message="The number of sort_keys and sort_dirs must be same")

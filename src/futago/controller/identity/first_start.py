@@ -104,14 +104,16 @@ def _passwords(state: Path) -> tuple[str, str]:
 
 
 def _fill(database: Database, *, admin_password: str, demo_password: str) -> None:
+    # Hashing takes long: the store is not held meanwhile.
+    hashes = hash_password(admin_password), hash_password(demo_password)
     try:
         with database.note() as txn:
             txn.add(Domain(id=DEFAULT_DOMAIN, name="Default", description="The default domain"))
             projects = {name: _project(txn, name, text) for name, text in _PROJECTS.items()}
             roles = {name: txn.add(RoleRow(id=uuid.uuid4().hex, name=name)).id for name in BUILT_IN_ROLES}
             users = {
-                "admin": _user(txn, "admin", admin_password, projects["admin"]),
-                "demo": _user(txn, "demo", demo_password, projects["demo"]),
+                "admin": _user(txn, "admin", hashes[0], projects["admin"]),
+                "demo": _user(txn, "demo", hashes[1], projects["demo"]),
             }
             for user, role, project in _ASSIGNMENTS:
                 txn.add(Assignment(user_id=users[user], role_id=roles[role], project_id=projects[project]))
@@ -125,12 +127,12 @@ def _project(txn: Transaction, name: str, description: str) -> str:
     return txn.add(project).id
 
 
-def _user(txn: Transaction, name: str, password: str, project_id: str) -> str:
+def _user(txn: Transaction, name: str, password_hash: str, project_id: str) -> str:
     user = User(
         id=uuid.uuid4().hex,
         domain_id=DEFAULT_DOMAIN,
         name=name,
-        password_hash=hash_password(password),
+        password_hash=password_hash,
         default_project_id=project_id,
     )
     return txn.add(user).id

@@ -16,6 +16,7 @@ from futago.controller.identity.directory import (
     roles_in,
     user_key,
 )
+from futago.controller.identity.known import Known
 from futago.controller.identity.passwords import verify_password
 from futago.controller.identity.tokens import Sealer, Token, new_audit_id
 from futago.controller.store.database import Database, Transaction, View
@@ -85,6 +86,7 @@ class Identity:
         self._sealer = sealer
         self._lifetime = lifetime_seconds
         self._clock = clock
+        self._known: Known[Session] = Known()
 
     def caller(self, token: str) -> Caller:
         """Whose token this is; it must be scoped to a project.
@@ -106,13 +108,21 @@ class Identity:
             Unauthorized: it is no good.
 
         """
-        token = self._sealer.open(text)
-        if token.expires_at <= self._clock():
+        session = self._known.get(text, self.database.identity_revision())
+        if session is None:
+            session = self.database.look(lambda view: self._session(view, text))
+        if session.token.expires_at <= self._clock():
             raise Unauthorized
-        with self.database.read() as view:
-            if revoked(view, token):
-                raise Unauthorized
-            return _session(view, token)
+        return session
+
+    def _session(self, view: View, text: str) -> Session:
+        """Found out once, and good until anything changes of who may be whom."""
+        token = self._sealer.open(text)
+        if token.expires_at <= self._clock() or revoked(view, token):
+            raise Unauthorized
+        session = _session(view, token)
+        self._known.keep(text, view.identity_revision(), session)
+        return session
 
     def log_in(self, login: Login) -> tuple[str, Session]:
         """A new token and its session.

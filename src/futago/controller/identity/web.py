@@ -21,7 +21,7 @@ from starlette.routing import Route
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.service import Identity, Session
-from futago.controller.store.database import Conflict
+from futago.controller.store.database import Conflict, Interrupted
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -203,6 +203,9 @@ def _answer(handler: Handler, call: Call) -> Answer:
         return error_answer(HTTPStatus.UNAUTHORIZED, "The request you have made requires authentication.", headers)
     except Conflict:
         return error_answer(HTTPStatus.CONFLICT, "Something of this name is there already, or is still in use.")
+    except Interrupted:
+        sentence = "The service is unavailable at the moment; please try again."
+        return error_answer(HTTPStatus.SERVICE_UNAVAILABLE, sentence)
     except Exception:
         log.exception("request failed", method=call.method, url=call.url)
         sentence = "An unexpected error prevented the server from fulfilling your request."

@@ -50,6 +50,7 @@ class Feed:
         self._origin = ""
         self._plans: dict[str, gather.Plans] = {}
         self._entries: dict[str, dict[Key, Entry]] = {}
+        self._concerned: set[str] = set()
 
     def changes(self, node: str, since: int, origin: str | None = None) -> SpecChanges:
         """What `node`, which has reached `since` of `origin`, does not know yet; everything if that cannot be told.
@@ -69,6 +70,14 @@ class Feed:
                 origin=self._origin,
             )
 
+    def concerned(self) -> frozenset[str]:
+        """The nodes of which there are news since this was asked last."""
+        with self._lock:
+            self._refresh()
+            concerned = frozenset(self._concerned)
+            self._concerned.clear()
+            return concerned
+
     def behind(self, reached: Mapping[str, int]) -> dict[str, int]:
         """How many specs of each node are newer than the revision that it has reached."""
         with self._lock:
@@ -83,20 +92,22 @@ class Feed:
         return since > 0 and known and origin in {None, self._origin}
 
     def _refresh(self) -> None:
-        with self._database.read() as view:
-            revision = view.revision()
-            if self._floor is not None and revision == self._revision:
-                return
-            if self._floor is None or revision - self._revision > CHANGES_KEPT:
-                self._plans, self._entries = {}, {}
-                keys = gather.all_keys(view)
-                self._origin = _origin(view, self._settings)
-                self._floor = revision
-            else:
-                keys = gather.plan_keys(view, view.changed_keys(self._revision))
-            for key in sorted(keys):
-                self._plan(key, gather.plan_one(view, key, self._settings), revision)
-            self._revision = revision
+        self._database.look(self._catch_up)
+
+    def _catch_up(self, view: View) -> None:
+        revision = view.revision()
+        if self._floor is not None and revision == self._revision:
+            return
+        whole = self._floor is None or revision - self._revision > CHANGES_KEPT
+        if whole:
+            self._plans, self._entries, self._floor = {}, {}, None
+            self._origin = _origin(view, self._settings)
+        keys = gather.all_keys(view) if whole else gather.plan_keys(view, view.changed_keys(self._revision))
+        for key in sorted(keys):
+            self._plan(key, gather.plan_one(view, key, self._settings), revision)
+        if whole:
+            self._floor = revision
+        self._revision = revision
 
     def _plan(self, key: str, plans: gather.Plans, revision: int) -> None:
         before = self._plans.pop(key, {})
@@ -111,10 +122,12 @@ class Feed:
         for spec in before:
             if spec.key not in wanted:
                 entries[spec.key] = Entry(revision, None)
+                self._concerned.add(node)
         for key, spec in wanted.items():
             known = entries.get(key)
             if known is None or known.spec != spec:
                 entries[key] = Entry(revision, spec)
+                self._concerned.add(node)
         self._forget_absences(entries)
 
     def _forget_absences(self, entries: dict[Key, Entry]) -> None:

@@ -48,7 +48,7 @@ class Southbound:
         self._join_token = join_token
         self._feed = feed
         self._overlaps = overlaps
-        self._wake = Wake()
+        self._wake = Wake(feed.concerned)
         self._prompt = ThreadPoolExecutor(_PROMPT_THREADS, thread_name_prefix="reports")
         database.on_write(self._wake.from_any_thread)
 
@@ -75,7 +75,7 @@ class Southbound:
         origin = request.query_params.get("origin")
         deadline = asyncio.get_running_loop().time() + wait
         while True:
-            woken = self._wake.arm()
+            woken = self._wake.arm(node)
             changes = await asyncio.to_thread(self._feed.changes, node, since, origin)
             left = deadline - asyncio.get_running_loop().time()
             if changes.complete or changes.put or changes.remove or left <= 0:

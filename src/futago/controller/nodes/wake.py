@@ -1,32 +1,36 @@
-"""Wakes the long polls of this process after a write.
+"""Wakes the long polls of the nodes that a write concerns, and no others.
 
-A write by another controller wakes nobody here: the polls look again by themselves every second, so that a missed
-wake costs latency, never correctness.
+After a write, one look at the feed says whom it concerns, however many nodes wait. `store.watch` tells of the writes of
+other controllers; the polls look again by themselves now and then: a missed wake costs latency, never correctness.
 """
 
 import asyncio
+from collections.abc import Callable, Collection
 from typing import Final
 
-_LOOK_AGAIN_SECONDS: Final = 1.0
+_LOOK_AGAIN_SECONDS: Final = 5.0
 
 
 class Wake:
-    """Lets coroutines wait for the next write."""
+    """Lets coroutines wait for news of one node; `concerned` says, in a thread, which nodes there are news of."""
 
-    def __init__(self) -> None:
+    def __init__(self, concerned: Callable[[], Collection[str]]) -> None:
+        self._concerned = concerned
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._event = asyncio.Event()
+        self._events: dict[str, asyncio.Event] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._again = False
 
     def from_any_thread(self, _revision: int) -> None:
         """Something was written."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
-            loop.call_soon_threadsafe(self._wake)
+            loop.call_soon_threadsafe(self._written)
 
-    def arm(self) -> asyncio.Event:
-        """The event that the next write sets; take it before looking, wait on it after."""
+    def arm(self, node: str) -> asyncio.Event:
+        """The event that the next news of `node` sets; take it before looking, wait on it after."""
         self._loop = asyncio.get_running_loop()
-        return self._event
+        return self._events.setdefault(node, asyncio.Event())
 
     @staticmethod
     async def wait(event: asyncio.Event, seconds: float) -> None:
@@ -36,6 +40,16 @@ class Wake:
         except TimeoutError:
             return
 
-    def _wake(self) -> None:
-        woken, self._event = self._event, asyncio.Event()
-        woken.set()
+    def _written(self) -> None:
+        """One look is under way at most; what is written meanwhile takes one more, not one each."""
+        self._again = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        while self._again:
+            self._again = False
+            for node in await asyncio.to_thread(self._concerned):
+                event = self._events.pop(node, None)
+                if event is not None:
+                    event.set()

@@ -69,6 +69,19 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """The part of a list that is asked for; `lookup.rows` cuts it out in the database."""
+
+    kind: type[Row]
+    order: tuple[tuple[str, bool], ...]
+    """Columns and whether downwards, the most significant first; the last one is the id."""
+    after: Row | None
+    """The row before the first one (or after the last one, if it is `backwards`) of the part."""
+    limit: int
+    backwards: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a request sees: the store, the settings, who asks."""
 
@@ -76,6 +89,8 @@ class Reading:
     config: ControllerConfig
     caller: Caller
     policy: Policy = STANDARD_POLICY
+    window: Window | None = None
+    """For the list itself, where the database can cut it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +118,8 @@ class Resource(Generic[R]):
     fields: tuple[Field, ...]
     not_found: Callable[[str], ApiError]
     find: Callable[[Reading, Mapping[str, Sequence[str]]], list[R]]
-    """The rows that the caller may see; the mapping holds filters on `columns`."""
+    """The rows that the caller may see; the mapping holds filters on `columns`. It is what `lookup.rows` finds, with no
+    row left out afterwards: a page is cut there."""
     render: Callable[[Reading, Sequence[R]], list[Rendered]]
     """All at once, so that a list costs a handful of queries."""
     columns: tuple[str, ...] = ("id", "name", "project_id")

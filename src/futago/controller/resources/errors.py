@@ -56,6 +56,13 @@ class HTTPRequestEntityTooLarge(ApiError):
     sentence = "The body of POST request was too large."
 
 
+class ServiceUnavailable(ApiError):
+    """The database is down or has given up every attempt, and nothing has changed; or it went down over the commit."""
+
+    status = 503
+    sentence = "The service is unavailable at the moment; please try again."
+
+
 class InvalidInput(ApiError):
     sentence = "Invalid input for operation: {reason}."
 

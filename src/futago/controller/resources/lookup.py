@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import ColumnElement, or_
 
 from futago.controller.resources.definition import Reading, Resource
+from futago.controller.resources.window import part
 from futago.controller.store.database import View
 from futago.controller.store.rows import Row
 from futago.controller.store.tables import TABLES
@@ -13,17 +14,27 @@ from futago.controller.store.tables import TABLES
 R = TypeVar("R", bound=Row)
 G = TypeVar("G")
 
-_MOST_AT_ONCE = 500
-"""Databases bound the number of values in one statement."""
-
 
 def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *others: ColumnElement[bool]) -> list[R]:
     """The rows with the `wanted` values that belong to the caller, or for which one of `others` holds."""
+    window = reading.window if reading.window is not None and reading.window.kind is kind else None
+    if window is None and (reading.caller.unbounded or "id" in wanted):
+        found = reading.view.find(kind, **wanted)
+        if reading.caller.unbounded or all(_own(reading, row) for row in found):
+            return found
     columns = TABLES[kind].c
-    clauses: list[ColumnElement[bool]] = [columns[name].in_(values) for name, values in wanted.items()]
+    clauses: list[ColumnElement[bool]] = [
+        columns[name].in_([value for value in values if "\0" not in value]) for name, values in wanted.items()
+    ]
     if not reading.caller.unbounded:
         clauses.append(or_(columns.project_id == reading.caller.project_id, *others))
-    return reading.view.search(kind, *clauses)
+    if window is None:
+        return reading.view.search(kind, *clauses)
+    return part(reading.view, kind, window, clauses)
+
+
+def _own(reading: Reading, row: Row) -> bool:
+    return getattr(row, "project_id", None) == reading.caller.project_id
 
 
 def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
@@ -41,10 +52,7 @@ def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
 
 def among(view: View, kind: type[R], column: str, values: Collection[str]) -> list[R]:
     """The rows whose `column` is one of `values`, however many these are."""
-    if len(values) <= _MOST_AT_ONCE:
-        return view.find(kind, **{column: list(values)}) if values else []
-    wanted = set(values)
-    return [row for row in view.find(kind) if getattr(row, column) in wanted]
+    return view.find(kind, **{column: list(values)}) if values else []
 
 
 def grouped(items: Iterable[G], by: str) -> dict[Any, list[G]]:

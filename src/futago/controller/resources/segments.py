@@ -3,6 +3,7 @@
 A segment is held by a row whose primary key it is, so two networks never have the same one; it comes free with the row.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple, assert_never
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import allocate
 from futago.controller.resources import errors
+from futago.controller.store import lowest_free
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import Network, Segment
 from futago.segment_ranges import LARGEST, IdRange, id_ranges, vlan_ranges
@@ -90,7 +92,7 @@ def move(txn: Transaction, network: Network, asked: Asked) -> Network:
     if network.network_type is not NetworkType.VLAN:
         raise errors.InvalidInput(reason="Only VLAN type networks can be updated")
     _check_id(NetworkType.VLAN, vlan)
-    if vlan in _taken(txn, NetworkType.VLAN, network.physical_network or ""):
+    if _taken(txn, NetworkType.VLAN, network.physical_network or "", vlan):
         raise errors.VlanIdInUse(vlan_id=vlan, physical_network=network.physical_network)
     for segment in txn.find(Segment, network_id=network.id):
         txn.remove(segment)
@@ -164,7 +166,7 @@ def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
             raise errors.NoNetworkAvailable
         return Chosen(NetworkType.VLAN, name, vlan)
     _check_id(NetworkType.VLAN, vlan)
-    if vlan in _taken(txn, NetworkType.VLAN, name):
+    if _taken(txn, NetworkType.VLAN, name, vlan):
         raise errors.VlanIdInUse(vlan_id=vlan, physical_network=name)
     return Chosen(NetworkType.VLAN, name, vlan)
 
@@ -176,7 +178,7 @@ def _tunnel(txn: Transaction, config: ControllerConfig, network_type: NetworkTyp
     if key is None:
         return _for_project(txn, config, (network_type,))
     _check_id(network_type, key)
-    if key in _taken(txn, network_type, ""):
+    if _taken(txn, network_type, "", key):
         raise errors.TunnelIdInUse(tunnel_id=key)
     return Chosen(network_type, None, key)
 
@@ -196,9 +198,20 @@ def _tunnel_ranges(config: ControllerConfig, network_type: NetworkType) -> tuple
 def _free(
     txn: Transaction, network_type: NetworkType, physical_network: str, ranges: tuple[IdRange, ...]
 ) -> int | None:
-    return allocate.segmentation_id(ranges, _taken(txn, network_type, physical_network)) if ranges else None
+    known = lowest_free.known(txn, lowest_free.segments_of(network_type, physical_network))
+    start = lowest_free.bound(known)
+
+    def taken(window: Sequence[int]) -> set[int]:
+        held = txn.find(Segment, network_type=network_type, physical_network=physical_network, segmentation_id=window)
+        return {segment.segmentation_id for segment in held}
+
+    found = allocate.first_free(allocate.segmentation_ids(ranges, start), taken)
+    if found is not None and list(ranges) == sorted(ranges):
+        lowest_free.taken(txn, known, max(start, ranges[0][0]), found)
+    return found
 
 
-def _taken(txn: Transaction, network_type: NetworkType, physical_network: str) -> set[int]:
-    held = txn.find(Segment, network_type=network_type, physical_network=physical_network)
-    return {segment.segmentation_id for segment in held}
+def _taken(txn: Transaction, network_type: NetworkType, physical_network: str, wanted: int) -> bool:
+    return bool(
+        txn.count(Segment, network_type=network_type, physical_network=physical_network, segmentation_id=wanted)
+    )

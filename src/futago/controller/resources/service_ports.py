@@ -7,11 +7,12 @@ from typing import Final
 
 from futago.controller import allocate, device_owners
 from futago.controller.resources import errors
+from futago.controller.store import lowest_free
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPAddress, IPv6Network, Mac, eui64
 
-_MAC_TRIES: Final = 16
+_MAC_TRIES: Final = 64
 
 Wish = tuple[Subnet, IPAddress | None]
 """A subnet, and the address wanted in it; None is any."""
@@ -103,17 +104,27 @@ def _insert(txn: Transaction, port: Port, *, drawn: bool) -> Port:
 
 
 def _free_address(txn: Transaction, subnet: Subnet) -> IPAddress:
-    taken = {fixed_ip.ip_address for fixed_ip in txn.find(FixedIp, subnet_id=subnet.id)}
-    if subnet.gateway_ip:
-        taken.add(subnet.gateway_ip)
-    address = allocate.first_free(subnet.allocation_pools, taken)
+    known = lowest_free.known(txn, lowest_free.addresses_of(subnet.id))
+    start = lowest_free.bound(known)
+
+    def taken(window: Sequence[IPAddress]) -> set[IPAddress]:
+        held = {row.ip_address for row in txn.find(FixedIp, subnet_id=subnet.id, ip_address=window)}
+        return held | {subnet.gateway_ip} if subnet.gateway_ip is not None else held
+
+    address = allocate.first_free(allocate.addresses(subnet.allocation_pools, start), taken)
     if address is None:
         raise errors.IpAddressGenerationFailure(network_id=subnet.network_id)
+    lowest = min(int(pool.start) for pool in subnet.allocation_pools)
+    lowest_free.taken(txn, known, max(start, lowest), int(address))
     return address
 
 
 def free_mac(txn: Transaction, network_id: str) -> Mac:
     """A MAC that the network does not have; with 16 million of them a few tries do."""
-    drawn = [allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)]
-    taken = {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=drawn)}
-    return next(mac for mac in drawn if mac not in taken)
+
+    def taken(window: Sequence[Mac]) -> set[Mac]:
+        return {port.mac_address for port in txn.find(Port, network_id=network_id, mac_address=window)}
+
+    found = allocate.first_free((allocate.mac(secrets.token_bytes(3)) for _ in range(_MAC_TRIES)), taken)
+    assert found is not None, "nobody has as many ports in a network"
+    return found

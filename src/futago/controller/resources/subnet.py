@@ -32,6 +32,7 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
+from futago.controller.store import lowest_free
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, HostRoute, Network, Pool, Port, Router, Subnet
 from futago.controller.store.tables import TABLES
@@ -97,6 +98,7 @@ def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
     if row.enable_dhcp and not changed.enable_dhcp and (row.ipv6_ra_mode or row.ipv6_address_mode):
         raise errors.InvalidInput(reason="Cannot disable enable_dhcp with ipv6 attributes set")
     subnet_checks.check(changed)
+    lowest_free.forget(writing.txn, lowest_free.addresses_of(row.id))
     changed = writing.txn.replace(row, changed)
     if changed.enable_dhcp:
         dhcp.place(writing.txn, writing.config, row.network_id)

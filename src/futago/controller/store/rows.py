@@ -144,6 +144,14 @@ class FixedIp(Row, frozen=True, kw_only=True):
     """Its place in the port's `fixed_ips`."""
 
 
+class LowestFree(Row, frozen=True, kw_only=True):
+    """Below which number nothing of a pool is free: see `lowest_free`."""
+
+    pool: str
+    value: str
+    """A number; one of IPv6 is too long for a column of numbers."""
+
+
 class Router(StandardRow, frozen=True, kw_only=True):
     """A virtual router; its legs are ports whose `device_id` is its id."""
 

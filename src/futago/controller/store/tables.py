@@ -26,8 +26,8 @@ metadata = MetaData()
 _ID: Final = String(64)
 _NAME: Final = String(255)
 _LONG_TEXT: Final = String(1024)
-_LONG: Final = 1 << 20
-"""Characters: where databases have several types of text, the one that holds as many."""
+_LONG: Final = Text().with_variant(Text(1 << 20), "mysql", "mariadb")
+"""Where databases have several types of text, the one that holds a million characters."""
 
 
 def _standard(description: String = _NAME) -> list[Column[object]]:
@@ -52,8 +52,10 @@ clock = Table(
     metadata,
     Column("revision", Integer, nullable=False),
     Column("store", _ID, nullable=False, server_default=""),
+    Column("identity_revision", Integer, nullable=False, server_default="0"),
 )
-"""One row: the number of the last write, and an id of this store, which no other store has."""
+"""One row: the number of the last write, an id of this store, which no other store has, and how often it has changed
+who may be whom."""
 
 changes = Table(
     "changes",
@@ -138,6 +140,13 @@ fixed_ips = Table(
     Column("position", Integer, nullable=False),
 )
 
+lowest_free = Table(
+    "lowest_free",
+    metadata,
+    Column("pool", _NAME, primary_key=True),
+    Column("value", _ID, nullable=False),
+)
+
 instance_data = Table(
     "instance_data",
     metadata,
@@ -145,8 +154,8 @@ instance_data = Table(
     _reference("network_id", "networks.id"),
     Column("name", _NAME, nullable=False),
     Column("ssh_keys", JSON, nullable=False),
-    Column("user_data", Text(_LONG), nullable=False),
-    Column("vendor_data", Text(_LONG), nullable=False),
+    Column("user_data", _LONG, nullable=False),
+    Column("vendor_data", _LONG, nullable=False),
     Column("meta", JSON, nullable=False),
     Column("availability_zone", _NAME, nullable=False),
 )
@@ -337,6 +346,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Port: ports,
     rows.InstanceData: instance_data,
     rows.FixedIp: fixed_ips,
+    rows.LowestFree: lowest_free,
     rows.Router: routers,
     rows.Replica: replicas,
     rows.HaNetwork: ha_networks,

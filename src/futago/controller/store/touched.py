@@ -10,6 +10,8 @@ node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
 replication    the channel on which the nodes with routers tell each other of connections
+
+Beside these, IDENTITY stands for rows on which it depends who a token's user is and may be; no plan does.
 """
 
 from typing import Final
@@ -20,6 +22,7 @@ from futago.controller.store import rows
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
 REPLICATION: Final = "replication"
+IDENTITY: Final = "identity"
 _MEMBERS: Final = "address-set/group"
 _ADDRESSES: Final = "address-set/address-group"
 
@@ -39,6 +42,8 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}",)
         case rows.Node(name=name):
             keys = (PEERS, REPLICATION, f"node/{name}")
+        case rows.User() | rows.Project() | rows.Domain() | rows.RoleRow() | rows.Assignment() | rows.Revocation():
+            keys = (IDENTITY,)
         case rows.VrrpKey():
             keys = (VRRP_KEYS, REPLICATION)
         case _:

@@ -8,6 +8,8 @@ down_revision = "0006"
 branch_labels = None
 depends_on = None
 
+_LONG = sa.Text().with_variant(sa.Text(1 << 20), "mysql", "mariadb")
+
 
 def upgrade() -> None:
     """Add the table; a port without a row is told what is known of it anyway."""
@@ -17,8 +19,8 @@ def upgrade() -> None:
         sa.Column("network_id", sa.String(64), sa.ForeignKey("networks.id"), nullable=False, index=True),
         sa.Column("name", sa.String(255), nullable=False),
         sa.Column("ssh_keys", sa.JSON(), nullable=False),
-        sa.Column("user_data", sa.Text(1 << 20), nullable=False),
-        sa.Column("vendor_data", sa.Text(1 << 20), nullable=False),
+        sa.Column("user_data", _LONG, nullable=False),
+        sa.Column("vendor_data", _LONG, nullable=False),
         sa.Column("meta", sa.JSON(), nullable=False),
         sa.Column("availability_zone", sa.String(255), nullable=False),
     )
