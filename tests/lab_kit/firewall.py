@@ -16,6 +16,7 @@ from host import forgeries, frames
 
 PREFIX: Final = "2001:db8:bad"
 """What the false router advertises."""
+WEB: Final = 8080
 _PROGRAM: Final = (sys.executable, frames.__file__)
 _KEEPALIVED: Final = """
 vrrp_instance tenants {{
@@ -62,7 +63,7 @@ class Street:
 
     def arriving(self, what: Mapping[str, bytes]) -> set[str]:
         """Which of these frames of `one` come in at the hearer."""
-        heard = self._heard(what.values(), self.forger.last())
+        heard = self._heard(self.one, self.hearer, what.values(), self.forger.last())
         return {name for name, frame in what.items() if frame in heard}
 
     @contextmanager
@@ -108,13 +109,44 @@ class Street:
         return self.run(self.hearer, "rdisc6 -r 2 -w 1000 eth0").stdout
 
     @contextmanager
+    def web(self) -> Iterator[None]:
+        """`one` serves files."""
+        argv = [sys.executable, "-m", "http.server", str(WEB), "--directory", "/run/lab"]
+        with self.daemon(self.one, argv):
+            self.eventually("it serves", lambda: f":{WEB} " in self.run(self.one, "ss -ltn").stdout)
+            yield
+
+    def scanned(self, by: Instance) -> str:
+        """What a port scanner says of the port that `one` serves."""
+        said = self.run(by, f"nmap -n -Pn -sT -p {WEB} --max-retries 2 -oG - {self.one.address}").stdout
+        return said.partition(f"Ports: {WEB}/")[2].partition("/")[0]
+
+    @contextmanager
+    def let_in(self, **rule: object) -> Iterator[None]:
+        """With one rule more of the group that both instances have."""
+        api = self.lab.api()
+        group = api.get("ports", self.one.port_id)["security_groups"][0]
+        made = api.create("security-group-rules", security_group_id=group, direction="ingress", **rule)
+        try:
+            yield
+        finally:
+            api.delete("security-group-rules", made["id"])
+
+    def hears_a_broadcast(self, vm: Instance) -> bool:
+        """Of the hearer's, by UDP to port 99, before an ARP request that always comes in."""
+        said = frames.udp(self.hearer.mac, self.hearer.address, self.forger.everybody, (99, 99))
+        last = frames.arp(self.hearer.mac, self.hearer.address, vm.address)
+        return said in self._heard(self.hearer, vm, [said], last)
+
+    @contextmanager
     def tenants_own_router(self) -> Iterator[None]:
-        """keepalived in both instances, `one` before `two`, with a virtual MAC."""
-        with self._keepalived(self.one, 100), self._keepalived(self.two, 50):
+        """keepalived in both instances, `one` before `two`."""
+        with self.keepalived(self.one, 100), self.keepalived(self.two, 50):
             yield
 
     @contextmanager
-    def _keepalived(self, vm: Instance, priority: int) -> Iterator[None]:
+    def keepalived(self, vm: Instance, priority: int) -> Iterator[None]:
+        """With a virtual MAC."""
         path = f"/run/lab-keepalived-{vm.name}"
         text = _KEEPALIVED.format(priority=priority, address=self.forger.virtual)
         self.lab.exec(vm.host, ["sh", "-c", f"cat > {path}.conf <<'END'\n{text}END\n"])
@@ -123,6 +155,14 @@ class Street:
         with self.daemon(vm, argv):
             yield
 
+    def holders(self) -> list[str]:
+        """Which instances have taken the tenants' address."""
+        shown = {vm.name: self.run(vm, "ip -o addr").stdout for vm in (self.one, self.two)}
+        return [name for name, addresses in shown.items() if f" {self.forger.virtual}/" in addresses]
+
+    def both_have_the_address(self) -> bool:
+        return self.holders() == [self.one.name, self.two.name]
+
     def virtual_mac(self) -> str:
         """Who has the tenants' address, by the hearer's word; "" if nobody answers it."""
         self.run(self.hearer, f"ip neigh flush {self.forger.virtual}")
@@ -130,15 +170,16 @@ class Street:
             return ""
         return self.run(self.hearer, f"ip neigh show {self.forger.virtual}").stdout.partition("lladdr ")[2].split()[0]
 
-    def _heard(self, sent: Iterable[bytes], last: bytes) -> list[bytes]:
-        listener = self.lab.spawn(self.hearer.host, [*_PROGRAM, "hear", "eth0"], netns=self.hearer.netns)
+    def _heard(self, sender: Instance, hearer: Instance, sent: Iterable[bytes], last: bytes) -> list[bytes]:
+        """What comes in at `hearer` before the last frame, which is known to."""
+        listener = self.lab.spawn(hearer.host, [*_PROGRAM, "hear", "eth0"], netns=hearer.netns)
         try:
             assert listener.stdout is not None
             assert listener.stdout.readline() == "listening\n"
+            # The switch may pass a frame that it has a flow for before one of the same batch that it has not.
             for batch in (list(sent), [last]):
-                self.lab.exec(
-                    self.one.host, [*_PROGRAM, "send", "eth0", *(one.hex() for one in batch)], netns=self.one.netns
-                )
+                argv = [*_PROGRAM, "send", "eth0", *(one.hex() for one in batch)]
+                self.lab.exec(sender.host, argv, netns=sender.netns)
             found = []
             for line in listener.stdout:
                 frame = bytes.fromhex(line)
