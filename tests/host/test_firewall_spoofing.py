@@ -58,6 +58,20 @@ def test_nothing_forged_leaves_an_instance_that_has_no_address(walls: Firewall) 
         assert bytes.fromhex(listener.stdout.readline()) == ALLOWED["a DHCP client"]
 
 
+WIPES: Final = {
+    "openvswitch": ["ovs-ofctl del-flows br-int table=71", "ovs-ofctl del-flows br-int table=60"],
+    "iptables_hybrid": ["nft delete table bridge futago", "nft delete table inet futago"],
+}
+
+
+def test_what_somebody_deletes_of_the_firewall_comes_back(walls: Firewall) -> None:
+    for wipe in WIPES[walls.driver]:
+        walls.host.run(wipe)
+        walls.give(OPEN)
+        assert arriving(walls, FORGED) == set()
+        assert walls.pings("one", ADDRESSES["two"])
+
+
 def test_what_is_an_instances_own_leaves_it(walls: Firewall) -> None:
     walls.give(OPEN)
     assert arriving(walls, ALLOWED) == set(ALLOWED)
