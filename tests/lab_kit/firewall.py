@@ -93,12 +93,15 @@ class Street:
         first, last = (f"{self.one.address.rpartition('.')[0]}.{number}" for number in (240, 250))
         self.run(self.one, f"ip -6 addr replace {PREFIX}::1/64 dev eth0 nodad")
         argv = ["dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--port=0", "--leasefile-ro", "--pid-file"]
-        argv += ["--interface=eth0", "--bind-interfaces", "--enable-ra", "--dhcp-authoritative", "--log-facility=-"]
-        argv += [f"--dhcp-range={first},{last}", f"--dhcp-range={PREFIX}::,ra-only"]
-        with self.daemon(self.one, argv):
-            self.eventually("it serves", lambda: ":67 " in self.run(self.one, "ss -lun").stdout)
-            yield
-        self.run(self.one, f"ip -6 addr del {PREFIX}::1/64 dev eth0")
+        argv += ["--interface=eth0", "--bind-interfaces", "--log-facility=-", f"--dhcp-range={first},{last}"]
+        # Nobody is to keep it as a default router, nor its prefix for long.
+        argv += ["--enable-ra", "--ra-param=eth0,10,0", f"--dhcp-range={PREFIX}::,ra-only,64,2m"]
+        try:
+            with self.daemon(self.one, argv):
+                self.eventually("it serves", lambda: ":67 " in self.run(self.one, "ss -lun").stdout)
+                yield
+        finally:
+            self.run(self.one, f"ip -6 addr del {PREFIX}::1/64 dev eth0")
 
     def dhcp_servers(self) -> str:
         """Who offers the hearer an address, by a scanner's word."""

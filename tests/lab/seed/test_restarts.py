@@ -27,7 +27,7 @@ DEEDS: Final = (
 )
 ORDERS: Final = {
     f"{driver}-{number}": (driver, tuple(order))
-    for driver, count in (("openvswitch", 3), ("iptables_hybrid", 2))
+    for driver, count in (("openvswitch", 2), ("iptables_hybrid", 1))
     for number, order in enumerate(random.Random(driver).sample(list(itertools.permutations(DEEDS)), count))
 }
 
@@ -48,7 +48,7 @@ class Street:
             case "node":
                 self.lab.restart(host, program)
             case "dnsmasq":
-                self.lab.exec(host, ["sh", "-c", f"kill -9 $(cat /run/futago/dhcp/{self.network_id}/pid)"])
+                self.lab.exec(host, ["sh", "-c", f"kill -9 $(cat /run/futago/dhcp/{self.network_id}/pid)"], check=False)
             case _:
                 pid = self.lab.exec(host, ["cat", f"/run/openvswitch/{program}.pid"]).stdout.strip()
                 self.lab.exec(host, ["kill", "-9", pid])
