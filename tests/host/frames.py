@@ -77,7 +77,8 @@ def udp6(source: str, sender: str, target: str, ports: tuple[int, int]) -> bytes
 
 
 def router_advertisement(source: str, sender: str) -> bytes:
-    return icmpv6(source, sender, "ff02::1", 134, struct.pack("!BBHII", 64, 0, 1800, 0, 0))
+    """By one that is no default router, so that who takes it is not led astray."""
+    return icmpv6(source, sender, "ff02::1", 134, struct.pack("!BBHII", 64, 0, 0, 0, 0))
 
 
 def neighbour_advertisement(source: str, sender: str, target: str, *, claims: str = "") -> bytes:

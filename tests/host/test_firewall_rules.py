@@ -136,6 +136,31 @@ def test_a_refused_packet_opens_no_way_back(walls: Firewall) -> None:
     assert back not in walls.heard("two", "one", [back], last)
 
 
+@pytest.mark.parametrize("sender", ["open", "two"])
+def test_what_is_sent_to_all_comes_in_by_the_rules_as_everything_does(walls: Firewall, sender: str) -> None:
+    mac, address = MACS[sender], ADDRESSES[sender]
+    to_all = [
+        frames.udp(mac, address, "192.168.80.255", (99, 99)),
+        frames.udp(mac, address, "224.0.0.251", (99, 99), to="01:00:5e:00:00:fb"),
+        frames.udp(mac, address, ADDRESSES["one"], (99, 99)),
+        frames.udp6(mac, LINK_LOCALS[sender], "ff02::1", (99, 99)),
+    ]
+    last = frames.arp(mac, address, ADDRESSES["one"])
+    other = "open" if sender == "two" else "two"
+    walls.give(group(*OUT))
+    assert walls.heard("one", sender, to_all, last) == []
+    walls.give(group(*OUT, ingress(UDP, 99, 99), ingress(UDP, 99, 99, version=6)))
+    for hearer in ("one", other):
+        assert set(to_all) <= set(walls.heard(hearer, sender, to_all, last))
+
+
+def test_a_port_without_port_security_gets_what_is_sent_to_all(walls: Firewall) -> None:
+    walls.give(group(*OUT))
+    to_all = frames.udp(MACS["two"], ADDRESSES["two"], "192.168.80.255", (99, 99))
+    last = frames.arp(MACS["two"], ADDRESSES["two"], ADDRESSES["open"])
+    assert to_all in walls.heard("open", "two", [to_all], last)
+
+
 def test_a_stateless_and_a_stateful_port_talk(walls: Firewall) -> None:
     """The one needs a rule for the answer, the other does not."""
     other = "99999999-0002-4000-8000-000000000009"

@@ -34,6 +34,9 @@ Without credentials, the port must be bound to this host already, and its MAC be
 
   futago port plug 2b1c… --netns vm1 --mac fa:16:3e:…
 """
+_MAC: Final = re.compile(r"[0-9a-f][02468ace](:[0-9a-f]{2}){5}")
+"""One of a single interface: the lowest bit of the first byte stands for many."""
+_INTERFACE: Final = re.compile(r"[^\s/]{1,15}")
 _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 PortName = Annotated[str, typer.Argument(metavar="PORT", help="Its name or id; without credentials, its id.")]
@@ -56,14 +59,14 @@ def plug(
     *,
     netns: Annotated[str, typer.Option(help="The network namespace (ip-netns(8)) that gets the interface.")] = "",
     tap: Annotated[str, typer.Option(help="A tap device for a virtual machine; made if it is not there.")] = "",
-    container: Annotated[int, typer.Option(metavar="PID", help="A process in the namespace that gets it.")] = 0,
+    container: Annotated[int, typer.Option(metavar="PID", min=0, help="A process in the namespace that gets it.")] = 0,
     ifname: Annotated[str, typer.Option(help="The interface's name in the namespace.")] = "eth0",
     address: Annotated[
         Literal["none", "static", "dhcp"],
         typer.Option(help="static: give the interface the port's addresses and routes; dhcp: start udhcpc for it."),
     ] = "none",
     mac: Annotated[str, typer.Option(help="The port's MAC address; with it, the API is not asked.")] = "",
-    mtu: Annotated[int, typer.Option(help="The network's MTU, where the API is not asked.")] = 1450,
+    mtu: Annotated[int, typer.Option(min=68, max=65535, help="The network's MTU, where the API is not asked.")] = 1450,
     move: Annotated[bool, typer.Option("--move", help="Though the port is bound to another host.")] = False,
     bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
     hybrid: Annotated[
@@ -81,6 +84,8 @@ def plug(
     program = "futago port plug"
     logs.to_stderr(logging.WARNING)
     place = _place(program, netns, tap, container, ifname)
+    if mac and not _MAC.fullmatch(mac.lower()):
+        fail(program, f"{mac} is no MAC address of an interface", BAD_USE)
     if address != "none" and not isinstance(place, driver.Inside):
         fail(program, "a tap's addresses are the virtual machine's business: --address is for namespaces", BAD_USE)
     if mac and address == "static":
@@ -136,6 +141,9 @@ def _place(program: str, netns: str, tap: str, container: int, ifname: str) -> P
 
     if sum(map(bool, (netns, tap, container))) != 1:
         fail(program, "give one of --netns, --tap and --container", BAD_USE)
+    name = tap or ifname
+    if not _INTERFACE.fullmatch(name) or name in {"lo", ".", ".."}:
+        fail(program, f"{name} cannot be an interface's name: 1 to 15 characters, without spaces and slashes", BAD_USE)
     if tap:
         return Tap(name=tap)
     return Inside(namespace=netns or f"/proc/{container}/ns/net", interface=ifname)

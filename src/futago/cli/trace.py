@@ -33,7 +33,7 @@ _HOW: Final = """
   futago trace vm1 10.0.80.1 --lab demo             in a lab
 
 Switches are asked what they would do (ofproto/trace), routers for their routes and translations. Nothing is sent. The
-exit status is 1 if the packet does not arrive.
+exit status is 1 if the packet does not arrive, and does not leave the cloud either.
 """
 
 
@@ -79,11 +79,11 @@ def trace(
 
 def _tell(lines: Iterator[Line], head: str) -> None:
     print(head)
-    arrived = False
+    arrived = left = False
     for line in lines:
-        arrived = line.arrived
+        arrived, left = line.arrived, line.left
         print(f"  {line.node:<12} {line.text}", flush=True)
-    print("it arrives" if arrived else "it does not arrive")
+    print("it leaves the cloud" if left else "it arrives" if arrived else "it does not arrive")
     if not arrived:
         raise typer.Exit(FAILED)
 

@@ -1,6 +1,7 @@
 """HTTP on one connection, by h11: requests in, answers out, and no patience with those who take their time."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +13,7 @@ LONGEST_BODY: Final = 64 * 1024
 IDLE_SECONDS: Final = 15.0
 """For the next request, and for the client to take an answer."""
 _CHUNK: Final = 16 * 1024
+_AUTHORITY: Final = re.compile(r"^[a-z][a-z0-9+.-]*://[^/?#]*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +22,7 @@ class Question:
 
     method: str
     target: str
-    """The path, with its query."""
+    """The path, with its query; it begins with a slash."""
     headers: tuple[tuple[str, str], ...]
     """Names in lower case."""
     body: bytes
@@ -87,10 +89,15 @@ async def _question(connection: h11.Connection, reader: asyncio.StreamReader) ->
 def _as_question(request: h11.Request, body: bytes) -> Question:
     return Question(
         method=request.method.decode("ascii"),
-        target=request.target.decode("latin-1"),
+        target=_origin_form(request.target.decode("latin-1")),
         headers=tuple((name.decode("ascii"), value.decode("latin-1")) for name, value in request.headers),
         body=body,
     )
+
+
+def _origin_form(target: str) -> str:
+    """The path with its query. A server must take a whole URL, too (RFC 9112, 3.2.2); whose it is matters to nobody."""
+    return "/" + _AUTHORITY.sub("", target).lstrip("/")
 
 
 async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, reply: Reply, *, head: bool = False) -> None:

@@ -25,8 +25,9 @@ class NovaService:
 
     async def answer(self, spec: InstanceSpec, address: str, question: Question) -> Reply:
         """What Nova says to the instance; 502 if it says nothing."""
-        headers = {name: value for name, value in question.headers if name in _PASSED_ON}
-        headers |= signed(spec, address, self._secret)
+        passed = {name: value for name, value in question.headers if name in _PASSED_ON}
+        said = passed | signed(spec, address, self._secret)
+        headers = {name.encode("ascii"): value.encode("latin-1") for name, value in said.items()}
         try:
             answer = await self._http.request(question.method, question.target, headers=headers, content=question.body)
         except httpx.HTTPError as error:

@@ -1,5 +1,6 @@
 """Neutron's files of one or more hosts, turned into Futago's configuration, with a note for each option."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -72,10 +73,14 @@ def convert(directories: Sequence[Path], controller_urls: Sequence[str]) -> Conv
     directory has it.
 
     Raises:
-        BadFile: nothing is there, a file is no INI file, or an option has a value that it cannot have.
+        BadFile: nothing is there, a file is no INI file, an option has a value that it cannot have, or two
+            directories have one name.
         BadConfig: the settings contradict each other.
 
     """
+    several = [name for name, count in Counter(one.name for one in directories).items() if count > 1]
+    if several:
+        raise BadFile(f"two directories are called {several[0]}: a directory's name stands for its host")
     found = {directory.name: _files(directory) for directory in directories}
     nodes = {host: files for host, files in found.items() if "openvswitch_agent.ini" in files}
     done = Conversion(

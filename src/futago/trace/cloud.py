@@ -6,8 +6,8 @@ from operator import itemgetter
 
 from futago.controller import device_owners
 from futago.controller.store.database import View
-from futago.controller.store.rows import FixedIp, Network, Node, Port, Replica, Router, Subnet
-from futago.values import IPAddress
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Subnet
+from futago.values import IPAddress, IPv4Address
 
 
 class NoTrace(Exception):
@@ -23,6 +23,7 @@ class Cloud:
     ports: dict[str, Port]
     fixed_ips: list[FixedIp]
     routers: dict[str, Router]
+    floating_ips: list[FloatingIp]
     replicas: list[Replica]
     nodes: dict[str, Node]
 
@@ -34,6 +35,7 @@ class Cloud:
             ports={port.id: port for port in view.find(Port)},
             fixed_ips=view.find(FixedIp),
             routers={router.id: router for router in view.find(Router)},
+            floating_ips=view.find(FloatingIp),
             replicas=view.find(Replica),
             nodes={node.name: node for node in view.find(Node)},
         )
@@ -55,20 +57,44 @@ class Cloud:
         return held[0]
 
     def holder(self, network_id: str, address: IPAddress) -> Port | None:
-        """Whose an address is in a network."""
+        """Who answers for an address in a network; for a floating IP the router that has it."""
         held = (ip for ip in self.fixed_ips if ip.network_id == network_id and ip.ip_address == address)
-        return next((self.ports[fixed_ip.port_id] for fixed_ip in held), None)
+        port = next((self.ports[fixed_ip.port_id] for fixed_ip in held), None)
+        if port is None or port.device_owner != device_owners.FLOATING_IP:
+            return port
+        router = next((one.router_id for one in self.floating_ips if one.floating_port_id == port.id), None)
+        gateway = None if router is None else self.routers[router].gateway_port_id
+        return None if gateway is None else self.ports[gateway]
+
+    def called(self, port: Port) -> str:
+        """How a port is called in sentences: a router's by its router."""
+        if port.device_owner in device_owners.LEGS:
+            router = self.routers[port.device_id]
+            return f"router {router.name or router.id}"
+        return "the DHCP server" if port.device_owner == device_owners.DHCP else label(port)
+
+    def why_nowhere(self, port: Port) -> str:
+        """Why nobody receives what is sent to a port."""
+        if port.device_owner not in device_owners.LEGS:
+            return "is on no node"
+        return "is active on no node" if self.routers[port.device_id].admin_state_up else "is down (admin_state_up)"
 
     def next_hop(self, port: Port, destination: IPAddress) -> IPAddress:
         """Where an instance sends what is for `destination`, by what its subnets say.
 
         Raises:
-            NoTrace: it has no address, or no way there.
+            NoTrace: it has no address, or no way there, or there is more than one who gets it.
 
         """
+        if destination.is_multicast or destination == IPv4Address("255.255.255.255"):
+            raise NoTrace(f"{destination} is for many: a trace follows a packet to one address")
+        if destination.version == 6 and destination.is_link_local:
+            raise NoTrace(f"{destination} is a link-local address, and says nothing of who has it")
         held = [self.subnets[fixed_ip.subnet_id] for fixed_ip in self.addresses(port)]
         subnets = [subnet for subnet in held if subnet.ip_version == destination.version]
         near = {subnet.cidr for subnet in self.subnets.values() if subnet.network_id == port.network_id}
+        if any(cidr.version == 4 and destination == cidr.broadcast_address for cidr in near):
+            raise NoTrace(f"{destination} is for many: a trace follows a packet to one address")
         if any(destination in cidr for cidr in near):
             return destination
         routes = [(r.destination, r.nexthop) for subnet in subnets for r in subnet.host_routes]

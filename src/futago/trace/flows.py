@@ -1,6 +1,7 @@
 """Pure: what `ovs-appctl ofproto/trace --names` prints, as values. No table or flow is known here by its number."""
 
 import re
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -64,7 +65,9 @@ def parse(text: str) -> Walk:
             steps[-1] = replace(steps[-1], actions=(*steps[-1].actions, words))
         else:
             within = within and bool(words) and line.startswith(" ")
-    names = {part.strip('"') for part in ends if _NAME.fullmatch(part)}
+    # What follows a tunnel's header is the port that the tunnel itself leaves by.
+    own = [part for before, part in pairwise(["", *ends]) if not before.startswith("tnl_push(")]
+    names = {part.strip('"') for part in own if _NAME.fullmatch(part)}
     # A flood reaches the bridges' own interfaces, too, where nobody listens.
     ports = names - _NOT_PORTS - {step.bridge for step in steps}
     tunnels = {remote for part in ends for remote in _REMOTE.findall(part)}

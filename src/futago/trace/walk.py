@@ -12,6 +12,7 @@ import msgspec
 from futago.contract.report import NodeFacts
 from futago.controller import device_owners
 from futago.controller.store.rows import Network, Port
+from futago.node.features.pipeline import TABLES
 from futago.node.features.routing import leg, namespace_of
 from futago.trace.cloud import Cloud, NoTrace, label
 from futago.trace.flows import Walk
@@ -21,6 +22,7 @@ from futago.values import IPAddress, IPv4Address, Mac, NetworkType
 MOST_ROUTERS = 8
 _UNKNOWN = Mac("02:00:00:00:00:00")
 """Nobody's: a switch does with it what it does with all that it has not learned."""
+_NO_MATCH = "No match"
 _OUTER = {"qr-": "hr-", "qg-": "hg-"}
 
 
@@ -33,6 +35,8 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     """The packet goes no further."""
     arrived: bool = False
     """It is where it was to go, or has left the cloud on its way there."""
+    left: bool = False
+    """It has left the cloud: whether it arrives is the outside's business."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,9 @@ class Tracer:
         if not port.host_id:
             yield Line(node="", text=f"{label(port)} is bound to no host", end=True)
             return
+        if packet.destination in {fixed_ip.ip_address for fixed_ip in self._cloud.addresses(port)}:
+            yield Line(node=port.host_id, text=f"{label(port)} has it: nothing leaves it", end=True, arrived=True)
+            return
         next_hop = self._cloud.next_hop(port, packet.destination)
         if next_hop != packet.destination:
             yield Line(node=port.host_id, text=f"{label(port)} sends it to its gateway {next_hop}")
@@ -70,6 +77,7 @@ class Tracer:
         if interface is None:
             yield Line(node=port.host_id, text=f"no interface of the switch has the id of {label(port)}", end=True)
             return
+        yield from self._bridged(port.host_id, interface)
         network = self._cloud.networks[port.network_id]
         at = _At(port.host_id, interface.name, network, port.mac_address, None, next_hop, packet)
         for _ in range(MOST_ROUTERS):
@@ -93,7 +101,8 @@ class Tracer:
             return
         target = None if holder is None else self._node_of(holder)
         if holder is not None and not target:
-            yield self._end(at.node, f"{label(holder)}, which has {at.next_hop}, is on no node")
+            why = self._cloud.why_nowhere(holder)
+            yield self._end(at.node, f"{self._cloud.called(holder)}, which has {at.next_hop}, {why}")
             return
         yield from self._switched(at, mac, holder, target or "", onwards)
 
@@ -113,7 +122,7 @@ class Tracer:
         if target != at.node:
             yield Line(node=at.node, text=f"out {self._said(walk)}")
             if not self._reaches(at, walk, target):
-                yield self._end(at.node, f"it does not go to {target}, where {label(holder)} is")
+                yield self._end(at.node, f"it does not go to {target}, where {self._cloud.called(holder)} is")
                 return
             walk = self._arrive(at, target, at.packet.flow(at.source_mac, mac))
             yield Line(node=target, text=f"in from {at.node}: {walk.tables()}")
@@ -122,16 +131,23 @@ class Tracer:
             yield (
                 self._dropped(target, walk)
                 if walk.dropped
-                else self._end(target, f"it goes {self._said(walk)}, and not to {label(holder)}")
+                else self._end(target, f"it goes {self._said(walk)}, and not to {self._cloud.called(holder)}")
             )
             return
+        yield from self._bridged(target, there)
         yield from self._received(at, holder, target, onwards)
+
+    def _bridged(self, node: str, interface: Interface) -> Iterator[Line]:
+        """Before an instance with a Linux bridge no switch can be asked."""
+        if interface.name.startswith("qvo"):
+            said = f"the rules on the Linux bridge qbr{interface.name[3:]} are not asked (nft list table inet futago)"
+            yield Line(node=node, text=said)
 
     def _received(self, at: _At, holder: Port, node: str, onwards: list[_At]) -> Iterator[Line]:
         if holder.device_owner in device_owners.LEGS:
             yield from self._routed(at, holder, node, onwards)
             return
-        text = f"{label(holder)} gets it, as {at.packet.said()}"
+        text = f"{self._cloud.called(holder)} gets it, as {at.packet.said()}"
         yield Line(node=node, text=text, end=True, arrived=at.packet.destination == at.next_hop)
 
     def _routed(self, at: _At, came_by: Port, node: str, onwards: list[_At]) -> Iterator[Line]:
@@ -172,7 +188,7 @@ class Tracer:
 
     def _left(self, at: _At, walk: Walk) -> Line:
         text = f"out {self._said(walk)}: it leaves the cloud into {_called(at.network)}, to {at.next_hop}"
-        return Line(node=at.node, text=f"{text}, as {at.packet.said()}", end=True, arrived=True)
+        return Line(node=at.node, text=f"{text}, as {at.packet.said()}", end=True, arrived=True, left=True)
 
     def _reaches(self, at: _At, walk: Walk, target: str) -> bool:
         """A tunnel leads to a node; a wire leads to all that are on it."""
@@ -234,8 +250,13 @@ class Tracer:
         if not walk.steps:
             return self._end(node, "dropped: no flow takes it")
         last = walk.steps[-1]
+        bridges = {"br-int": self._integration, "br-tun": self._tunnels}
+        names = [one.name for one in TABLES if (bridges.get(one.bridge), one.number) == (last.bridge, last.table)]
+        where = f"dropped in {last.bridge}, table {last.table}" + "".join(f" ({name})" for name in names)
+        if last.rule.startswith(_NO_MATCH):
+            return self._end(node, f"{where}: no flow there is about it")
         why = "; ".join(last.actions) or "nothing"
-        return self._end(node, f"dropped in {last.bridge}, table {last.table}, by the flow `{last.rule}`: {why}")
+        return self._end(node, f"{where}, by the flow `{last.rule}`: {why}")
 
     def _end(self, node: str, text: str) -> Line:
         return Line(node=node, text=text, end=True)

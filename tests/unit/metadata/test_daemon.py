@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -159,7 +160,10 @@ def test_one_instance_does_not_take_all_connections(daemon: Running) -> None:
 class NovaStub(http.server.BaseHTTPRequestHandler):
     """Says what it was asked, as Nova's service would be."""
 
+    asked: ClassVar[list[str]] = []
+
     def do_GET(self) -> None:
+        self.asked.append(self.path)
         body = "\n".join(f"{name.lower()}: {value}" for name, value in self.headers.items()).encode()
         self.send_response(200 if self.path == "/latest/meta-data/?a=b" else 404)
         self.send_header("Content-Length", str(len(body)))
@@ -188,6 +192,22 @@ def test_nova_is_told_who_asks_and_that_it_is_we_who_say_so(tmp_path: Path, nova
     assert status == 200
     assert (said["x-instance-id"], said["x-tenant-id"]) == (instance().instance_id, "p1")
     assert (said["x-instance-id-signature"], said["x-forwarded-for"]) == (signature, HERE)
+
+
+def test_a_question_with_a_whole_url_goes_to_nova_and_nowhere_else(tmp_path: Path, nova_port: int) -> None:
+    """An instance must not have this host ask others in its place."""
+    NovaStub.asked.clear()
+    with running(tmp_path, Nova(url=f"http://{HERE}:{nova_port}", secret="shared")) as daemon:
+        port = daemon.listen()
+        for authority in (f"{HERE}:1", "192.0.2.1"):
+            assert ask(port, f"http://{authority}/latest/meta-data/?a=b")[0] == 200
+        assert ask(port, f"//{HERE}:1/x")[0] == 404
+    assert NovaStub.asked == ["/latest/meta-data/?a=b"] * 2 + [f"/{HERE}:1/x"]
+
+
+def test_what_is_passed_on_to_nova_may_be_more_than_ascii(tmp_path: Path, nova_port: int) -> None:
+    with running(tmp_path, Nova(url=f"http://{HERE}:{nova_port}", secret="shared")) as daemon:
+        assert ask(daemon.listen(), "/latest/meta-data/?a=b", **{"User-Agent": "caf\xe9"})[0] == 200
 
 
 def test_what_nova_has_not_is_not_there_and_a_nova_that_is_away_is_told_of(tmp_path: Path, nova_port: int) -> None:

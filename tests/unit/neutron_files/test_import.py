@@ -121,6 +121,14 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, files: dict[str, st
         converted(made(tmp_path / "host", **files))
 
 
+def test_two_directories_of_one_name_are_not_taken_for_one_host(tmp_path: Path) -> None:
+    for host in ("net1", "net2"):
+        (tmp_path / host).mkdir()
+    both = [made(tmp_path / host / "neutron", l3_agent_ini="[DEFAULT]\n") for host in ("net1", "net2")]
+    with pytest.raises(BadFile, match="two directories are called neutron"):
+        converted(*both)
+
+
 def test_settings_that_contradict_each_other_are_refused_as_in_a_file_of_our_own(tmp_path: Path) -> None:
     text = "[ml2]\ntype_drivers = flat\ntenant_network_types = vxlan\n"
     with pytest.raises(BadConfig, match="tenant_network_types: there is no type `vxlan`"):

@@ -32,3 +32,9 @@ def test_a_tunnel_of_the_kernels_datapath() -> None:
 
 def test_nothing_is_nothing() -> None:
     assert parse("").dropped
+
+
+def test_the_port_that_a_tunnel_leaves_by_is_not_one_of_the_packets() -> None:
+    text = "Datapath actions: push_vlan(vid=1,pcp=0),tnl_push(tnl_port(4),header(ipv4(dst=192.0.2.1))),eth0\n"
+    walk = parse(text)
+    assert (walk.ports, walk.tunnels) == (frozenset(), frozenset({"192.0.2.1"}))

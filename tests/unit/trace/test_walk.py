@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import IPv4Address, IPv4Network
 
+import msgspec
 import pytest
 
 from futago.contract.report import NodeFacts
-from futago.controller.store.rows import FixedIp, Network, Node, Port, Replica, Router, Subnet
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Subnet
 from futago.trace.cloud import Cloud, NoTrace
 from futago.trace.hosts import Hosts, Packet
 from futago.trace.walk import Tracer
@@ -77,6 +79,7 @@ def cloud() -> Cloud:
             held(OUTER, "ext-s", "10.0.80.101"),
         ],
         routers={"r": router},
+        floating_ips=[],
         replicas=[Replica(router_id="r", node=name, priority=100) for name in ("net1", "net2")],
         nodes={
             one.name: one
@@ -139,11 +142,11 @@ OUT = {
 }
 
 
-def follow(hosts: FakeHosts, destination: str) -> list[str]:
+def follow(hosts: FakeHosts, destination: str, known: Cloud | None = None) -> list[str]:
     packet = Packet(source=OWN, destination=IPv4Address(destination), protocol="icmp", port=0)
     return [
         f"{line.node}: {line.text}{' ✔' if line.arrived else ''}"
-        for line in Tracer(cloud(), Hosts(hosts)).follow(VM1, packet)
+        for line in Tracer(known or cloud(), Hosts(hosts)).follow(VM1, packet)
     ]
 
 
@@ -167,12 +170,73 @@ def test_a_neighbour_on_another_host_is_reached_without_a_router() -> None:
 
 def test_what_a_flow_drops_is_told_with_the_flow() -> None:
     said = follow(FakeHosts({("compute1", "br-int"): trace_of()}), "192.168.80.11")
-    assert said[-1] == "compute1: dropped in br-int, table 72, by the flow `priority 0`: drop"
+    assert said[-1] == "compute1: dropped in br-int, table 72 (egress rules), by the flow `priority 0`: drop"
 
 
 def test_a_frame_that_goes_to_a_standby_does_not_arrive() -> None:
     said = follow(FakeHosts(OUT, active="net2"), "10.0.80.1")
-    assert said[-1] == "compute1: it does not go to net2, where port 00000003-00 is"
+    assert said[-1] == "compute1: it does not go to net2, where router router80 is"
+
+
+def test_a_packet_that_no_flow_is_about_is_told_so() -> None:
+    text = trace_of().replace("72. priority 0\n", "72. No match.\n")
+    said = follow(FakeHosts({("compute1", "br-int"): text}), "192.168.80.11")
+    assert said[-1] == "compute1: dropped in br-int, table 72 (egress rules): no flow there is about it"
+
+
+def test_a_router_that_is_active_nowhere_is_told_with_the_reason() -> None:
+    said = follow(FakeHosts({}, active=""), "10.0.80.1")
+    assert said[-1] == "compute1: router router80, which has 192.168.80.1, is active on no node"
+    known = cloud()
+    down = replace(known, routers={"r": msgspec.structs.replace(known.routers["r"], admin_state_up=False)})
+    assert follow(FakeHosts({}, active=""), "10.0.80.1", down)[-1].endswith("is down (admin_state_up)")
+
+
+@pytest.mark.parametrize("router_id", ["r", None])
+def test_the_router_answers_for_its_floating_ips_and_nobody_for_one_that_is_free(router_id: str | None) -> None:
+    known = cloud()
+    port_of_it = msgspec.structs.replace(OUTER, id="floating", device_owner="network:floatingip", device_id="f")
+    floating = FloatingIp(
+        id="f",
+        project_id="p",
+        floating_network_id="ext",
+        floating_ip_address=IPv4Address("10.0.80.111"),
+        floating_port_id="floating",
+        router_id=router_id,
+    )
+    known = replace(
+        known,
+        ports=known.ports | {"floating": port_of_it},
+        fixed_ips=[*known.fixed_ips, held(port_of_it, "ext-s", "10.0.80.111")],
+        floating_ips=[floating],
+        routers={"r": msgspec.structs.replace(known.routers["r"], gateway_port_id=OUTER.id)},
+    )
+    assert known.holder("ext", IPv4Address("10.0.80.111")) is (OUTER if router_id else None)
+
+
+def test_an_instances_own_address_needs_no_switch() -> None:
+    assert follow(FakeHosts({}), str(OWN)) == ["compute1: vm1 has it: nothing leaves it ✔"]
+
+
+@pytest.mark.parametrize("many", ["192.168.80.255", "255.255.255.255", "224.0.0.1"])
+def test_what_is_for_many_is_not_followed(many: str) -> None:
+    with pytest.raises(NoTrace, match=f"{many} is for many"):
+        follow(FakeHosts({}), many)
+
+
+def test_linux_bridges_before_instances_are_named() -> None:
+    class Hybrid(FakeHosts):
+        def __call__(self, node: str, command: Sequence[str]) -> str:
+            said = super().__call__(node, command)
+            return said.replace("tap1", "qvo1").replace("tap2", "qvo2")
+
+    traces = {
+        ("compute1", "br-int"): trace_of(tunnel="192.0.2.4"),
+        ("compute2", "br-tun"): trace_of(ports=("tap2",)),
+    }
+    said = follow(Hybrid(traces), "192.168.80.11")
+    assert said[0].startswith("compute1: the rules on the Linux bridge qbr1 are not asked")
+    assert said[-2].startswith("compute2: the rules on the Linux bridge qbr2 are not asked")
 
 
 def test_a_router_without_a_route_ends_it() -> None:

@@ -1,6 +1,6 @@
 """The hybrid firewall of a host: one nft table of the bridge family and one of the inet family, replaced together.
 
-What is there is read back by a digest of its text, which stands in it as the name of an empty chain.
+What is there is read back by a digest of its text, which stands in either table as the name of an empty chain.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from futago.node.host import BridgeFirewall, HostRefused
 
 _TABLES: Final = ("bridge futago", "inet futago")
 _CALLS: Final = Path("/proc/sys/net/bridge")
-_DIGEST: Final = re.compile(r"chain digest_([0-9a-f]+)")
+_DIGEST: Final = re.compile(r"^table (?P<table>\w+ \w+) \{|^\tchain digest_(?P<digest>[0-9a-f]+) ", re.MULTILINE)
 
 
 class BridgeFirewallDriver:
@@ -22,14 +22,11 @@ class BridgeFirewallDriver:
 
     def read(self, wanted: Collection[BridgeFirewall]) -> dict[str, BridgeFirewall]:
         """The wanted firewall if it is there; another one's digest if that is."""
-        try:
-            found = _DIGEST.search(run(["nft", "--terse", "list", "chains", "inet"]))
-        except HostRefused:
-            found = None
-        if found is None:
+        found = _digests()
+        if not found:
             return {}
-        same = [one for one in wanted if _digest(one) == found[1] and _bridges_are_shown()]
-        there = same[0] if same else BridgeFirewall(bridge="", inet=found[1])
+        same = [one for one in wanted if found == dict.fromkeys(_TABLES, _digest(one)) and _bridges_are_shown()]
+        there = same[0] if same else BridgeFirewall(bridge="", inet=" ".join(found.values()))
         return {there.key: there}
 
     def put(self, firewalls: Sequence[BridgeFirewall]) -> dict[str, str]:
@@ -39,6 +36,20 @@ class BridgeFirewallDriver:
         return each(firewalls, lambda _: _nft("".join(f"table {one}\ndelete table {one}\n" for one in _TABLES)))
 
 
+def _digests() -> dict[str, str]:
+    """By table, of those of ours that are there."""
+    try:
+        said = run(["nft", "--terse", "list", "chains"])
+    except HostRefused:
+        return {}
+    found, table = {}, ""
+    for match in _DIGEST.finditer(said):
+        table = match["table"] or table
+        if match["digest"] is not None and table in _TABLES:
+            found[table] = match["digest"]
+    return found
+
+
 def _digest(firewall: BridgeFirewall) -> str:
     return hashlib.sha256(f"{firewall.bridge}\n{firewall.inet}".encode()).hexdigest()[:16]
 
@@ -46,10 +57,10 @@ def _digest(firewall: BridgeFirewall) -> str:
 def _put(firewall: BridgeFirewall) -> None:
     """Away with the old tables, in with the new ones, in one transaction; connections stay known."""
     _show_bridges()
-    bodies = (firewall.bridge, f"{firewall.inet}chain digest_{_digest(firewall)} {{\n}}\n")
+    mark = f"chain digest_{_digest(firewall)} {{\n}}\n"
     texts = (
-        f"table {name}\ndelete table {name}\ntable {name} {{\n{body}}}\n"
-        for name, body in zip(_TABLES, bodies, strict=True)
+        f"table {name}\ndelete table {name}\ntable {name} {{\n{body}{mark}}}\n"
+        for name, body in zip(_TABLES, (firewall.bridge, firewall.inet), strict=True)
     )
     _nft("".join(texts))
 

@@ -58,7 +58,7 @@ def refusals(what: str) -> Iterator[None]:
     try:
         yield
     except NetlinkError as error:
-        raise HostRefused(f"{what}: {error}") from error
+        raise HostRefused(f"{what}: {error.args[1] or error}") from error
 
 
 class NamespaceDriver:

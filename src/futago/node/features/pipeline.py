@@ -21,10 +21,10 @@ TABLES: Final = (
         "br-int",
         60,
         "from where",
-        "from an instance: 71; from a router or DHCP server: 61; to a guarded MAC here: 81; "
-        "from other nodes: 94; from any other port: drop",
+        "from an instance: 71; from a router or DHCP server: 61; to a guarded MAC here or to all: 81; "
+        "else from other nodes: 94; from any other port: drop",
     ),
-    Table("br-int", 61, "who is here", "to a guarded MAC here: 81; else 94"),
+    Table("br-int", 61, "who is here", "to a guarded MAC here or to all: 81; else 94"),
     Table("br-int", 71, "whose address", "from a guarded port: its own MAC and addresses only; IP: 74"),
     Table("br-int", 72, "egress rules", "what the security groups let out: 73"),
     Table("br-int", 73, "let out", "to a guarded MAC here: 81; else remembered in conntrack: 61"),

@@ -43,7 +43,7 @@ def switching(
     if place.local_ip is not None:
         owned.append(Owned(HOST, tunnel_flows(specs, vlans, place)))
     owned.append(Owned(HOST, _integration_flows(specs, networks, vlans, place, service)))
-    owned.append(Owned(HOST, firewall(specs, vlans, place)))
+    owned.append(Owned(HOST, firewall(specs, vlans, place, service)))
     return owned
 
 

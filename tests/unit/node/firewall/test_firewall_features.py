@@ -14,10 +14,10 @@ from futago.node.features.firewall.compose import bridge_firewall, firewall
 from futago.node.features.firewall.guard import link_local
 from futago.node.features.firewall.rules import service_matches
 from futago.node.features.firewall.tables import DELIVER, EGRESS, INGRESS
-from futago.node.host import FIREWALL, BridgeFirewall, Place
+from futago.node.host import FIREWALL, BridgeFirewall, OvsPort, Place
 from futago.values import IPv4Address, Mac, NetworkType
 from host.firewall_kit import GROUP, IDS, egress, group, ingress, members, pair, port
-from host.node_specs import INSIDE, network
+from host.node_specs import INSIDE, OUTSIDE, network
 from unit.node.kit import PLACE, VLANS, golden, specs_of
 
 TCP = 6
@@ -78,8 +78,35 @@ def test_a_member_more_is_a_flow_more_and_changes_no_other() -> None:
 
 def test_a_port_more_changes_no_other_ports_flows() -> None:
     specs = [group(egress(), *rules(4)), remote(9)]
-    before, after = set(flows(*many(3), *specs)), set(flows(*many(4), *specs))
+    before, after = (alone(flows(*many(count), *specs)) for count in (3, 4))
     assert before < after
+
+
+def alone(found: tuple[str, ...]) -> set[str]:
+    """The flows without those that hand what is for all to each."""
+    return {flow for flow in found if "dl_dst=01:00:00:00:00:00" not in flow}
+
+
+def test_a_broadcast_meets_the_rules_of_each_guarded_port_and_goes_where_it_always_went() -> None:
+    leg = OvsPort(name="hr-1", bridge="br-int", tag=VLANS[INSIDE])
+    other = OvsPort(name="hr-2", bridge="br-int", tag=VLANS[OUTSIDE])
+    specs = specs_of([NETWORK, port("one"), port("two"), port("open"), group()])
+    found = firewall(specs, VLANS, PLACE, [leg, other]).flows
+    from_here, from_others = (
+        next(flow for flow in found if f"table={table},priority=80" in flow and ",ip," in flow) for table in (61, 60)
+    )
+    for flow in (from_here, from_others):
+        assert [f'load:"port:{IDS[name]}"->NXM_NX_REG5[],resubmit(,81)' in flow for name in ("one", "two")] == [
+            True
+        ] * 2
+        assert f'output:"hr-1",output:"port:{IDS["open"]}"' in flow
+        assert "hr-2" not in flow
+    assert from_here.endswith('output:"patch-tun"')
+    assert "patch-tun" not in from_others
+
+
+def test_a_network_without_guarded_ports_floods_by_itself() -> None:
+    assert alone(flows(port("open"))) == set(flows(port("open")))
 
 
 def test_a_rule_more_leaves_the_flows_of_the_others_alone() -> None:

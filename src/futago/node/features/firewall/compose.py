@@ -1,20 +1,25 @@
 """The firewall of a node as one table of flows on the integration bridge."""
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 
 from futago.contract.firewall import AddressSetSpec, SecurityGroupSpec
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
+from futago.node.features.firewall.flood import flood_flows
 from futago.node.features.firewall.guard import guarded_flows, open_flows, shared_mac_flows, stateful
 from futago.node.features.firewall.hybrid import hybrid
-from futago.node.features.firewall.rules import rule_flows
+from futago.node.features.firewall.rules import reference, rule_flows
 from futago.node.features.firewall.tables import common_flows
 from futago.node.features.steering import ways_out
-from futago.node.host import FIREWALL, HOST, FlowTable, Owned, Place
+from futago.node.host import FIREWALL, HOST, FlowTable, OvsPort, Owned, Place
 from futago.values import Vlan
 
 
-def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> FlowTable:
-    """What passes at the instances' ports. A port that is not plugged has no flows yet, and holds up no other."""
+def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place, service: Sequence[OvsPort] = ()) -> FlowTable:
+    """What passes at the instances' ports. A port that is not plugged has no flows yet, and holds up no other.
+
+    `service` are the ports of routers and DHCP servers, which get every broadcast of their networks.
+    """
     ports = _ports(specs, vlans)
     by_flows = place.firewall_driver == "openvswitch"
     guarded = [port for port in ports if by_flows and port.port_security]
@@ -25,17 +30,19 @@ def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> FlowT
     for port in ports:
         if not by_flows or not port.port_security:
             flows += open_flows(port, vlans[port.network_id])
+    out = _ways_out(specs, vlans, place)
     flows += shared_mac_flows(
         [(port, vlans[port.network_id]) for port in guarded],
-        _ways_out(specs, vlans, place),
+        out,
         {(vlans[port.network_id], port.mac) for port in ports},
     )
+    flows += _floods(ports, guarded, service, vlans, out)
     flows += rule_flows(guarded, groups, sets)
     return FlowTable(
         bridge=place.integration_bridge,
         part=FIREWALL,
         flows=tuple(sorted(set(flows))),
-        may_lack=tuple(f"port:{port.port_id}" for port in ports),
+        may_lack=tuple(sorted({*(f"port:{port.port_id}" for port in ports), *(one.name for one in service)})),
     )
 
 
@@ -51,6 +58,26 @@ def _groups_and_sets(specs: NodeSpecs) -> tuple[dict[str, SecurityGroupSpec], di
     """By their ids."""
     groups = {s.group_id: s for s in specs.specs.values() if isinstance(s, SecurityGroupSpec)}
     return groups, {s.set_id: s for s in specs.specs.values() if isinstance(s, AddressSetSpec)}
+
+
+def _floods(
+    ports: Sequence[PortSpec],
+    guarded: Sequence[PortSpec],
+    service: Sequence[OvsPort],
+    vlans: Mapping[str, Vlan],
+    ways_out: Mapping[Vlan, str],
+) -> list[str]:
+    """For each network with a guarded port."""
+    known = {port.port_id for port in guarded}
+    asked: defaultdict[Vlan, list[str]] = defaultdict(list)
+    others: defaultdict[Vlan | None, list[str]] = defaultdict(list)
+    for port in ports:
+        (asked if port.port_id in known else others)[vlans[port.network_id]].append(reference(port.port_id))
+    for one in service:
+        others[one.tag].append(f'"{one.name}"')
+    return [
+        text for vlan in sorted(asked) for text in flood_flows(vlan, asked[vlan], others[vlan], ways_out.get(vlan, ""))
+    ]
 
 
 def _ports(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[PortSpec]:

@@ -25,6 +25,9 @@ from futago.node.features.firewall.tables import (
     VRRP,
     flow,
     goto,
+    load_network,
+    to_each,
+    to_other_nodes,
     track,
 )
 from futago.values import LINK_LOCAL, IPv6Network, Mac, Vlan, eui64
@@ -36,14 +39,14 @@ _NO_MAC: Final = Mac("00:00:00:00:00:00")
 
 def open_flows(port: PortSpec, vlan: Vlan) -> list[str]:
     """A port without port security."""
-    return [flow(TRANSIT, 100, f"in_port={reference(port.port_id)}", f"{_network(vlan)},{goto(HERE)}")]
+    return [flow(TRANSIT, 100, f"in_port={reference(port.port_id)}", f"{load_network(vlan)},{goto(HERE)}")]
 
 
 def guarded_flows(port: PortSpec, vlan: Vlan, *, stateful: bool) -> list[str]:
     """A port that may use its own addresses only, and is asked for rules."""
     me, pairs = reference(port.port_id), allowed(port)
     flows = [
-        flow(TRANSIT, 100, f"in_port={me}", f"load:{me}->NXM_NX_REG5[],{_network(vlan)},{goto(SOURCE)}"),
+        flow(TRANSIT, 100, f"in_port={me}", f"load:{me}->NXM_NX_REG5[],{load_network(vlan)},{goto(SOURCE)}"),
         *_towards(port.mac, me, vlan, stateful=stateful),
         *(one for pair in pairs for one in _source(me, pair)),
         *_unaddressed(me, port.mac),
@@ -71,10 +74,9 @@ def shared_mac_flows(
                 holders[vlan, mac].append(reference(port.port_id))
     flows = []
     for (vlan, mac), references in sorted(holders.items()):
-        here = "".join(f",clone(load:{one}->NXM_NX_REG5[],{goto(ARRIVED)})" for one in sorted(references))
-        flows.append(flow(TRANSIT, 90, f"dl_vlan={vlan},dl_dst={mac}", f"strip_vlan,{_network(vlan)}{here}"))
-        out = f",push_vlan:0x8100,set_field:{0x1000 | vlan}->vlan_vid{ways_out.get(vlan, '')}"
-        flows.append(flow(HERE, 90, f"reg6=0x{vlan:x},dl_dst={mac}", f"{_network(vlan)}{here}{out}"))
+        here, out = to_each(references), to_other_nodes(vlan, ways_out.get(vlan, ""))
+        flows.append(flow(TRANSIT, 90, f"dl_vlan={vlan},dl_dst={mac}", f"strip_vlan,{load_network(vlan)}{here}"))
+        flows.append(flow(HERE, 90, f"reg6=0x{vlan:x},dl_dst={mac}", f"{load_network(vlan)}{here}{out}"))
     return flows
 
 
@@ -100,10 +102,6 @@ def _macs(pairs: Iterable[AddressPair]) -> list[Mac]:
     return sorted({pair.mac for pair in pairs})
 
 
-def _network(vlan: Vlan) -> str:
-    return f"load:0x{vlan:x}->NXM_NX_REG6[]"
-
-
 def _towards(mac: Mac, me: str, vlan: Vlan, *, stateful: bool) -> list[str]:
     to_me = f"load:{me}->NXM_NX_REG5[]"
     # A connection from here to here is known only when both sides let it through: else its "reply" would be let
@@ -111,7 +109,7 @@ def _towards(mac: Mac, me: str, vlan: Vlan, *, stateful: bool) -> list[str]:
     before = [flow(SENT, 100, f"reg6=0x{vlan:x},dl_dst={mac}", f"{to_me},{goto(ARRIVED)}")] if stateful else []
     return [
         *before,
-        flow(TRANSIT, 90, f"dl_vlan={vlan},dl_dst={mac}", f"{to_me},{_network(vlan)},strip_vlan,{goto(ARRIVED)}"),
+        flow(TRANSIT, 90, f"dl_vlan={vlan},dl_dst={mac}", f"{to_me},{load_network(vlan)},strip_vlan,{goto(ARRIVED)}"),
         flow(HERE, 90, f"reg6=0x{vlan:x},dl_dst={mac}", f"{to_me},{goto(ARRIVED)}"),
     ]
 
@@ -143,7 +141,7 @@ def _unaddressed(me: str, mac: Mac) -> Sequence[str]:
     sender = f"reg5={me},dl_src={mac}"
     joining = (131, 132, 133, 143)
     return [
-        flow(SOURCE, 70, f"udp,{sender},nw_src=0.0.0.0,tp_src=68,tp_dst=67", goto(SWITCH)),
+        flow(SOURCE, 70, f"udp,{sender},nw_src=0.0.0.0,tp_src=68,tp_dst=67", goto(HERE)),
         *(flow(SOURCE, 70, f"icmp6,{sender},ipv6_src=::,icmp_type={kind}", goto(SWITCH)) for kind in joining),
     ]
 

@@ -12,7 +12,10 @@ local VLAN, which is also the conntrack zone. Bit 0 of the mark of a connection 
 through any more: neither direction passes until a rule does again.
 """
 
+from collections.abc import Iterable
 from typing import Final
+
+from futago.values import Vlan
 
 TRANSIT: Final = 60
 HERE: Final = 61
@@ -52,6 +55,21 @@ def track(table: int) -> str:
     return f"ct(table={table},{ZONE})"
 
 
+def load_network(vlan: Vlan) -> str:
+    """Say which network a frame is in."""
+    return f"load:0x{vlan:x}->NXM_NX_REG6[]"
+
+
+def to_each(ports: Iterable[str]) -> str:
+    """Hand a frame to each of several guarded ports, by its rules; what follows other actions."""
+    return "".join(f",clone(load:{one}->NXM_NX_REG5[],{goto(ARRIVED)})" for one in sorted(ports))
+
+
+def to_other_nodes(vlan: Vlan, way_out: str) -> str:
+    """Send a frame on by `way_out`, which may be nothing; what follows other actions."""
+    return f",push_vlan:0x8100,set_field:{0x1000 | vlan}->vlan_vid{way_out}" if way_out else ""
+
+
 def common_flows() -> list[str]:
     """What holds for every port."""
     return [
@@ -70,12 +88,14 @@ def _reserved() -> list[str]:
     """The sender is who it says; some things it may not say all the same, and some it must be able to."""
     never = [f"icmp6,icmp_type={kind}" for kind in (*_ROUTER_DISCOVERY, *_NEIGHBOURS)]
     never += ["udp,tp_src=67,tp_dst=68", "udp6,tp_src=547,tp_dst=546"]
-    always = [f"icmp6,icmp_type={kind}" for kind in _JOINING]
-    always += ["udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547"]
+    joining = [f"icmp6,icmp_type={kind}" for kind in _JOINING]
+    leasing = ["udp,tp_src=68,tp_dst=67", "udp6,tp_src=546,tp_dst=547"]
     return [
         *(flow(RESERVED, 100, match, "drop") for match in never),
         *(flow(RESERVED, 80, f"{family},nw_proto={VRRP}", "drop") for family in _FAMILIES),
-        *(flow(RESERVED, 70, match, goto(SWITCH)) for match in always),
+        *(flow(RESERVED, 70, match, goto(SWITCH)) for match in joining),
+        # An instance is no DHCP server: to it, this is a packet like any other.
+        *(flow(RESERVED, 70, match, goto(HERE)) for match in leasing),
         *(flow(RESERVED, 50, family, track(EGRESS)) for family in _FAMILIES),
     ]
 
