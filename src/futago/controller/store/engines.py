@@ -149,7 +149,8 @@ def migrating(connection: Connection) -> Iterator[None]:
             patient.commit()
         holder.execute(text(take))
         if name != "postgresql":  # words are the same only if they are: the default takes "A" for "a"
-            holder.execute(text("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
+            connection.execute(text("ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"))
+            connection.commit()
         try:
             yield
         finally:
