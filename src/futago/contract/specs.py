@@ -152,6 +152,8 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     mac: Mac
     address: IPAddress
     hostname: str
+    fqdn: str = ""
+    """What it is called beside that, in a domain of its network's or its own; without the final dot."""
     port_id: str = ""
     options: tuple[DhcpOption, ...] = ()
 
@@ -269,6 +271,8 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     addresses: tuple[IPInterface, ...]
     advertisement: Advertisement | None = None
     """What the active replica tells the hosts there; None: nothing."""
+    ipv4_scope: str = ""
+    """The address scope of its IPv4 addresses: within one nothing is translated; "" is none."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):

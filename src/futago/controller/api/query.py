@@ -62,8 +62,9 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
 
 
 def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]) -> list[Rendered]:
-    """Those that every filter lets through."""
-    tests = [(name, values, resource.field(name)) for name, values in query.filters.items()]
+    """Those that every filter lets through; by what is not shown, `find` has filtered."""
+    asked = ((name, values, resource.field(name)) for name, values in query.filters.items())
+    tests = [(name, values, field) for name, values, field in asked if field is None or field.shown]
     return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
 
 
@@ -71,7 +72,7 @@ def page(query: Query, call: Call, items: Sequence[Rendered]) -> Page:
     """Sort, and cut out the page that is asked for."""
     ordered = _ordered(query, items)
     if query.marker is not None:
-        position = next((i for i, item in enumerate(ordered) if item["id"] == query.marker), None)
+        position = next((i for i, item in enumerate(ordered) if _identity(item) == query.marker), None)
         if position is None:
             raise errors.HTTPBadRequest(message=f"The marker '{query.marker}' is not in this list")
         ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
@@ -176,10 +177,15 @@ def _flag(given: list[str]) -> bool:
 
 def _ordered(query: Query, items: Sequence[Rendered]) -> list[Rendered]:
     """By the sort keys, then by id, so that pages fit together."""
-    ordered = sorted(items, key=lambda item: str(item["id"])) if query.sorts or query.limit else list(items)
+    ordered = sorted(items, key=_identity) if query.sorts or query.limit else list(items)
     for key, downwards in reversed(query.sorts):
         ordered.sort(key=lambda item: _rank(item.get(key)), reverse=downwards)
     return ordered
+
+
+def _identity(item: Rendered) -> str:
+    """What tells it from the others: its id, or of what has none the first attribute."""
+    return str(item.get("id", next(iter(item.values()), "")))
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
@@ -193,8 +199,8 @@ def _links(query: Query, call: Call, items: list[Rendered]) -> list[dict[str, st
     full = len(items) == query.limit
     links = []
     if full or query.reverse:
-        links.append({"rel": "next", "href": f"{call.url}?{urlencode([*kept, ('marker', items[-1]['id'])])}"})
+        links.append({"rel": "next", "href": f"{call.url}?{urlencode([*kept, ('marker', _identity(items[-1]))])}"})
     if query.marker is not None and (full or not query.reverse):
-        back = [*kept, ("marker", items[0]["id"]), ("page_reverse", "True")]
+        back = [*kept, ("marker", _identity(items[0])), ("page_reverse", "True")]
         links.append({"rel": "previous", "href": f"{call.url}?{urlencode(back)}"})
     return links

@@ -111,7 +111,7 @@ def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
             "heartbeat_timestamp": datetime.fromtimestamp(agent.node.heartbeat_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
             "description": None,
             "resources_synced": None,
-            "availability_zone": "nova" if agent.agent_type in {L3, DHCP} else None,
+            "availability_zone": _zone(agent),
             "alive": alive(reading.config, agent.node),
             "configurations": _configurations(reading.config, agent, routers, networks),
             "resource_versions": {},
@@ -119,6 +119,11 @@ def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
         }
         for agent in agents
     ]
+
+
+def _zone(agent: Agent) -> str | None:
+    assert agent.node.facts is not None, "a node without facts shows no agents"
+    return agent.node.facts.availability_zone if agent.agent_type in {L3, DHCP} else None
 
 
 def _carried(nodes: Sequence[str]) -> dict[str, int]:

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, floating_rows, lookup, network, parse
+from futago.controller.resources import dns, errors, floating_rows, lookup, network, parse
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -44,10 +44,14 @@ def create(writing: Writing, values: Values) -> FloatingIp:
     if not external.external:
         reason = f"Network {external.id} is not a valid external network"
         raise errors.BadRequest(resource="floatingip", reason=reason)
+    for one, other in (("dns_domain", "dns_name"), ("dns_name", "dns_domain")):
+        if values[one] and not values[other]:
+            reason = f"{one} cannot be specified without a {other}"
+            raise errors.BadRequest(resource="floatingip", reason=reason)
     subnets = writing.txn.find(Subnet, network_id=external.id)
     if not subnets:
         raise errors.ExternalIpAddressExhausted(network_id=external.id)
-    wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values)))
+    wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values), device_owners.FLOATING_IP))
     if not wanted:
         reason = f"Network {external.id} does not contain any IPv4 subnet"
         raise errors.BadRequest(resource="floatingip", reason=reason)
@@ -213,8 +217,8 @@ FLOATING_IPS: Final = Resource(
         Field(name="subnet_id", parse=_id, default=None, post=True, shown=False, filterable=False),
         Field(name="port_id", parse=_id, default=None, post=True, put=True),
         Field(name="fixed_ip_address", parse=_address, default=None, post=True, put=True),
-        Field(name="dns_name", parse=parse.hostname, default="", post=True),
-        Field(name="dns_domain", parse=parse.hostname, default="", post=True),
+        Field(name="dns_name", parse=dns.relative_name, default="", post=True),
+        Field(name="dns_domain", parse=dns.domain, default="", post=True),
         Field(name="router_id"),
         Field(name="status"),
         Field(name="port_details", filterable=False, sortable=False),

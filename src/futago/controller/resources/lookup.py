@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, or_
 
-from futago.controller.resources.definition import Reading, Resource
+from futago.controller.resources import errors
+from futago.controller.resources.definition import Reading, Resource, Writing
 from futago.controller.store.database import View
 from futago.controller.store.rows import Row
 from futago.controller.store.tables import TABLES
@@ -37,6 +38,21 @@ def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
     if not found:
         raise resource.not_found(object_id)
     return found[0]
+
+
+def own(writing: Writing, resource: Resource[R], object_id: str, action: str) -> R:
+    """The row with this id, if the caller may change it.
+
+    Raises:
+        ApiError: the resource's `not_found`, where the caller may not even see it.
+        errors.PolicyNotAuthorized: it is another project's, or the caller only reads.
+
+    """
+    row = one(writing.reading, resource, object_id)
+    changes = writing.caller.admin or writing.caller.roles & {"member", "manager"}
+    if not changes or not resource.owned(writing.reading, row):
+        raise errors.PolicyNotAuthorized(rules=f"rule:{action}")
+    return row
 
 
 def among(view: View, kind: type[R], column: str, values: Collection[str]) -> list[R]:

@@ -6,7 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import errors, parse
+from futago.controller.resources import addressing_errors, errors, parse
 from futago.controller.resources.definition import Absent
 from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
@@ -36,11 +36,15 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
     Beside it, all but routers' legs have an address in every subnet where ports make their own.
 
     Raises:
+        addressing_errors.IpAddressGenerationFailureNoMatchingSubnet: all subnets are for other owners of ports.
         errors.InvalidIpForNetwork: no subnet has the address.
         errors.InvalidIpForSubnet: the named subnet has not.
 
     """
-    subnets = tuple(txn.find(Subnet, network_id=network.id))
+    there = txn.find(Subnet, network_id=network.id)
+    subnets = tuple(sorted((row for row in there if serves(row, owner)), key=lambda row: not row.service_types))
+    if there and not subnets:
+        raise addressing_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
     automatic = [subnet for subnet in subnets if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
         families = (tuple(s for s in subnets if s.ip_version == version and not s.automatic) for version in (4, 6))
@@ -50,6 +54,12 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
         wanted = [wish for wish in named if wish[1] is not None or wish[0][0] not in automatic]
     chosen = [subnet for fitting, address in wanted if address is not None for subnet in fitting]
     return [*wanted, *(((subnet,), None) for subnet in automatic if subnet not in chosen)]
+
+
+def serves(subnet: Subnet, owner: str) -> bool:
+    """Whether a subnet is for ports of this owner: one without service types is for all, DHCP is where it serves."""
+    for_dhcp = subnet.enable_dhcp and owner == device_owners.DHCP
+    return not subnet.service_types or owner in subnet.service_types or for_dhcp
 
 
 def ipv4_only(wanted: Wishes) -> Wishes:

@@ -8,12 +8,21 @@ from msgspec.structs import replace
 from sqlalchemy import or_, select
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import dhcp, errors, lookup, network, parse, port_addresses, subnet_checks
+from futago.controller.resources import (
+    dhcp,
+    errors,
+    lookup,
+    network,
+    parse,
+    port_addresses,
+    sharing,
+    subnet_checks,
+    subnet_range,
+)
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
     STANDARD,
-    Absent,
     Field,
     Reading,
     Rendered,
@@ -24,6 +33,7 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
+from futago.controller.resources.subnet_pool import length
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, HostRoute, Network, Pool, Port, Router, Subnet
 from futago.controller.store.tables import TABLES
@@ -42,9 +52,8 @@ _COLUMNS: Final = {
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
     """Everybody sees, besides the own subnets, those of own, shared and external networks."""
     networks = TABLES[Network].c
-    shown = select(networks.id).where(
-        or_(networks.shared.is_(True), networks.external.is_(True), networks.project_id == reading.caller.project_id),
-    )
+    open_to = networks.id.in_(sharing.open_to(reading, sharing.SHARED, sharing.EXTERNAL))
+    shown = select(networks.id).where(or_(open_to, networks.project_id == reading.caller.project_id))
     return lookup.rows(reading, Subnet, wanted, TABLES[Subnet].c.network_id.in_(shown))
 
 
@@ -53,9 +62,8 @@ def create(writing: Writing, values: Values) -> Subnet:
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
     if not owned_by_project(writing.reading, parent):
         raise errors.PolicyNotAuthorized(rules="rule:create_subnet")
-    cidr = _cidr(writing.txn, values)
+    cidr, gateway, subnetpool_id = subnet_range.choose(writing, values)
     subnet_checks.check_mtu(parent.mtu, parent.id, cidr.version)
-    gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
     subnet_checks.check_modes(values["ipv6_ra_mode"], values["ipv6_address_mode"], cidr, dhcp=values["enable_dhcp"])
     pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
     row = Subnet(
@@ -68,6 +76,7 @@ def create(writing: Writing, values: Values) -> Subnet:
         allocation_pools=pools,
         ipv6_ra_mode=values["ipv6_ra_mode"],
         ipv6_address_mode=values["ipv6_address_mode"],
+        subnetpool_id=subnetpool_id,
         **chosen(values, _COLUMNS),
     )
     subnet_checks.check(row)
@@ -119,7 +128,7 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
             **standard(row),
             "network_id": row.network_id,
             "ip_version": row.ip_version,
-            "subnetpool_id": None,
+            "subnetpool_id": row.subnetpool_id,
             "enable_dhcp": row.enable_dhcp,
             "ipv6_ra_mode": row.ipv6_ra_mode,
             "ipv6_address_mode": row.ipv6_address_mode,
@@ -143,21 +152,6 @@ def _keeps(subnet: Subnet, port: Port) -> bool:
     if port.device_owner == device_owners.DHCP:
         return False
     return not subnet.automatic or port.device_owner in device_owners.INTERFACES
-
-
-def _cidr(txn: Transaction, values: Values) -> IPNetwork:
-    cidr: IPNetwork | None = values["cidr"]
-    if cidr is None:
-        raise errors.BadRequest(resource="subnets", reason="a subnetpool must be specified in the absence of a cidr")
-    subnet_checks.check_version(values["ip_version"], "cidr", cidr)
-    if cidr.prefixlen == 0:
-        raise errors.InvalidInput(reason="0 is not allowed as CIDR prefix length")
-    if cidr.is_multicast or cidr.is_loopback or (cidr.version == subnet_checks.IPV6 and cidr.is_link_local):
-        raise errors.InvalidInput(reason=f"{cidr} is not a range of addresses that hosts can have")
-    if any(other.cidr.overlaps(cidr) for other in txn.find(Subnet, network_id=values["network_id"])):
-        asked = f"Requested subnet with cidr: {cidr} for network: {values['network_id']}"
-        raise errors.InvalidInput(reason=f"{asked} overlaps with another subnet")
-    return cidr
 
 
 def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPAddress) -> None:
@@ -199,10 +193,6 @@ def _mode(value: Any) -> IPv6Mode | None:
     return None if value is None else IPv6Mode(parse.one_of(*(mode.value for mode in IPv6Mode))(value))
 
 
-def _null(name: str) -> Field:
-    return Field(name=name, parse=parse.nothing, post=True)
-
-
 SUBNETS: Final = Resource(
     name="subnet",
     collection="subnets",
@@ -217,11 +207,16 @@ SUBNETS: Final = Resource(
         Field(name="enable_dhcp", parse=parse.boolean, default=True, post=True, put=True),
         Field(name="dns_nameservers", parse=parse.list_of(parse.address), default=(), post=True, put=True),
         Field(name="host_routes", parse=host_routes, default=(), post=True, put=True, filterable=False),
-        Field(name="service_types", parse=parse.list_of(parse.text(255)), default=(), post=True, put=True),
+        Field(name="service_types", parse=subnet_checks.service_types, default=(), post=True, put=True),
         Field(name="router:external"),
         Field(name="ipv6_ra_mode", parse=_mode, default=None, post=True),
         Field(name="ipv6_address_mode", parse=_mode, default=None, post=True),
-        *(_null(name) for name in ("subnetpool_id", "prefixlen", "segment_id")),
+        Field(name="subnetpool_id", parse=parse.nullable(parse.identifier), default=None, post=True),
+        Field(
+            name="use_default_subnetpool", parse=parse.boolean, default=False, post=True, shown=False, filterable=False
+        ),
+        Field(name="prefixlen", parse=length, post=True, shown=False, filterable=False),
+        Field(name="segment_id", parse=parse.nothing, post=True),
     ),
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from futago.controller import allocate
-from futago.controller.resources import errors
+from futago.controller.resources import addressing_errors, errors, parse
 from futago.controller.store.rows import HostRoute, Pool, Subnet
 from futago.values import IPAddress, IPNetwork, IPv6Mode, rank
 
@@ -15,6 +15,8 @@ _MOST_NAMESERVERS: Final = 5
 _MOST_ROUTES: Final = 20
 _DHCP_HOST_BITS: Final = 2
 """A range with DHCP has so many bits for its hosts: at most a /30, or a /126."""
+_OWNERS: Final = ("network:", "neutron:", "compute:", "baremetal:", "trunk:")
+"""How the owners of ports begin."""
 _INTERFACE_ID_BITS: Final = 64
 """Of an address that a host makes itself (RFC 4862, 5.5.3)."""
 
@@ -78,6 +80,23 @@ def check_modes(ra_mode: IPv6Mode | None, address_mode: IPv6Mode | None, cidr: I
     if by_hosts and cidr.max_prefixlen - cidr.prefixlen != _INTERFACE_ID_BITS:
         reason = f"Invalid CIDR {cidr} for IPv6 address mode. OpenStack uses the EUI-64 address format"
         raise errors.InvalidInput(reason=f"{reason}, which requires the prefix to be /64")
+
+
+def service_types(value: Any) -> tuple[str, ...]:
+    """A list of the owners of ports for which a subnet is kept.
+
+    Raises:
+        errors.ApiError: one is none.
+
+    """
+    if value is not None and not isinstance(value, list):
+        raise errors.HTTPBadRequest(message="Subnet service types must be a list.")
+    for one in value or ():
+        if not isinstance(one, str):
+            raise addressing_errors.InvalidInputSubnetServiceType(service_type=one)
+        if not one.startswith(_OWNERS):
+            raise addressing_errors.InvalidSubnetServiceType(service_type=one)
+    return parse.list_of(parse.text(255))(value)
 
 
 def check_mtu(mtu: int, network_id: str, version: int) -> None:

@@ -153,6 +153,10 @@ class Transaction(View):
         """Note a key whose specs change although no row of it does."""
         self._touched.add(key)
 
+    def lock(self, row: rows.Row) -> None:
+        """Have other writes that lock `row` wait until this one ends; on SQLite all writes do."""
+        self._connection.execute(select(TABLES[type(row)]).where(*_is(row)).with_for_update())
+
     @contextmanager
     def attempt(self) -> Iterator[None]:
         """A part of this write that an exception undoes alone."""
