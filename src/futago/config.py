@@ -143,6 +143,8 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     dhcp_lease_duration: int = 86400
     """Seconds."""
     dns_domain: str = "openstacklocal"
+    default_availability_zones: tuple[str, ...] = ()
+    """Where networks' DHCP servers and routers go whose requests give no hints; () is everywhere."""
     metrics_address: str = "127.0.0.1:9699"
     """Where Prometheus finds the controller's metrics, as ADDR:PORT; "" serves none."""
     agent_down_time: int = 10
@@ -179,6 +181,9 @@ class NodeConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The host name under which the node shows in the API (Neutron's `host`)."""
     roles: tuple[NodeRole, ...] = ()
     """A compute node has none."""
+    availability_zone: str = "nova"
+    """What may fail together with this node: replicas of a router, and DHCP servers of a network, are spread over
+    zones."""
     state_path: Path = Path("/var/lib/futago/node")
     """The node's credential and its last specs."""
     local_ip: IPv4Address | None = None

@@ -91,7 +91,7 @@ def test_the_migrations_make_the_tables_and_may_be_run_again(url: str, database:
 
 def test_rows_come_out_as_they_went_in(database: Database) -> None:
     rows = [
-        network("n", name="Ä \N{SNOWMAN} '\"%s?", segmentation_id=7, tags=("a", "b"), shared=True),
+        network("n", name="Ä \N{SNOWMAN} '\"%s?", segmentation_id=7, tags=("a", "b"), external=True),
         Subnet(
             id="s",
             project_id="p",

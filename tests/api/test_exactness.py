@@ -66,7 +66,7 @@ def test_a_subnet_says_whether_its_network_is_shared_to_filters_only(admin: Clie
 def test_a_subnet_for_floating_ips_gives_ports_no_address(admin: Client) -> None:
     network = admin.network(name="n")
     subnet = admin.subnet(network, "10.0.0.0/24", service_types=["network:floatingip"])
-    words = f"No valid service subnet for the given device owner, network_id {network['id']}, service type ."
+    words = f"No valid service subnet for the given device owner, network {network['id']}, service type ."
     body = {"port": {"network_id": network["id"]}}
     kind = "IpAddressGenerationFailureNoMatchingSubnet"
     admin.refused("POST", "/v2.0/ports", body, 409, kind, words)

@@ -46,7 +46,7 @@ SUBNET_CASES = [
     ({"host_routes": [{"destination": "10.9.0.0/16"}]}, 400, "HTTPBadRequest", "nexthop"),
     ({"dns_nameservers": [f"8.8.8.{i}" for i in range(9)]}, 400, "DNSNameServersExhausted", "exceeds the limit 5"),
     ({"enable_dhcp": "notabool"}, 400, "InvalidInput", "'notabool' cannot be converted to boolean"),
-    ({"subnetpool_id": NOBODY}, 400, "HTTPBadRequest", "Invalid input for subnetpool_id"),
+    ({"subnetpool_id": NOBODY}, 404, "SubnetPoolNotFound", f"Subnet pool {NOBODY} could not be found."),
 ]  # fmt: skip
 NETWORK_CASES = [
     ({"router:external1": "True"}, 400, "HTTPBadRequest", "Unrecognized attribute(s) 'router:external1'"),

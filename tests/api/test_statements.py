@@ -42,7 +42,7 @@ def count(database: Database, monkeypatch: pytest.MonkeyPatch) -> Count:
 @pytest.fixture
 def cloud(admin: Client, two_network_nodes: tuple[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """A network for ports and one for floating IPs; quotas are no hindrance."""
-    project = admin.get("/v2.0/quotas/tenant")["tenant"]["project_id"]
+    project = admin.get("/v2.0/quotas/tenant")["tenant"]["tenant_id"]
     admin.put(f"/v2.0/quotas/{project}", {"quota": {"port": -1, "floatingip": -1, "network": -1, "router": -1}})
     network = admin.network(name="n")
     admin.subnet(network, "10.0.0.0/16")

@@ -1,5 +1,7 @@
 """The specs of two nodes: a network node `gw` (router, DHCP) and a compute node `vm` (one instance)."""
 
+from msgspec.structs import replace
+
 from futago.contract.specs import (
     DhcpHost,
     DhcpSpec,
@@ -24,6 +26,7 @@ QR = "aaaaaaaa-0001-4000-8000-000000000001"
 QG = "bbbbbbbb-0002-4000-8000-000000000002"
 HA = "cccccccc-0003-4000-8000-000000000003"
 DHCP = "dddddddd-0004-4000-8000-000000000004"
+OTHER = "ffffffff-0009-4000-8000-000000000009"
 VM = "eeeeeeee-0005-4000-8000-000000000005"
 VM_MAC = Mac("fa:16:3e:00:00:05")
 SUBNET = "55555555-aaaa-4000-8000-000000000005"
@@ -83,6 +86,17 @@ def router(*, ha: bool, floating: tuple[tuple[str, str], ...] = (("10.0.80.110",
         ),
         routes=(),
     )
+
+
+def scoped(inside: str, other: str, outside: str | None, *, snat: bool = True) -> RouterSpec:
+    """A router with two legs inside and one outside, each in a scope."""
+    plain = router(ha=False)
+    assert plain.gateway is not None
+    first = replace(plain.interfaces[0], ipv4_scope=inside)
+    second = replace(leg(OTHER, INSIDE, "fa:16:3e:00:00:09", 1450, "192.168.90.1/24"), ipv4_scope=other)
+    port = replace(plain.gateway.port, ipv4_scope=outside or "")
+    gateway = None if outside is None else replace(plain.gateway, port=port, enable_snat=snat)
+    return replace(plain, interfaces=(first, second), gateway=gateway)
 
 
 def dhcp() -> DhcpSpec:

@@ -21,9 +21,9 @@ Specs = dict[str, dict[str, Any]]
 """Attributes of one collection, as neutron-lib writes them."""
 
 UNSET = constants.ATTR_NOT_SPECIFIED
-_CORE = ("network", "port", "subnet")
-_TAGGED = {"networks", "subnets", "ports", "routers", "floatingips", "security_groups"}
-_STANDARD = {"networks", "subnets", "ports", "routers", "floatingips", "security_groups", "security_group_rules"}
+_CORE = ("network", "port", "subnet", "subnetpool")
+_TAGGED = {"networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security_groups"}
+_STANDARD = {*_TAGGED, "security_group_rules"}
 
 
 # Neutron registers these; the validators read them.

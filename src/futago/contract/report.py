@@ -23,6 +23,8 @@ class NodeFacts(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     """Futago's."""
     firewall_driver: FirewallDriver = "openvswitch"
+    availability_zone: str = "nova"
+    """What it may fail together with."""
 
 
 class RouterRole(msgspec.Struct, frozen=True, kw_only=True):

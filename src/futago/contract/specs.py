@@ -152,6 +152,8 @@ class DhcpHost(msgspec.Struct, frozen=True, kw_only=True):
     mac: Mac
     address: IPAddress
     hostname: str
+    fqdn: str = ""
+    """What it is called beside that, in a domain of its network's or its own; without the final dot."""
     port_id: str = ""
     options: tuple[DhcpOption, ...] = ()
 
@@ -274,6 +276,8 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     asked_over_ipv6: bool = False
     """Here the network's instances ask over IPv6 who they are. Each network has one such place: if two had the address,
     a connection to one could go on to the other."""
+    ipv4_scope: str = ""
+    """The address scope of its IPv4 addresses: within one nothing is translated; "" is none."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,6 +5,7 @@ the highest priority, and the others yield until it is active, so that actives a
 first. The seed's profile has all advertise the same priority, as Neutron does.
 """
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from itertools import count
 from typing import Final
@@ -26,19 +27,34 @@ class Candidate(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """How many routers it is active for, or will be."""
     carried: int
     node: str
+    zone: str = ""
+    """Its availability zone: what may fail together."""
 
 
-def candidates(nodes: Sequence[str], carried: Mapping[str, int], preferred_of: Mapping[str, int]) -> list[Candidate]:
-    """The `nodes` with their load."""
+def candidates(
+    nodes: Mapping[str, str] | Sequence[str], carried: Mapping[str, int], preferred_of: Mapping[str, int]
+) -> list[Candidate]:
+    """The `nodes`, each with its zone if it has one, with their load."""
+    zones = nodes if isinstance(nodes, Mapping) else dict.fromkeys(nodes, "")
     return [
-        Candidate(preferred_of=preferred_of.get(node, 0), carried=carried.get(node, 0), node=node) for node in nodes
+        Candidate(preferred_of=preferred_of.get(node, 0), carried=carried.get(node, 0), node=node, zone=zone)
+        for node, zone in zones.items()
     ]
 
 
-def choose(of: Sequence[Candidate], wanted: int) -> tuple[str, ...]:
-    """The names of at most `wanted` nodes (0: all), the least loaded; the first is the preferred one."""
-    by_load = sorted(of, key=lambda candidate: (candidate.carried, candidate.preferred_of, candidate.node))
-    chosen = by_load[:wanted] if wanted else by_load
+def choose(of: Sequence[Candidate], wanted: int, placed: Collection[str] = ()) -> tuple[str, ...]:
+    """The names of at most `wanted` nodes (0: all), the least loaded; the first is the preferred one.
+
+    Zones take turns, those first in which fewest are `placed` already.
+    """
+    left = sorted(of, key=lambda candidate: (candidate.carried, candidate.preferred_of, candidate.node))
+    per_zone = Counter(placed)
+    chosen: list[Candidate] = []
+    while left and (len(chosen) < wanted or not wanted):
+        best = min(left, key=lambda candidate: per_zone[candidate.zone])
+        left.remove(best)
+        per_zone[best.zone] += 1
+        chosen.append(best)
     return tuple(candidate.node for candidate in sorted(chosen))
 
 

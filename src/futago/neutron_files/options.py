@@ -147,6 +147,7 @@ NEUTRON: Final[Mapping[tuple[str, str], Rule]] = {
     ("DEFAULT", "max_l3_agents_per_router"): into(_CONTROLLER, "max_l3_agents_per_router", number),
     ("DEFAULT", "min_l3_agents_per_router"): into(_CONTROLLER, "min_l3_agents_per_router", number),
     ("DEFAULT", "dhcp_agents_per_network"): into(_CONTROLLER, "dhcp_agents_per_network", number),
+    ("DEFAULT", "default_availability_zones"): into(_CONTROLLER, "default_availability_zones", words),
     ("DEFAULT", "dhcp_lease_duration"): into(_CONTROLLER, "dhcp_lease_duration", number),
     ("DEFAULT", "dns_domain"): into(_CONTROLLER, "dns_domain", word),
     ("DEFAULT", "agent_down_time"): into(_CONTROLLER, "agent_down_time", number),
@@ -276,6 +277,7 @@ L3: Final[Mapping[tuple[str, str], Rule]] = {
     ("DEFAULT", "handle_internal_only_routers"): needless("routers without a gateway are routers"),
     ("DEFAULT", "gateway_external_network_id"): needless("a node carries routers of all external networks"),
     ("DEFAULT", "periodic_interval"): needless("changes are sent as they come"),
+    ("agent", "availability_zone"): into(_NODE, "availability_zone", word),
     ("agent", "*"): needless("there are no extensions of the agent"),
 }
 
@@ -287,6 +289,7 @@ DHCP: Final[Mapping[tuple[str, str], Rule]] = {
     ),
     ("DEFAULT", "use_namespaces"): _NAMESPACES,
     ("DEFAULT", "dhcp_delete_namespaces"): _GONE_WITH,
+    ("agent", "availability_zone"): into(_NODE, "availability_zone", word),
     ("DEFAULT", "dhcp_domain"): into(_CONTROLLER, "dns_domain", word),
     ("DEFAULT", "enable_isolated_metadata"): into(_NODE, "enable_isolated_metadata", boolean),
     ("DEFAULT", "force_metadata"): into(_NODE, "force_metadata", boolean),

@@ -223,6 +223,7 @@ def facts_of(config: NodeConfig, place: Place) -> NodeFacts:
         datapath_type=place.datapath_type,
         version=__version__,
         firewall_driver=config.firewall_driver,
+        availability_zone=config.availability_zone,
     )
 
 

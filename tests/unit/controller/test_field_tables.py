@@ -21,11 +21,14 @@ NOT_IN_NEUTRON_LIB = {
     "l3_agent_scheduler",
     "quota_details",
     "quotas",
+    "rbac-policies",
     "security-group",
+    "security-groups-default-rules",
     "standard-attr-description",
     "standard-attr-revisions",
     "standard-attr-tag",
     "standard-attr-timestamp",
+    "subnet_allocation",
 }
 COMPARED = [resource for resource in RESOURCES if resource.collection in THEIRS]
 
@@ -48,12 +51,12 @@ def differences(resource: Resource[Any]) -> Iterator[tuple[str, str, str]]:
 
 
 def properties(field: Field, spec: dict[str, Any]) -> Iterator[tuple[str, object, object]]:
-    yield "post", field.post, spec["allow_post"]
-    yield "put", field.put, spec["allow_put"]
+    yield "post", field.post, spec.get("allow_post", False)
+    yield "put", field.put, spec.get("allow_put", False)
     yield "visible", field.shown, spec["is_visible"]
     yield "filter", field.filterable, spec.get("is_filter", False)
     yield "sort", field.sortable, spec.get("is_sort_key", False)
-    if field.post and spec["allow_post"]:
+    if field.post and spec.get("allow_post"):
         left_open = tables.UNSET if field.name in {"project_id", "tenant_id"} else REQUIRED
         theirs = spec.get("default", left_open)
         ours = list(field.default) if isinstance(field.default, tuple) else field.default

@@ -36,3 +36,11 @@ def test_a_further_replica_takes_the_rank_that_has_become_free() -> None:
     assert schedule.free_priority({100, 50}) == 200
     assert schedule.free_priority({200, 50}) == 100
     assert schedule.free_priority({200, 100, 50, 25, 12, 10}) == 10
+
+
+def test_zones_take_turns_and_those_with_fewest_come_first() -> None:
+    of = schedule.candidates({"a1": "a", "a2": "a", "b1": "b"}, {"b1": 9}, {})
+    assert set(schedule.choose(of, 2)) == {"a1", "b1"}
+    assert set(schedule.choose(of, 1, ["b"])) == {"a1"}
+    assert set(schedule.choose(of, 1, ["a", "a"])) == {"b1"}
+    assert set(schedule.choose(of, 0)) == {"a1", "a2", "b1"}

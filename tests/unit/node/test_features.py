@@ -133,6 +133,12 @@ def test_the_files_of_a_dhcp_server() -> None:
     golden("server.dnsmasq", render_config(spec) + "".join(f"# {name}\n{text}" for name, text in rendered.items()))
 
 
+def test_a_host_is_found_under_a_name_in_another_domain_too() -> None:
+    spec = dhcp()
+    named = replace(spec, hosts=(replace(spec.hosts[0], hostname="vm1", fqdn="vm1.example.org"),))
+    assert render_names(named) == "192.168.80.10 vm1.openstacklocal vm1.example.org vm1\n"
+
+
 def test_clients_of_a_subnet_without_a_gateway_are_told_of_none() -> None:
     """Without the option dnsmasq would name itself."""
     spec = dhcp()

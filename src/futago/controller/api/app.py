@@ -143,13 +143,14 @@ def _bound(service: Service, resource: Resource[Any], answer: Callable[[Service,
 
 def _action(service: Service, action: Action) -> Work:
     def work(call: Call) -> Answer:
+        params = {**dict(call.query), **call.params}
         if action.read is not None:
             read = action.read
-            return Answer(action.status, service.read(call, lambda reading: read(reading, call.params)))
+            return Answer(action.status, service.read(call, lambda reading: read(reading, params)))
         assert action.write is not None, "an action reads or writes"
         write = action.write
         document = decode(call.body) if call.body else {}
-        return Answer(action.status, service.write(call, lambda writing: write(writing, call.params, document)))
+        return Answer(action.status, service.write(call, lambda writing: write(writing, params, document)))
 
     return work
 

@@ -41,7 +41,9 @@ class Query:
 
     def order(self, resource: Resource[Any]) -> Order | None:
         """The columns by which the database can cut this page; None if it takes more than columns to tell."""
-        if self.limit is None or "id" in self.filters or set(self.filters) - set(resource.columns):
+        if self.limit is None or resource.field("id") is None:
+            return None
+        if "id" in self.filters or set(self.filters) - set(resource.columns):
             return None
         order = [(window.sortable(resource, key), downwards) for key, downwards in (*self.sorts, ("id", False))]
         known = tuple((name, downwards) for name, downwards in order if name is not None)
@@ -83,8 +85,11 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
 
 
 def matching(resource: Resource[Any], query: Query, rendered: Sequence[Rendered]) -> list[Rendered]:
-    """Those that every filter lets through."""
-    tests = [(name, values, resource.field(name)) for name, values in query.filters.items()]
+    """Those that every filter lets through; by what is never shown, `find` has filtered."""
+    asked = ((name, values, resource.field(name)) for name, values in query.filters.items())
+    tests = [
+        (name, values, field) for name, values, field in asked if not (name in resource.columns and _unshown(field))
+    ]
     if not tests:
         return list(rendered)
     return [item for item in rendered if all(_passes(item, name, values, field) for name, values, field in tests)]
@@ -104,7 +109,7 @@ def page(resource: Resource[Any], query: Query, call: Call, items: Sequence[Rend
     """
     ordered = _ordered(query, items)
     if query.marker:
-        position = next((i for i, item in enumerate(ordered) if item["id"] == query.marker), None)
+        position = next((i for i, item in enumerate(ordered) if _identity(item) == query.marker), None)
         if position is None:
             raise resource.not_found(query.marker)
         ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
@@ -245,10 +250,19 @@ def _limit(given: list[str]) -> int | None:
 
 def _ordered(query: Query, items: Sequence[Rendered]) -> list[Rendered]:
     """By the sort keys, then by id, so that pages fit together."""
-    ordered = sorted(items, key=lambda item: str(item["id"])) if query.sorts or query.limit else list(items)
+    ordered = sorted(items, key=_identity) if query.sorts or query.limit else list(items)
     for key, downwards in reversed(query.sorts):
         ordered.sort(key=lambda item: _rank(item.get(key)), reverse=downwards)
     return ordered
+
+
+def _unshown(field: Field | None) -> bool:
+    return field is not None and not field.shown
+
+
+def _identity(item: Rendered) -> str:
+    """What tells it from the others: its id, or of what has none the first attribute."""
+    return str(item.get("id", next(iter(item.values()), "")))
 
 
 def _rank(value: Any) -> tuple[bool, Any]:
@@ -261,9 +275,9 @@ def _links(query: Query, call: Call, items: list[Rendered]) -> list[dict[str, st
     short = query.limit is not None and len(items) < query.limit
     links = []
     if query.reverse or not short:
-        ahead = [*kept, *(("marker", item["id"]) for item in items[-1:])]
+        ahead = [*kept, *(("marker", _identity(item)) for item in items[-1:])]
         links.append({"rel": "next", "href": f"{call.url}?{urlencode(ahead)}"})
     if not (query.reverse and short):
-        back = [*kept, *(("marker", item["id"]) for item in items[:1]), ("page_reverse", "True")]
+        back = [*kept, *(("marker", _identity(item)) for item in items[:1]), ("page_reverse", "True")]
         links.append({"rel": "previous", "href": f"{call.url}?{urlencode(back)}"})
     return links

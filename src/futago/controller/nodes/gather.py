@@ -13,6 +13,7 @@ from futago.controller.plan.port import plan_port
 from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import NetworkView, RouterView, Settings
+from futago.controller.store.addressing_rows import SubnetPool
 from futago.controller.store.database import View
 from futago.controller.store.rows import (
     DhcpReplica,
@@ -140,20 +141,27 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
     network_ids = {port.network_id for port in ports}
     fixed_ips = view.find(FixedIp, port_id=[port.id for port in ports])
     subnet_ids = {fixed_ip.subnet_id for fixed_ip in fixed_ips}
+    subnets = {subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)}
     return plan_router(
         RouterView(
             router=router,
             ports=tuple(ports),
             fixed_ips=tuple(fixed_ips),
             networks={network.id: network for network in view.find(Network, id=network_ids)},
-            subnets={subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)},
+            subnets=subnets,
             replicas=tuple(view.find(Replica, router_id=router_id)),
             floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
             drained=frozenset(_drained(view)),
             vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
+            scopes=_scopes(view, {subnet.subnetpool_id for subnet in subnets.values() if subnet.subnetpool_id}),
         ),
         wanted,
     )
+
+
+def _scopes(view: View, pool_ids: set[str]) -> dict[str, str]:
+    pools = view.find(SubnetPool, id=pool_ids) if pool_ids else []
+    return {pool.id: pool.address_scope_id for pool in pools if pool.address_scope_id is not None}
 
 
 def _ids(keys: frozenset[str], kind: str) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from futago.contract.specs import DhcpRoute, InstanceAddress, InstanceSpec
 from futago.controller import device_owners
+from futago.controller.plan import names
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import FixedIp, InstanceData, Port, Subnet
 from futago.values import default_hostname
@@ -52,7 +53,7 @@ def _instance(view: NetworkView, port: Port, held: list[FixedIp], settings: Sett
     data = view.instance_data.get(port.id) or InstanceData(port_id=port.id, network_id=port.network_id)
     subnets = {subnet.id: subnet for subnet in view.subnets}
     name = data.name or port.name
-    label = port.dns_name or _label(name) or default_hostname(held[0].ip_address)
+    label = names.label(port, settings.dns_domain) or _label(name) or default_hostname(held[0].ip_address)
     return InstanceSpec(
         port_id=port.id,
         network_id=port.network_id,

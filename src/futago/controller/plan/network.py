@@ -6,6 +6,7 @@ from typing import Any
 
 from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
 from futago.controller import device_owners
+from futago.controller.plan import names
 from futago.controller.plan.instance import asked_over_ipv6, plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.views import NetworkView, Settings
@@ -67,7 +68,7 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
         domain=settings.dns_domain,
         lease_seconds=settings.lease_seconds,
         subnets=tuple(_subnet(view, subnet, port) for subnet in served),
-        hosts=_hosts(view, subnets),
+        hosts=_hosts(view, subnets, settings.dns_domain),
         asked_over_ipv6=port.id == asked_over_ipv6(view),
     )
 
@@ -101,7 +102,7 @@ def _neighbours(view: NetworkView, subnet: Subnet) -> tuple[IPNetwork, ...]:
     return tuple(sorted(others, key=str))
 
 
-def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...]:
+def _hosts(view: NetworkView, subnets: dict[str, Subnet], domain: str) -> tuple[DhcpHost, ...]:
     """A lease for every address but the DHCP servers' own, in the order of addresses."""
     ports: dict[str, Port] = {port.id: port for port in view.ports if port.device_owner != device_owners.DHCP}
     leased = [ip for ip in view.fixed_ips if ip.port_id in ports and ip.subnet_id in subnets]
@@ -109,7 +110,8 @@ def _hosts(view: NetworkView, subnets: dict[str, Subnet]) -> tuple[DhcpHost, ...
         DhcpHost(
             mac=ports[ip.port_id].mac_address,
             address=ip.ip_address,
-            hostname=ports[ip.port_id].dns_name or default_hostname(ip.ip_address),
+            hostname=names.label(ports[ip.port_id], domain) or default_hostname(ip.ip_address),
+            fqdn=names.fqdn(view.network, ports[ip.port_id], domain),
             port_id=ip.port_id,
             options=tuple(_option(option) for option in ports[ip.port_id].extra_dhcp_opts),
         )

@@ -66,3 +66,5 @@ class RouterView(msgspec.Struct, frozen=True, kw_only=True):
     drained: frozenset[str]
     """The nodes that are to get rid of their routers."""
     vrrp_keys: tuple[VrrpKey, ...]
+    scopes: Mapping[str, str] = {}
+    """Subnet pool → its address scope, for the pools that have one."""

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, lookup, parse, security_group_errors
+from futago.controller.resources import errors, lookup, parse, security_group_errors, sharing
 from futago.controller.resources.definition import (
     STANDARD,
     Action,
@@ -19,17 +19,17 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.store.rows import AddressGroup, SecurityGroupRule
+from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description"}
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressGroup]:
-    """A project sees its own groups."""
-    return lookup.rows(reading, AddressGroup, wanted)
+    """A project sees its own groups, and those that it shares."""
+    return lookup.rows(reading, AddressGroup, wanted, TABLES[AddressGroup].c.id.in_(sharing.open_to(reading)))
 
 
 def create(writing: Writing, values: Values) -> AddressGroup:
@@ -53,15 +53,17 @@ def delete(writing: Writing, group: AddressGroup) -> None:
     """Delete a group that no rule names."""
     if writing.txn.count(SecurityGroupRule, remote_address_group_id=group.id):
         raise security_group_errors.AddressGroupInUse(address_group_id=group.id)
+    sharing.close(writing.txn, group.id)
     writing.txn.remove(group)
 
 
-def render(_reading: Reading, groups: Sequence[AddressGroup]) -> list[Rendered]:
+def render(reading: Reading, groups: Sequence[AddressGroup]) -> list[Rendered]:
     """Groups as Neutron shows them."""
+    shared = sharing.shared_among(reading, [group.id for group in groups])
     return [
         {
             **{name: value for name, value in standard(group).items() if name != "tags"},
-            "shared": False,
+            "shared": group.id in shared,
             "addresses": list(group.addresses),
         }
         for group in groups
@@ -70,7 +72,7 @@ def render(_reading: Reading, groups: Sequence[AddressGroup]) -> list[Rendered]:
 
 def add_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
     """Put addresses into a group; those that are there already are refused."""
-    group, asked = _asked(writing, params, body)
+    group, asked = _asked(writing, params, body, "add_addresses")
     there = sorted(set(asked) & set(group.addresses))
     if there:
         raise security_group_errors.AddressesAlreadyExist(addresses=there, address_group_id=group.id)
@@ -79,7 +81,7 @@ def add_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
 
 def remove_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
     """Take addresses out of a group; those that are not there are refused."""
-    group, asked = _asked(writing, params, body)
+    group, asked = _asked(writing, params, body, "remove_addresses")
     missing = sorted(set(asked) - set(group.addresses))
     if missing:
         raise security_group_errors.AddressesNotFound(addresses=missing, address_group_id=group.id)
@@ -96,10 +98,8 @@ def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
     return tuple(str(one) for one in sorted(networks, key=lambda one: (one.version, int(one[0]), one.prefixlen)))
 
 
-def _asked(writing: Writing, params: Params, body: Any) -> tuple[AddressGroup, tuple[str, ...]]:
-    group = lookup.one(writing.reading, ADDRESS_GROUPS, params["id"])
-    if not owned_by_project(writing.reading, group):
-        raise ADDRESS_GROUPS.not_found(group.id)
+def _asked(writing: Writing, params: Params, body: Any, action: str) -> tuple[AddressGroup, tuple[str, ...]]:
+    group = lookup.own(writing, ADDRESS_GROUPS, params["id"], action)
     try:
         return group, ranges(parse.entry({"addresses": parse.anything}, ("addresses",))(body)["addresses"])
     except parse.Unfit as unfit:

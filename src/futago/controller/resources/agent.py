@@ -109,12 +109,17 @@ def render(reading: Reading, agents: Sequence[Agent]) -> list[Rendered]:
             "started_at": agent.node.started_at.replace("T", " ").removesuffix("Z"),
             "heartbeat_timestamp": datetime.fromtimestamp(agent.node.heartbeat_at, UTC).strftime("%Y-%m-%d %H:%M:%S"),
             "description": agent.node.agent_descriptions.get(agent.agent_type),
-            "availability_zone": "nova" if agent.agent_type in {L3, DHCP} else None,
+            "availability_zone": _zone(agent),
             "alive": alive(reading.config, agent.node),
             "configurations": _configurations(reading.config, agent, routers, networks),
         }
         for agent in agents
     ]
+
+
+def _zone(agent: Agent) -> str | None:
+    assert agent.node.facts is not None, "a node without facts shows no agents"
+    return agent.node.facts.availability_zone if agent.agent_type in {L3, DHCP} else None
 
 
 def _carried(nodes: Sequence[str]) -> dict[str, int]:
@@ -179,7 +184,7 @@ AGENTS: Final = Resource(
         Field(name="admin_state_up", parse=parse.boolean, put=True),
         Field(name="agent_type", parse=_agent_type),
         *(
-            Field(name=name, filterable=name not in _TIMES)
+            Field(name=name, filterable=name not in _TIMES, sortable=name != "availability_zone")
             for name in ("binary", "topic", "host", *_TIMES, "availability_zone", "alive")
         ),
         Field(name="description", parse=parse.nullable(parse.text(255)), put=True),

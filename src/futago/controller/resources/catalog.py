@@ -2,17 +2,33 @@
 
 from typing import Any, Final
 
-from futago.controller.resources import address_group, agent_schedule, extension, quota, replica, router_interfaces
+from futago.controller.resources import (
+    address_group,
+    agent_schedule,
+    auto_topology,
+    extension,
+    quota,
+    replica,
+    router_interfaces,
+    subnet_pool_prefixes,
+)
 from futago.controller.resources.address_group import ADDRESS_GROUPS
+from futago.controller.resources.address_scope import ADDRESS_SCOPES
 from futago.controller.resources.agent import AGENTS
+from futago.controller.resources.default_rule import DEFAULT_RULES
 from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.floating_ip import FLOATING_IPS
+from futago.controller.resources.floating_ip_pool import FLOATING_IP_POOLS
+from futago.controller.resources.ip_availability import IP_AVAILABILITIES
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.rbac_policy import RBAC_POLICIES
 from futago.controller.resources.router import ROUTERS
 from futago.controller.resources.security_group import SECURITY_GROUPS
 from futago.controller.resources.security_group_rule import SECURITY_GROUP_RULES
 from futago.controller.resources.subnet import SUBNETS
+from futago.controller.resources.subnet_pool import SUBNET_POOLS
+from futago.controller.resources.zones import AVAILABILITY_ZONES
 
 RESOURCES: Final[tuple[Resource[Any], ...]] = (
     NETWORKS,
@@ -24,6 +40,13 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     SECURITY_GROUP_RULES,
     ADDRESS_GROUPS,
     AGENTS,
+    ADDRESS_SCOPES,
+    SUBNET_POOLS,
+    RBAC_POLICIES,
+    DEFAULT_RULES,
+    IP_AVAILABILITIES,
+    AVAILABILITY_ZONES,
+    FLOATING_IP_POOLS,
 )
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -33,4 +56,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *quota.ACTIONS,
     *extension.ACTIONS,
     *address_group.ACTIONS,
+    *subnet_pool_prefixes.ACTIONS,
+    *auto_topology.ACTIONS,
 )

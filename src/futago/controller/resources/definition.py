@@ -122,6 +122,8 @@ class Resource(Generic[R]):
     row left out afterwards: a page is cut there."""
     render: Callable[[Reading, Sequence[R]], list[Rendered]]
     """All at once, so that a list costs a handful of queries."""
+    url: str = ""
+    """The collection as it stands in URLs, where that is not its name with hyphens."""
     columns: tuple[str, ...] = ("id", "name", "project_id")
     """Filters that `find` looks up in the database."""
     create: Callable[[Writing, Values], R] | None = None
@@ -137,7 +139,7 @@ class Resource(Generic[R]):
     @property
     def path(self) -> str:
         """The collection as it stands in URLs."""
-        return self.collection.replace("_", "-")
+        return self.url or self.collection.replace("_", "-")
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
@@ -145,7 +147,7 @@ class Resource(Generic[R]):
 
 
 Params = Mapping[str, str]
-"""The parts of a URL that its pattern names."""
+"""The parts of a URL that its pattern names, and those of its query; of a name that is there twice the last."""
 
 
 @dataclass(frozen=True, slots=True)

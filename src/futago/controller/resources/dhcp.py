@@ -7,7 +7,7 @@ import structlog
 from futago.config import ControllerConfig
 from futago.controller import device_owners, schedule
 from futago.controller.agent_types import DHCP
-from futago.controller.resources import errors
+from futago.controller.resources import errors, zones
 from futago.controller.resources.ha import living_nodes
 from futago.controller.resources.service_ports import add_port, give_address, remove_port
 from futago.controller.store.database import Conflict, Transaction
@@ -27,11 +27,15 @@ def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
     placed = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
     missing = config.dhcp_agents_per_network - len(placed)
     if missing > 0:
-        nodes = [node for node in living_nodes(txn, config, DHCP) if node not in placed]
+        network = txn.get(Network, id=network_id)
+        assert network is not None, "a subnet has its network"
+        living = living_nodes(txn, config, DHCP, network.availability_zone_hints)
+        nodes = {node: zone for node, zone in living.items() if node not in placed}
+        there = zones.of_nodes(txn, placed).values()
         carried: dict[str, int] = {}
         for replica in txn.find(DhcpReplica):
             carried[replica.node] = carried.get(replica.node, 0) + 1
-        for node in schedule.choose(schedule.candidates(nodes, carried, {}), missing):
+        for node in schedule.choose(schedule.candidates(nodes, carried, {}), missing, there):
             add_replica(txn, network_id, node)
     for replica in txn.find(DhcpReplica, network_id=network_id):
         _give_addresses(txn, replica, subnets)

@@ -43,10 +43,14 @@ def create(writing: Writing, values: Values) -> FloatingIp:
     if not external.external:
         reason = f"Network {external.id} is not a valid external network"
         raise errors.BadRequest(resource="floatingip", reason=reason)
+    for one, other in (("dns_domain", "dns_name"), ("dns_name", "dns_domain")):
+        if values[one] and not values[other]:
+            reason = f"{one} cannot be specified without a {other}"
+            raise errors.BadRequest(resource="floatingip", reason=reason)
     subnets = writing.txn.find(Subnet, network_id=external.id)
     if not subnets:
         raise errors.ExternalIpAddressExhausted(network_id=external.id)
-    wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values)))
+    wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values), device_owners.FLOATING_IP))
     if not wanted:
         reason = f"Network {external.id} does not contain any IPv4 subnet"
         raise errors.BadRequest(resource="floatingip", reason=reason)

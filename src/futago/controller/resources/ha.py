@@ -4,7 +4,7 @@ Everything happens in the caller's transaction, so eight routers created at once
 """
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import structlog
 from msgspec.structs import replace
@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import allocate, device_owners, schedule
 from futago.controller.agent_types import L3, ROLES
-from futago.controller.resources import errors, segments
+from futago.controller.resources import errors, segments, zones
 from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Conflict, Transaction
@@ -33,7 +33,7 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
         ha_network, vrid = _ha_network(txn, config, router.project_id)
         router = txn.replace(router, replace(router, ha_network_id=ha_network.network_id, vrid=vrid))
     wanted = config.max_l3_agents_per_router if router.ha else 1
-    nodes = living_nodes(txn, config, L3)
+    nodes = living_nodes(txn, config, L3, router.availability_zone_hints)
     if router.ha:
         _check_enough(txn, config, nodes)
     begins = not txn.count(Replica, router_id=router.id)
@@ -50,7 +50,10 @@ def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
 
     A router where this fails stays as it is, and costs neither the node nor the other routers anything.
     """
+    zone = zones.of_nodes(txn, [node])
     for router in txn.find(Router):
+        if not zones.fits(config, router.availability_zone_hints, zone.get(node, "")):
+            continue
         placed = txn.find(Replica, router_id=router.id)
         wanted = config.max_l3_agents_per_router if router.ha else 1
         carried = any(replica.node == node for replica in placed)
@@ -95,16 +98,19 @@ def withdraw(txn: Transaction, router: Router) -> None:
         _remove_ha_network(txn, router.ha_network_id)
 
 
-def living_nodes(txn: Transaction, config: ControllerConfig, agent_type: str) -> list[str]:
-    """The names of the nodes that show as an agent of this type, report, and are not disabled."""
-    return [
-        node.name
+def living_nodes(
+    txn: Transaction, config: ControllerConfig, agent_type: str, hints: Collection[str] = ()
+) -> dict[str, str]:
+    """The nodes, with their zones, that show as such an agent, report, are not disabled, and fit the `hints`."""
+    return {
+        node.name: node.facts.availability_zone
         for node in txn.find(Node)
         if node.facts is not None
         and ROLES[agent_type] in node.facts.roles
         and alive(config, node)
         and node.admin_state_up.get(agent_type, True)
-    ]
+        and zones.fits(config, hints, node.facts.availability_zone)
+    }
 
 
 def out_of_date(replica: Replica, heard_at: float, among: Sequence[Replica]) -> bool:
@@ -117,14 +123,14 @@ def out_of_date(replica: Replica, heard_at: float, among: Sequence[Replica]) -> 
     return replica.role is Role.ACTIVE and later > max(heard_at, replica.role_since)
 
 
-def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Sequence[str]) -> None:
+def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Collection[str]) -> None:
     """A cloud without any network node yet may create routers: they are placed when nodes come."""
     known = any(node.facts is not None and "l3" in node.facts.roles for node in txn.find(Node))
     if known and len(nodes) < config.min_l3_agents_per_router:
         raise errors.HaNotEnoughAvailableAgents(min_agents=config.min_l3_agents_per_router, num_agents=len(nodes))
 
 
-def _chosen(txn: Transaction, router: Router, nodes: Sequence[str], wanted: int) -> tuple[str, ...]:
+def _chosen(txn: Transaction, router: Router, nodes: Mapping[str, str], wanted: int) -> tuple[str, ...]:
     carried: dict[str, int] = {}
     leaders: dict[str, Replica] = {}
     for replica in txn.find(Replica):
@@ -136,8 +142,9 @@ def _chosen(txn: Transaction, router: Router, nodes: Sequence[str], wanted: int)
     for replica in leaders.values():
         preferred_of[replica.node] = preferred_of.get(replica.node, 0) + 1
     placed = {replica.node for replica in txn.find(Replica, router_id=router.id)}
-    free = [node for node in nodes if node not in placed]
-    return schedule.choose(schedule.candidates(free, carried, preferred_of), wanted)
+    free = {node: zone for node, zone in nodes.items() if node not in placed}
+    there = zones.of_nodes(txn, placed).values()
+    return schedule.choose(schedule.candidates(free, carried, preferred_of), wanted, there)
 
 
 def _leads(replica: Replica) -> tuple[bool, float, int]:

@@ -5,7 +5,8 @@ from typing import Any, TypeVar
 
 from sqlalchemy import ColumnElement, or_
 
-from futago.controller.resources.definition import Reading, Resource
+from futago.controller.resources import errors
+from futago.controller.resources.definition import Reading, Resource, Writing
 from futago.controller.resources.window import part
 from futago.controller.store.database import View
 from futago.controller.store.rows import Row
@@ -48,6 +49,21 @@ def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
     if not found:
         raise resource.not_found(object_id)
     return found[0]
+
+
+def own(writing: Writing, resource: Resource[R], object_id: str, rule: str) -> R:
+    """The row with this id, if the rule lets the caller do what is asked with it.
+
+    Raises:
+        ApiError: the resource's `not_found`, where the caller may not even see it.
+        errors.PolicyNotAuthorized: it is another project's, or the caller only reads.
+
+    """
+    row = one(writing.reading, resource, object_id)
+    (shown,) = resource.render(writing.reading, [row])
+    if not writing.policy.allows(rule, writing.caller, shown):
+        raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
+    return row
 
 
 def among(view: View, kind: type[R], column: str, values: Collection[str]) -> list[R]:

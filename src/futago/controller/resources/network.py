@@ -8,7 +8,19 @@ from msgspec.structs import replace
 
 from futago.config import ControllerConfig
 from futago.controller import device_owners
-from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, segments, subnet_checks
+from futago.controller.agent_types import DHCP
+from futago.controller.resources import (
+    dhcp,
+    errors,
+    floating_rows,
+    lookup,
+    network_access,
+    parse,
+    segments,
+    sharing,
+    subnet_checks,
+    zones,
+)
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -20,7 +32,7 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
-from futago.controller.store.database import Transaction
+from futago.controller.store.addressing_rows import AutoTopology
 from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, Router, Segment, Subnet
 from futago.controller.store.tables import TABLES
 
@@ -28,7 +40,6 @@ _COLUMNS: Final = {
     "name": "name",
     "description": "description",
     "admin_state_up": "admin_state_up",
-    "shared": "shared",
     "router:external": "external",
     "is_default": "is_default",
     "port_security_enabled": "port_security_enabled",
@@ -40,13 +51,14 @@ _SMALLEST_MTU: Final = 68
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
-    """Everybody sees, besides the own networks, the shared and the external ones."""
-    columns = TABLES[Network].c
-    return lookup.rows(reading, Network, wanted, columns.shared.is_(True), columns.external.is_(True))
+    """A project sees, besides its own networks, those that it may use or lead outside by."""
+    open_to = sharing.open_to(reading, sharing.SHARED, sharing.EXTERNAL)
+    return lookup.rows(reading, Network, wanted, TABLES[Network].c.id.in_(open_to))
 
 
 def create(writing: Writing, values: Values) -> Network:
     """Make a network on a segment of its own."""
+    zones.check(writing.txn, DHCP, values["availability_zone_hints"])
     segment = segments.choose(writing.txn, writing.config, _asked(values))
     network = writing.txn.add(
         Network(
@@ -56,10 +68,11 @@ def create(writing: Writing, values: Values) -> Network:
             physical_network=segment.physical_network,
             segmentation_id=segment.segmentation_id,
             mtu=_mtu(writing.config, segment, values.get("mtu") or 0),
-            **chosen(values, _COLUMNS),
+            **{**chosen(values, _COLUMNS), "is_default": values["is_default"] and values["router:external"]},
         )
     )
     segments.hold(writing.txn, network)
+    network_access.begin(writing.txn, network, shared=values["shared"])
     return network
 
 
@@ -67,19 +80,12 @@ def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
     network = segments.move(writing.txn, network, _asked(values))
     changed = replace(network, **chosen(values, _COLUMNS))
+    changed = replace(changed, is_default=changed.is_default and changed.external)
     if values.get("mtu"):
         changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
         for subnet in writing.txn.find(Subnet, network_id=network.id):
             subnet_checks.check_mtu(changed.mtu, network.id, subnet.ip_version)
-    if network.shared and not changed.shared:
-        _check_only_own_ports(writing.txn, network)
-    leaving = network.external and not changed.external
-    if leaving:
-        floating_rows.release_unused(writing.txn, network.id)
-    if leaving and writing.txn.count(
-        Port, network_id=network.id, device_owner=[device_owners.GATEWAY, device_owners.FLOATING_IP]
-    ):
-        raise errors.ExternalNetworkInUse(network_id=network.id)
+    network_access.change(writing.txn, network, changed, shared=values.get("shared"))
     return writing.txn.replace(network, changed)
 
 
@@ -92,8 +98,11 @@ def delete(writing: Writing, network: Network) -> None:
     if holding or (ha_networks and txn.count(Router, ha_network_id=network.id)):
         raise errors.NetworkInUse(network_id=network.id, port_ids=", ".join(holding))
     dhcp.withdraw(txn, network.id)
+    for topology in txn.find(AutoTopology, network_id=network.id):
+        txn.remove(topology)
     for row in (*ha_networks, *txn.find(Segment, network_id=network.id), *txn.find(Subnet, network_id=network.id)):
         txn.remove(row)
+    sharing.close(txn, network.id)
     txn.remove(network)
 
 
@@ -101,7 +110,9 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
     """Networks as Neutron shows them."""
     ids = [network.id for network in networks]
     subnets = lookup.grouped(lookup.among(reading.view, Subnet, "network_id", ids), "network_id")
-    served = {replica.network_id for replica in lookup.among(reading.view, DhcpReplica, "network_id", ids)}
+    scopes = network_access.scopes(reading.view, subnets)
+    shared = sharing.shared_among(reading, ids)
+    served = zones.of_each(reading.view, lookup.among(reading.view, DhcpReplica, "network_id", ids), "network_id")
     return [
         {
             **standard(network),
@@ -109,7 +120,7 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
             "mtu": network.mtu,
             "status": "ACTIVE",
             "subnets": [subnet.id for subnet in subnets.get(network.id, [])],
-            "shared": network.shared,
+            "shared": network.id in shared,
             "port_security_enabled": network.port_security_enabled,
             "dns_domain": network.dns_domain,
             "router:external": network.external,
@@ -118,8 +129,9 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
             "provider:segmentation_id": network.segmentation_id,
             "is_default": network.is_default,
             "availability_zone_hints": list(network.availability_zone_hints),
-            "availability_zones": ["nova"] if network.id in served else [],
+            "availability_zones": served.get(network.id, []),
             "l2_adjacency": True,
+            **scopes.get(network.id, network_access.NO_SCOPES),
         }
         for network in networks
     ]
@@ -137,12 +149,6 @@ def _mtu(config: ControllerConfig, segment: segments.Chosen | Network, asked: in
     if 0 < asked < _SMALLEST_MTU:
         raise errors.InvalidInput(reason=f"Requested MTU is too small, minimum is {_SMALLEST_MTU}")
     return asked or most
-
-
-def _check_only_own_ports(txn: Transaction, network: Network) -> None:
-    ports = txn.find(Port, network_id=network.id)
-    if any(port.project_id not in {network.project_id, ""} for port in ports):
-        raise errors.InvalidSharedSetting(network_id=network.id)
 
 
 def _provider(name: str, convert: object) -> Field:
@@ -169,7 +175,9 @@ NETWORKS: Final = Resource(
             sortable=False,
             admin_sets=True,
         ),
-        Field(name="is_default", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True),
+        Field(
+            name="is_default", parse=parse.boolean, default=False, post=True, put=True, admin_sets=True, sortable=False
+        ),
         Field(
             name="port_security_enabled",
             parse=parse.boolean,
@@ -189,7 +197,7 @@ NETWORKS: Final = Resource(
             sortable=False,
         ),
         Field(name="mtu", parse=parse.non_negative, default=0, post=True, put=True),
-        Field(name="availability_zone_hints", parse=parse.list_of(parse.text(255)), post=True, filterable=False),
+        Field(name="availability_zone_hints", parse=zones.hints, default=(), post=True, filterable=False),
         _provider("network_type", parse.text(32)),
         _provider("physical_network", parse.text(64)),
         _provider("segmentation_id", parse.whole),
@@ -197,6 +205,7 @@ NETWORKS: Final = Resource(
         Field(name="subnets", filterable=False, sortable=False),
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="l2_adjacency", filterable=False, sortable=False),
+        *(Field(name=name, filterable=False, sortable=False) for name in network_access.NO_SCOPES),
     ),
     not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
     find=find,

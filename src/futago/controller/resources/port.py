@@ -9,6 +9,8 @@ from sqlalchemy import select
 from futago.contract.report import NodeFacts
 from futago.controller import device_owners
 from futago.controller.resources import (
+    addressing_errors,
+    dns,
     errors,
     floating_rows,
     lookup,
@@ -16,6 +18,7 @@ from futago.controller.resources import (
     parse,
     security_group,
     security_group_errors,
+    sharing,
 )
 from futago.controller.resources.definition import (
     ABSENT,
@@ -29,7 +32,6 @@ from futago.controller.resources.definition import (
     Values,
     Writing,
     chosen,
-    owned_by_project,
     standard,
 )
 from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, renew_automatic, wishes
@@ -40,7 +42,6 @@ from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
 from futago.controller.store.tables import TABLES
 from futago.controller.store.touched import touched
-from futago.values import default_hostname
 
 _COLUMNS: Final = {
     "name": "name",
@@ -55,6 +56,7 @@ _COLUMNS: Final = {
     "allowed_address_pairs": "allowed_address_pairs",
     "port_security_enabled": "port_security_enabled",
     "dns_name": "dns_name",
+    "dns_domain": "dns_domain",
     "propagate_uplink_status": "propagate_uplink_status",
 }
 
@@ -69,7 +71,9 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
 def create(writing: Writing, values: Values) -> Port:
     """Make a port with the addresses asked for, or one of any subnet with free ones."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
+    _check_may_plug(writing, parent, values["project_id"])
     _check_not_of_service("create", values["device_owner"], "")
+    dns.check_name(writing.config, values["dns_name"])
     port = add_port(
         writing.txn,
         network=parent,
@@ -92,6 +96,7 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     parent = writing.txn.get(Network, id=port.network_id)
     assert parent is not None, "a port has its network"
     _check_kept_by_service(port, values)
+    dns.check_name(writing.config, values.get("dns_name", ""))
     columns = chosen(values, _COLUMNS)
     options = merged(port.extra_dhcp_opts, values.get("extra_dhcp_opts") or ())
     changed = replace(port, **columns, extra_dhcp_opts=options)
@@ -155,7 +160,8 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: N
         "port_security_enabled": port.port_security_enabled,
         "propagate_uplink_status": port.propagate_uplink_status,
         "dns_name": port.dns_name,
-        "dns_assignment": [_dns_assignment(reading, port, fixed_ip) for fixed_ip in addresses],
+        "dns_domain": port.dns_domain,
+        "dns_assignment": [dns.assignment(reading.config, port, fixed_ip) for fixed_ip in addresses],
         "ip_allocation": "immediate",
         **_binding(port, facts),
     }
@@ -178,10 +184,12 @@ def _binding(port: Port, facts: NodeFacts | None) -> Rendered:
     }
 
 
-def _dns_assignment(reading: Reading, port: Port, fixed_ip: FixedIp) -> Rendered:
-    hostname = port.dns_name or default_hostname(fixed_ip.ip_address)
-    domain = reading.config.dns_domain.rstrip(".")
-    return {"ip_address": str(fixed_ip.ip_address), "hostname": hostname, "fqdn": f"{hostname}.{domain}."}
+def _check_may_plug(writing: Writing, parent: Network, project_id: str) -> None:
+    """Whoever sees a network because it leads outside may not be on it for that."""
+    if writing.caller.admin or project_id == parent.project_id:
+        return
+    if parent.id not in sharing.shared_among(writing.reading, [parent.id]):
+        raise addressing_errors.HTTPForbidden(project_id=project_id, resource="port")
 
 
 def _move(txn: Transaction, port: Port, wanted: Wishes) -> None:
@@ -229,7 +237,7 @@ def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tupl
 
 def _group(txn: Transaction, reading: Reading, group_id: str) -> SecurityGroup:
     group = txn.get(SecurityGroup, id=group_id)
-    if group is None or not owned_by_project(reading, group):
+    if group is None or not sharing.usable(reading, group):
         raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
     return group
 
@@ -312,6 +320,7 @@ PORTS: Final = Resource(
             filterable=False,
             sortable=False,
         ),
+        Field(name="dns_domain", parse=parse.domain, default="", post=True, put=True, filterable=False, sortable=False),
         _binding_field("host_id", lambda value: "" if value is None else parse.text(255)(value), filterable=True),
         _binding_field("profile", _profile, filterable=False),
         Field(name="binding:vif_type", admin_sees=True, filterable=False, sortable=False),

@@ -52,19 +52,25 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
         errors.InvalidIpForSubnet: the named subnet has not.
 
     """
-    subnets = tuple(txn.find(Subnet, network_id=network.id))
-    serving = tuple(subnet for subnet in subnets if not subnet.service_types or owner in subnet.service_types)
-    automatic = [subnet for subnet in serving if subnet.automatic and owner not in device_owners.INTERFACES]
+    there = txn.find(Subnet, network_id=network.id)
+    subnets = tuple(sorted((row for row in there if serves(row, owner)), key=lambda row: not row.service_types))
+    if there and not subnets:
+        raise subnet_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
+    automatic = [subnet for subnet in subnets if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
-        if subnets and not serving:
-            raise subnet_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
-        families = (tuple(s for s in serving if s.ip_version == version and not s.automatic) for version in (4, 6))
+        families = (tuple(s for s in subnets if s.ip_version == version and not s.automatic) for version in (4, 6))
         wanted: Wishes = [(family, None) for family in families if family]
     else:
         named = (_wish(network, subnets, wish) for wish in asked)
         wanted = [wish for wish in named if wish[1] is not None or wish[0][0] not in automatic]
     chosen = [subnet for fitting, address in wanted if address is not None for subnet in fitting]
     return [*wanted, *(((subnet,), None) for subnet in automatic if subnet not in chosen)]
+
+
+def serves(subnet: Subnet, owner: str) -> bool:
+    """Whether a subnet is for ports of this owner: one without service types is for all, DHCP is where it serves."""
+    for_dhcp = subnet.enable_dhcp and owner == device_owners.DHCP
+    return not subnet.service_types or owner in subnet.service_types or for_dhcp
 
 
 def ipv4_only(wanted: Wishes) -> Wishes:

@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from futago.controller.resources import errors, parse
+from futago.controller.resources import addressing_errors, errors, parse
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
+from futago.controller.store.addressing_rows import RbacPolicy, SubnetPool
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.rows import (
     FloatingIp,
@@ -17,27 +18,21 @@ from futago.controller.store.rows import (
     Subnet,
 )
 
-DEFAULTS: Final = {
-    "network": 100,
-    "subnet": 100,
-    "port": 500,
-    "router": 10,
-    "floatingip": 50,
-    "security_group": 10,
-    "security_group_rule": 100,
-}
-"""Neutron's limits; -1 is none."""
-_KINDS: Final[dict[str, type[Row]]] = {
-    "network": Network,
-    "subnet": Subnet,
-    "port": Port,
-    "router": Router,
-    "floatingip": FloatingIp,
-    "security_group": SecurityGroup,
-    "security_group_rule": SecurityGroupRule,
-}
 _UNBOUNDED: Final = -1
 _LARGEST: Final = 2**31 - 1
+_LIMITED: Final[dict[str, tuple[type[Row], int]]] = {
+    "network": (Network, 100),
+    "subnet": (Subnet, 100),
+    "subnetpool": (SubnetPool, _UNBOUNDED),
+    "port": (Port, 500),
+    "router": (Router, 10),
+    "floatingip": (FloatingIp, 50),
+    "rbac_policy": (RbacPolicy, 10),
+    "security_group": (SecurityGroup, 10),
+    "security_group_rule": (SecurityGroupRule, 100),
+}
+"""What is bounded: the rows that count, and Neutron's limit."""
+DEFAULTS: Final = {resource: limit for resource, (_, limit) in _LIMITED.items()}
 
 
 def check(txn: Transaction, project_id: str, resource: str, more: int) -> None:
@@ -59,7 +54,7 @@ def limits(view: View, project_id: str) -> dict[str, int]:
 
 def used(view: View, project_id: str, resource: str) -> int:
     """How many the project has."""
-    return view.count(_KINDS[resource], project_id=project_id)
+    return view.count(_LIMITED[resource][0], project_id=project_id)
 
 
 def show_all(reading: Reading, _params: Params) -> Rendered:
@@ -93,18 +88,18 @@ def show_details(reading: Reading, params: Params) -> Rendered:
     }
 
 
-def show_caller(reading: Reading, _params: Params) -> Rendered:
+def show_caller(reading: Reading, kind: str) -> Rendered:
     """Whose limits `/quotas/<project>` would show."""
     project_id = reading.caller.project_id
-    return {"tenant": {"tenant_id": project_id, "project_id": project_id}}
+    return {kind: {f"{kind}_id": project_id}}
 
 
 def update(writing: Writing, params: Params, body: Any) -> Rendered:
     """Give a project limits of its own."""
     _check(writing.reading, "update_quota", params["project_id"])
     project_id = params["project_id"]
-    asked = _asked(body)
-    if body["quota"].get("force") is not True:
+    asked, forced = _asked(body)
+    if not forced:
         _check_used(writing.txn, project_id, asked)
     for resource, limit in asked.items():
         known = writing.txn.get(Quota, project_id=project_id, resource=resource)
@@ -119,7 +114,10 @@ def update(writing: Writing, params: Params, body: Any) -> Rendered:
 def delete(writing: Writing, params: Params, _body: Any) -> None:
     """Back to the defaults."""
     _check(writing.reading, "delete_quota", params["project_id"])
-    for quota in writing.txn.find(Quota, project_id=params["project_id"]):
+    own = writing.txn.find(Quota, project_id=params["project_id"])
+    if not own:
+        raise addressing_errors.TenantQuotaNotFound(tenant_id=params["project_id"])
+    for quota in own:
         writing.txn.remove(quota)
 
 
@@ -135,7 +133,8 @@ def _check(reading: Reading, rule: str, project_id: str) -> None:
         raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")
 
 
-def _asked(body: Any) -> dict[str, int]:
+def _asked(body: Any) -> tuple[dict[str, int], bool]:
+    """The limits, and whether they are set by force."""
     wanted = body.get("quota") if isinstance(body, dict) else None
     if not isinstance(wanted, dict):
         raise errors.HTTPBadRequest(message="Unable to find 'quota' in request body")
@@ -143,7 +142,8 @@ def _asked(body: Any) -> dict[str, int]:
     unknown = [name for name in wanted if name not in DEFAULTS and name not in ignored]
     if unknown:
         raise errors.HTTPBadRequest(message=f"Unrecognized attribute(s) '{', '.join(unknown)}'")
-    return {name: _limit(name, value) for name, value in wanted.items() if name in DEFAULTS}
+    asked = {name: _limit(name, value) for name, value in wanted.items() if name in DEFAULTS}
+    return asked, wanted.get("force") is True
 
 
 def _limit(name: str, value: Any) -> int:
@@ -169,8 +169,8 @@ def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> No
 
 ACTIONS: Final = (
     Action("GET", "/quotas", read=show_all),
-    Action("GET", "/quotas/tenant", read=show_caller),
-    Action("GET", "/quotas/project", read=show_caller),
+    Action("GET", "/quotas/tenant", read=lambda reading, _params: show_caller(reading, "tenant")),
+    Action("GET", "/quotas/project", read=lambda reading, _params: show_caller(reading, "project")),
     Action("GET", "/quotas/{project_id}", read=show),
     Action("GET", "/quotas/{project_id}/default", read=show_defaults),
     Action("GET", "/quotas/{project_id}/details", read=show_details),

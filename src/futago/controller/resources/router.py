@@ -7,7 +7,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, ha, lookup, parse, router_gateway
+from futago.controller.agent_types import L3
+from futago.controller.resources import errors, ha, lookup, parse, router_gateway, zones
 from futago.controller.resources.definition import (
     STANDARD,
     Absent,
@@ -22,6 +23,7 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.router_legs import legs
 from futago.controller.resources.subnet import host_routes
+from futago.controller.store.addressing_rows import AutoTopology
 from futago.controller.store.database import View
 from futago.controller.store.rows import FixedIp, HostRoute, Port, Replica, Router
 
@@ -43,6 +45,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Router]:
 def create(writing: Writing, values: Values) -> Router:
     """Make a router and put it on nodes."""
     _check_centralized(values)
+    zones.check(writing.txn, L3, values["availability_zone_hints"])
     asked = values["ha"]
     router = writing.txn.add(
         Router(
@@ -77,14 +80,15 @@ def delete(writing: Writing, router: Router) -> None:
         raise errors.RouterInUse(router_id=router.id)
     router = router_gateway.change(writing, router, None)
     ha.withdraw(writing.txn, router)
+    for topology in writing.txn.find(AutoTopology, router_id=router.id):
+        writing.txn.replace(topology, replace(topology, router_id=None))
     writing.txn.remove(router)
 
 
 def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
     """Routers as Neutron shows them."""
-    placed = {
-        replica.router_id for replica in lookup.among(reading.view, Replica, "router_id", [r.id for r in routers])
-    }
+    replicas = lookup.among(reading.view, Replica, "router_id", [router.id for router in routers])
+    placed = zones.of_each(reading.view, replicas, "router_id")
     gateways = [router.gateway_port_id for router in routers if router.gateway_port_id is not None]
     addresses = lookup.grouped(lookup.among(reading.view, FixedIp, "port_id", gateways), "port_id")
     return [
@@ -93,7 +97,7 @@ def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
             "admin_state_up": router.admin_state_up,
             "status": "ACTIVE",
             "external_gateway_info": _gateway_info(router, addresses.get(router.gateway_port_id, [])),
-            "availability_zones": ["nova"] if router.id in placed else [],
+            "availability_zones": placed.get(router.id, []),
             "availability_zone_hints": list(router.availability_zone_hints),
             "distributed": False,
             "ha": router.ha,
@@ -192,7 +196,9 @@ ROUTERS: Final = Resource(
         ),
         Field(name="distributed", parse=_optional_boolean, post=True, put=True, admin_sets=True, admin_sees=True),
         Field(name="routes", parse=host_routes, put=True, filterable=False, sortable=False),
-        Field(name="availability_zone_hints", parse=parse.list_of(parse.text(255)), post=True, filterable=False),
+        Field(
+            name="availability_zone_hints", parse=zones.hints, default=(), post=True, filterable=False, sortable=False
+        ),
         Field(name="flavor_id", parse=parse.nothing, post=True),
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="status", filterable=False),

@@ -8,6 +8,7 @@ from futago.controller import device_owners
 from futago.controller.resources import errors, lookup, parse
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.port_addresses import serves
 from futago.controller.resources.router import ROUTERS
 from futago.controller.resources.router_legs import (
     Leg,
@@ -94,6 +95,9 @@ def _in_subnet(writing: Writing, router: Router, subnet: Subnet) -> Port:
     if subnet.gateway_ip is None:
         raise errors.BadRequest(resource="router", reason="Subnet for router interface must have a gateway IP")
     check_advertised(subnet)
+    if not serves(subnet, _owner(router)):
+        failure = f"Failed to create port on network {network.id}"
+        raise errors.InvalidInput(reason=f"{failure}, because fixed_ips included invalid subnet {subnet.id}")
     if subnet.gateway_ip not in subnet.cidr:
         raise errors.InvalidIpForSubnet(ip_address=subnet.gateway_ip)
     attached = legs(writing.txn, router)

@@ -7,7 +7,15 @@ from typing import Final
 from msgspec.structs import replace
 from sqlalchemy import Text, cast
 
-from futago.controller.resources import lookup, parse, security_group_errors, security_group_rule
+from futago.controller.resources import (
+    default_rule,
+    lookup,
+    parse,
+    quota,
+    security_group_errors,
+    security_group_rule,
+    sharing,
+)
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -25,16 +33,15 @@ from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
 _DEFAULT: Final = "default"
-_ETHERTYPES: Final = ("IPv4", "IPv6")
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
-    """A project sees its own groups."""
-    return lookup.rows(reading, SecurityGroup, wanted)
+    """A project sees its own groups, and those that it shares."""
+    return lookup.rows(reading, SecurityGroup, wanted, TABLES[SecurityGroup].c.id.in_(sharing.open_to(reading)))
 
 
 def create(writing: Writing, values: Values) -> SecurityGroup:
-    """Make a group that lets everything out and nothing in."""
+    """Make a group with the rules that new groups begin with."""
     if values["name"].lower() == _DEFAULT:
         raise security_group_errors.SecurityGroupDefaultAlreadyExists
     ensure_default(writing.txn, values["project_id"])
@@ -69,6 +76,7 @@ def delete(writing: Writing, group: SecurityGroup) -> None:
         txn.remove(rule)
     for rule in txn.find(SecurityGroupRule, remote_group_id=group.id):
         txn.remove(rule)
+    sharing.close(txn, group.id)
     txn.remove(group)
 
 
@@ -76,11 +84,12 @@ def render(reading: Reading, groups: Sequence[SecurityGroup]) -> list[Rendered]:
     """Groups as Neutron shows them, rules included."""
     found = lookup.among(reading.view, SecurityGroupRule, "security_group_id", [group.id for group in groups])
     rules = lookup.grouped(found, "security_group_id")
+    shared = sharing.shared_among(reading, [group.id for group in groups])
     return [
         {
             **standard(group),
             "stateful": group.stateful,
-            "shared": False,
+            "shared": group.id in shared,
             "security_group_rules": security_group_rule.render(reading, rules.get(group.id, [])),
         }
         for group in groups
@@ -94,44 +103,22 @@ def default_of(view: View, project_id: str) -> str | None:
 
 
 def ensure_default(txn: Transaction, project_id: str) -> str:
-    """The id of the project's default group, which lets its members reach each other; made on first use."""
+    """The id of the project's default group; made on first use."""
     known = default_of(txn, project_id)
     if known is not None:
         return known
     group = _add(txn, project_id, {"name": _DEFAULT, "description": "Default security group"}, default=True)
     txn.add(DefaultSecurityGroup(project_id=project_id, security_group_id=group.id))
-    for ethertype in _ETHERTYPES:
-        _add_rule(txn, group, ethertype, "ingress", remote_group_id=group.id, default=True)
     return group.id
 
 
 def _add(txn: Transaction, project_id: str, columns: Mapping[str, object], *, default: bool = False) -> SecurityGroup:
+    templates = default_rule.templates(txn, default=default)
+    quota.check(txn, project_id, "security_group_rule", len(templates))
     group = txn.add(SecurityGroup(id=str(uuid.uuid4()), project_id=project_id, **columns))  # type: ignore[arg-type]
-    for ethertype in _ETHERTYPES:
-        _add_rule(txn, group, ethertype, "egress", remote_group_id=None, default=default)
+    for template in templates:
+        txn.add(default_rule.made_from(template, group, default=default))
     return group
-
-
-def _add_rule(
-    txn: Transaction,
-    group: SecurityGroup,
-    ethertype: str,
-    direction: str,
-    *,
-    remote_group_id: str | None,
-    default: bool,
-) -> None:
-    txn.add(
-        SecurityGroupRule(
-            id=str(uuid.uuid4()),
-            project_id=group.project_id,
-            security_group_id=group.id,
-            direction=direction,
-            ethertype=ethertype,
-            remote_group_id=remote_group_id,
-            belongs_to_default_sg=default,
-        )
-    )
 
 
 def _in_use(txn: Transaction, group_id: str) -> bool:

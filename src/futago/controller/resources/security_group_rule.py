@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from futago.controller.protocols import ICMP, NUMBERS, number_of
-from futago.controller.resources import errors, lookup, parse, security_group_errors
+from futago.controller.resources import errors, lookup, parse, security_group_errors, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -43,12 +43,13 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Security
 def create(writing: Writing, values: Values) -> SecurityGroupRule:
     """Add a rule to a group; the same rule twice is refused."""
     group_id = values["security_group_id"]
-    _one_group(writing, group_id)
+    if not owned_by_project(writing.reading, _one_group(writing, group_id)):
+        raise errors.PolicyNotAuthorized(rules="rule:create_security_group_rule")
     if values["remote_group_id"] is not None:
         _one_group(writing, values["remote_group_id"])
     if values["remote_address_group_id"] is not None:
         _check_address_group(writing, values["remote_address_group_id"])
-    _check(values)
+    check(values)
     for rule in writing.txn.find(SecurityGroupRule, security_group_id=group_id):
         if all(getattr(rule, name) == values[name] for name in _UNIQUE):
             raise security_group_errors.SecurityGroupRuleExists(rule_id=rule.id)
@@ -83,19 +84,13 @@ def render(_reading: Reading, rules: Sequence[SecurityGroupRule]) -> list[Render
     ]
 
 
-def _one_group(writing: Writing, group_id: str) -> None:
-    group = writing.txn.get(SecurityGroup, id=group_id)
-    if group is None or not owned_by_project(writing.reading, group):
-        raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
+def check(values: Values) -> None:
+    """See that a rule, or a default one, can be.
 
+    Raises:
+        ApiError: its attributes contradict each other.
 
-def _check_address_group(writing: Writing, group_id: str) -> None:
-    group = writing.txn.get(AddressGroup, id=group_id)
-    if group is None or not owned_by_project(writing.reading, group):
-        raise security_group_errors.AddressGroupNotFound(address_group_id=group_id)
-
-
-def _check(values: Values) -> None:
+    """
     named = [values[name] for name in ("remote_ip_prefix", "remote_group_id", "remote_address_group_id")]
     if named.count(None) < len(named) - 1:
         raise security_group_errors.SecurityGroupMultipleRemoteEntites
@@ -104,6 +99,19 @@ def _check(values: Values) -> None:
         raise security_group_errors.SecurityGroupRuleParameterConflict(ethertype=ethertype, cidr=prefix)
     _check_protocol(values["protocol"], ethertype)
     _check_ports(values["protocol"], values["port_range_min"], values["port_range_max"])
+
+
+def _one_group(writing: Writing, group_id: str) -> SecurityGroup:
+    group = writing.txn.get(SecurityGroup, id=group_id)
+    if group is None or not sharing.usable(writing.reading, group):
+        raise security_group_errors.SecurityGroupNotFound(security_group_id=group_id)
+    return group
+
+
+def _check_address_group(writing: Writing, group_id: str) -> None:
+    group = writing.txn.get(AddressGroup, id=group_id)
+    if group is None or not sharing.usable(writing.reading, group):
+        raise security_group_errors.AddressGroupNotFound(address_group_id=group_id)
 
 
 def _check_protocol(protocol: str | None, ethertype: str) -> None:

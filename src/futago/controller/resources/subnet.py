@@ -15,14 +15,15 @@ from futago.controller.resources import (
     network,
     parse,
     port_addresses,
+    sharing,
     subnet_checks,
     subnet_errors,
+    subnet_range,
 )
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
     STANDARD,
-    Absent,
     Field,
     Reading,
     Rendered,
@@ -51,18 +52,16 @@ _COLUMNS: Final = {
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
     """Everybody sees, besides the own subnets, those of own, shared and external networks."""
     networks = TABLES[Network].c
-    shown = select(networks.id).where(
-        or_(networks.shared.is_(True), networks.external.is_(True), networks.project_id == reading.caller.project_id),
-    )
+    open_to = networks.id.in_(sharing.open_to(reading, sharing.SHARED, sharing.EXTERNAL))
+    shown = select(networks.id).where(or_(open_to, networks.project_id == reading.caller.project_id))
     return lookup.rows(reading, Subnet, wanted, TABLES[Subnet].c.network_id.in_(shown))
 
 
 def create(writing: Writing, values: Values) -> Subnet:
     """Make a subnet, and start DHCP on its network if it wants it."""
     parent = lookup.one(writing.reading, network.NETWORKS, values["network_id"])
-    cidr = _cidr(writing.txn, values)
+    cidr, gateway, subnetpool_id = subnet_range.choose(writing, values)
     subnet_checks.check_mtu(parent.mtu, parent.id, cidr.version)
-    gateway = allocate.hosts(cidr).start if isinstance(values["gateway_ip"], Absent) else values["gateway_ip"]
     modes = chosen(values, {name: name for name in ("ipv6_ra_mode", "ipv6_address_mode")})
     subnet_checks.check_modes(
         modes.get("ipv6_ra_mode"), modes.get("ipv6_address_mode"), cidr, dhcp=values["enable_dhcp"]
@@ -77,6 +76,7 @@ def create(writing: Writing, values: Values) -> Subnet:
         gateway_ip=gateway,
         allocation_pools=pools,
         **modes,
+        subnetpool_id=subnetpool_id,
         **chosen(values, _COLUMNS),
     )
     subnet_checks.check(row)
@@ -125,13 +125,13 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
     network_ids = {row.network_id for row in subnets}
     networks = lookup.among(reading.view, Network, "id", network_ids)
     external = {row.id for row in networks if row.external}
-    shared = {row.id for row in networks if row.shared}
+    shared = sharing.shared_among(reading, network_ids)
     return [
         {
             **standard(row),
             "network_id": row.network_id,
             "ip_version": row.ip_version,
-            "subnetpool_id": None,
+            "subnetpool_id": row.subnetpool_id,
             "enable_dhcp": row.enable_dhcp,
             "ipv6_ra_mode": row.ipv6_ra_mode,
             "ipv6_address_mode": row.ipv6_address_mode,
@@ -156,21 +156,6 @@ def _keeps(subnet: Subnet, port: Port) -> bool:
     if port.device_owner == device_owners.DHCP:
         return False
     return not subnet.automatic or port.device_owner in device_owners.INTERFACES
-
-
-def _cidr(txn: Transaction, values: Values) -> IPNetwork:
-    cidr: IPNetwork | Absent | None = values["cidr"]
-    if cidr is None or isinstance(cidr, Absent):
-        raise errors.BadRequest(resource="subnets", reason="a subnetpool must be specified in the absence of a cidr")
-    subnet_checks.check_version(values["ip_version"], "cidr", cidr)
-    if cidr.prefixlen == 0:
-        raise errors.InvalidInput(reason="0 is not allowed as CIDR prefix length")
-    if cidr.is_multicast or cidr.is_loopback or (cidr.version == subnet_checks.IPV6 and cidr.is_link_local):
-        raise errors.InvalidInput(reason=f"{cidr} is not a range of addresses that hosts can have")
-    if any(other.cidr.overlaps(cidr) for other in txn.find(Subnet, network_id=values["network_id"])):
-        asked = f"Requested subnet with cidr: {cidr} for network: {values['network_id']}"
-        raise errors.InvalidInput(reason=f"{asked} overlaps with another subnet")
-    return cidr
 
 
 def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPAddress) -> None:
@@ -258,10 +243,6 @@ def _version(value: Any) -> int:
     return int(parse.one_of(4, 6)(parse.whole(value)))
 
 
-def _null(name: str) -> Field:
-    return Field(name=name, parse=parse.nothing, post=True)
-
-
 SUBNETS: Final = Resource(
     name="subnet",
     collection="subnets",
@@ -281,8 +262,18 @@ SUBNETS: Final = Resource(
         Field(name="shared", parse=parse.boolean, shown=False, sortable=False),
         Field(name="ipv6_ra_mode", parse=_mode, post=True),
         Field(name="ipv6_address_mode", parse=_mode, post=True),
-        *(_null(name) for name in ("subnetpool_id", "segment_id")),
-        Field(name="prefixlen", parse=parse.nothing, post=True, shown=False, filterable=False, sortable=False),
+        Field(name="subnetpool_id", parse=parse.nullable(parse.identifier), post=True),
+        Field(
+            name="use_default_subnetpool",
+            parse=parse.boolean,
+            default=False,
+            post=True,
+            shown=False,
+            filterable=False,
+            sortable=False,
+        ),
+        Field(name="prefixlen", parse=parse.non_negative, post=True, shown=False, filterable=False, sortable=False),
+        Field(name="segment_id", parse=parse.nothing, post=True),
     ),
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),

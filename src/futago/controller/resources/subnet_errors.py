@@ -4,9 +4,7 @@ from futago.controller.resources.errors import ApiError, InUse
 
 
 class IpAddressGenerationFailureNoMatchingSubnet(InUse):
-    sentence = (
-        "No valid service subnet for the given device owner, network_id {network_id}, service type {service_type}."
-    )
+    sentence = "No valid service subnet for the given device owner, network {network_id}, service type {service_type}."
 
 
 class InvalidSubnetServiceType(ApiError):

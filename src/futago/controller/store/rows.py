@@ -35,7 +35,6 @@ class Network(StandardRow, frozen=True, kw_only=True):
     """A layer 2 network and its one segment."""
 
     admin_state_up: bool = True
-    shared: bool = False
     external: bool = False
     is_default: bool = False
     network_type: NetworkType
@@ -89,6 +88,8 @@ class Subnet(StandardRow, frozen=True, kw_only=True):
     """What the routers tell hosts to do; None: the routers say nothing of this subnet."""
     ipv6_address_mode: IPv6Mode | None = None
     """How hosts get their addresses; None: not from us, unless `ipv6_ra_mode` says so."""
+    subnetpool_id: str | None = None
+    """What it was cut from."""
 
     @property
     def automatic(self) -> bool:
@@ -114,6 +115,8 @@ class Port(StandardRow, frozen=True, kw_only=True):
     extra_dhcp_opts: tuple[dict[str, Any], ...] = ()
     port_security_enabled: bool = True
     dns_name: str = ""
+    dns_domain: str = ""
+    """"" is the network's."""
     propagate_uplink_status: bool = True
     up: bool = False
     """A node has reported it wired: the API's status ACTIVE."""

@@ -7,10 +7,8 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -19,33 +17,16 @@ from sqlalchemy import (
     true,
 )
 
-from futago.controller.store import rows
+from futago.controller.store import addressing_tables, rows
+from futago.controller.store.table_parts import ID as _ID
+from futago.controller.store.table_parts import NAME as _NAME
+from futago.controller.store.table_parts import metadata
+from futago.controller.store.table_parts import reference as _reference
+from futago.controller.store.table_parts import standard as _standard
 
-metadata = MetaData()
-
-_ID: Final = String(64)
-_NAME: Final = String(255)
 _LONG_TEXT: Final = String(1024)
 _LONG: Final = Text().with_variant(Text(1 << 20), "mysql", "mariadb")
 """Where databases have several types of text, the one that holds a million characters."""
-
-
-def _standard(description: String = _NAME) -> list[Column[object]]:
-    return [
-        Column("id", _ID, primary_key=True),
-        Column("project_id", _NAME, nullable=False, index=True),
-        Column("name", _NAME, nullable=False),
-        Column("description", description, nullable=False),
-        Column("created_at", String(32), nullable=False),
-        Column("updated_at", String(32), nullable=False),
-        Column("revision_number", Integer, nullable=False),
-        Column("tags", JSON, nullable=False),
-    ]
-
-
-def _reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[object]:
-    return Column(name, _ID, ForeignKey(to), nullable=nullable, primary_key=primary_key, index=not primary_key)
-
 
 clock = Table(
     "clock",
@@ -70,7 +51,6 @@ networks = Table(
     metadata,
     *_standard(),
     Column("admin_state_up", Boolean, nullable=False),
-    Column("shared", Boolean, nullable=False),
     Column("external", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),
     Column("network_type", String(16), nullable=False),
@@ -106,6 +86,7 @@ subnets = Table(
     Column("service_types", JSON, nullable=False),
     Column("ipv6_ra_mode", String(16)),
     Column("ipv6_address_mode", String(16)),
+    Column("subnetpool_id", _ID, index=True),
 )
 
 ports = Table(
@@ -125,6 +106,7 @@ ports = Table(
     Column("extra_dhcp_opts", JSON, nullable=False),
     Column("port_security_enabled", Boolean, nullable=False),
     Column("dns_name", _NAME, nullable=False),
+    Column("dns_domain", _NAME, nullable=False, server_default=""),
     Column("propagate_uplink_status", Boolean, nullable=False),
     Column("up", Boolean, nullable=False),
     UniqueConstraint("network_id", "mac_address"),
@@ -365,5 +347,6 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.RoleRow: roles,
     rows.Assignment: assignments,
     rows.Revocation: revocations,
+    **addressing_tables.TABLES,
 }
 """Where the rows of each class live."""

@@ -102,7 +102,7 @@ def render_hosts(spec: DhcpSpec) -> str:
 def render_names(spec: DhcpSpec) -> str:
     """The instances' names, as in hosts(5)."""
     hosts = sorted(spec.hosts, key=lambda host: rank(host.address))
-    return "".join(f"{host.address} {host.hostname}.{spec.domain} {host.hostname}\n" for host in hosts)
+    return "".join(f"{host.address} {' '.join(_names(host, spec.domain))}\n" for host in hosts)
 
 
 def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
@@ -125,6 +125,11 @@ def _server(spec: DhcpSpec, tag: Vlan, place: Place) -> list[Owned]:
         Owned(spec.key, Layer3(namespace=namespace, interface=interface, addresses=addresses)),
         Owned(spec.key, server),
     ]
+
+
+def _names(host: DhcpHost, domain: str) -> list[str]:
+    """The first one is what its address is called."""
+    return list(dict.fromkeys(filter(None, [f"{host.hostname}.{domain}", host.fqdn, host.hostname])))
 
 
 def _room_for(hosts: int) -> int:

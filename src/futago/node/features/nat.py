@@ -6,7 +6,7 @@ What happens to a packet:
 - from any other to the outside: its source becomes the gateway's address (with `enable_snat`);
 - from a project network to a floating IP: as from outside, and its source becomes the gateway's address too, or the
   reply would go straight to the sender, who never spoke to that address;
-- between project networks: nothing;
+- between project networks: nothing, and from those in the external network's address scope: nothing (`scopes`);
 - over IPv6: nothing.
 
 Two rules keep connections alive that are not known here, which happens in the moment of a takeover: a packet from
@@ -16,17 +16,19 @@ no such connection), and never let out untranslated. Their ends send it again, a
 
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.metadata.config import METADATA_ADDRESS
+from futago.node.features import scopes
 from futago.node.features.routing import leg, namespace_of
 from futago.node.host import NftTable, Owned
 from futago.values import IPv4Interface
 
 
 def nat(specs: NodeSpecs) -> list[Owned]:
-    """The tables of all routers that have a gateway."""
+    """The tables of all routers that have a gateway, or address scopes to keep apart."""
+    routers = [spec for spec in specs.specs.values() if isinstance(spec, RouterSpec)]
     return [
-        Owned(spec.key, _table(spec, spec.gateway))
-        for spec in specs.specs.values()
-        if isinstance(spec, RouterSpec) and spec.gateway is not None
+        Owned(spec.key, _table(spec, spec.gateway) if spec.gateway is not None else _apart(spec))
+        for spec in routers
+        if spec.gateway is not None or scopes.between(spec)
     ]
 
 
@@ -37,6 +39,11 @@ def _table(router: RouterSpec, gateway: GatewaySpec) -> NftTable:
         floating_ips=tuple(sorted((str(one.outside), str(one.inside)) for one in router.floating_ips)),
         own_address="".join(_own(gateway)),
     )
+
+
+def _apart(router: RouterSpec) -> NftTable:
+    lines = _chain("filter", "forward", "filter", scopes.between(router))
+    return NftTable(namespace=namespace_of(router.router_id), body="".join(f"{line}\n" for line in lines))
 
 
 def render(router: RouterSpec, gateway: GatewaySpec) -> str:
@@ -53,8 +60,8 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
     for hook, (priority, rules) in chains.items():
         lines += _chain("nat", hook, priority, rules)
     lines += _chain("filter", "input", "filter", _not_in(gateway))
-    if untranslated := _not_out(router, gateway):
-        lines += _chain("filter", "forward", "filter", untranslated)
+    if forwarded := [*_not_out(router, gateway), *scopes.between(router)]:
+        lines += _chain("filter", "forward", "filter", forwarded)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -95,5 +102,6 @@ def _sources(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
         outwards = ", ".join(f"{inside} : {outside}" for inside, outside in pairs)
         rules.append(f"snat to ip saddr map {{ {outwards} }}")
     if gateway.enable_snat:
+        rules += scopes.untranslated(router, gateway)
         rules += [f"snat to {address}" for address in own]
     return rules
