@@ -293,6 +293,18 @@ class FloatingIpSpec(msgspec.Struct, frozen=True, kw_only=True):
     inside: IPv4Address
 
 
+class PortForwardingSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Ports of one address outside stand for as many of one inside, or for one."""
+
+    outside: IPv4Address
+    protocol: str
+    first: int
+    last: int
+    inside: IPv4Address
+    inside_first: int
+    inside_last: int
+
+
 class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     """An extra route of a router."""
 
@@ -311,6 +323,8 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
     gateway: GatewaySpec | None
     floating_ips: tuple[FloatingIpSpec, ...]
     routes: tuple[StaticRoute, ...]
+    port_forwardings: tuple[PortForwardingSpec, ...] = ()
+    """By address and port."""
 
     @property
     def key(self) -> Key:

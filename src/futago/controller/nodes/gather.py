@@ -14,6 +14,7 @@ from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import NetworkView, RouterView, Settings
 from futago.controller.store.database import View
+from futago.controller.store.routing_rows import PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
@@ -149,6 +150,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
             subnets={subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)},
             replicas=tuple(view.find(Replica, router_id=router_id)),
             floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
+            port_forwardings=tuple(view.find(PortForwarding, router_id=router_id)),
             drained=frozenset(_drained(view)),
             vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
         ),

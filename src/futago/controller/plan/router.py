@@ -10,6 +10,7 @@ from futago.contract.specs import (
     HaAuth,
     HaPeer,
     HaSpec,
+    PortForwardingSpec,
     RouterPort,
     RouterSpec,
     Spec,
@@ -42,8 +43,13 @@ def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
         ha=ha,
         interfaces=tuple(_leg(view, port) for port in sorted(interfaces, key=lambda port: port.id)),
         gateway=_gateway(view),
-        floating_ips=tuple(_floating_ip(f) for f in sorted(view.floating_ips, key=lambda f: f.floating_ip_address)),
+        floating_ips=tuple(
+            _floating_ip(row, row.fixed_ip_address)
+            for row in sorted(view.floating_ips, key=lambda row: row.floating_ip_address)
+            if row.fixed_ip_address is not None
+        ),
         routes=tuple(StaticRoute(destination=r.destination, next_hop=r.nexthop) for r in view.router.routes),
+        port_forwardings=_port_forwardings(view),
     )
 
 
@@ -157,9 +163,25 @@ def _ha_address(view: RouterView, port: Port) -> IPv4Interface:
     return address
 
 
-def _floating_ip(row: FloatingIp) -> FloatingIpSpec:
-    assert row.fixed_ip_address is not None, "a floating IP with a router has an address inside"
-    return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=row.fixed_ip_address)
+def _floating_ip(row: FloatingIp, inside: IPv4Address) -> FloatingIpSpec:
+    return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=inside)
+
+
+def _port_forwardings(view: RouterView) -> tuple[PortForwardingSpec, ...]:
+    outsides = {row.id: row.floating_ip_address for row in view.floating_ips}
+    specs = (
+        PortForwardingSpec(
+            outside=outsides[row.floatingip_id],
+            protocol=row.protocol,
+            first=row.external_first,
+            last=row.external_last,
+            inside=row.internal_ip_address,
+            inside_first=row.internal_first,
+            inside_last=row.internal_last,
+        )
+        for row in view.port_forwardings
+    )
+    return tuple(sorted(specs, key=lambda spec: (spec.outside, spec.protocol, spec.first)))
 
 
 def _port(view: RouterView, port_id: str | None) -> Port | None:

@@ -9,6 +9,7 @@ from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.floating_ip import FLOATING_IPS
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.port_forwarding import PORT_FORWARDINGS
 from futago.controller.resources.router import ROUTERS
 from futago.controller.resources.security_group import SECURITY_GROUPS
 from futago.controller.resources.security_group_rule import SECURITY_GROUP_RULES
@@ -20,6 +21,7 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     PORTS,
     ROUTERS,
     FLOATING_IPS,
+    PORT_FORWARDINGS,
     SECURITY_GROUPS,
     SECURITY_GROUP_RULES,
     ADDRESS_GROUPS,

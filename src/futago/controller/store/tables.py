@@ -7,10 +7,8 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -20,31 +18,15 @@ from sqlalchemy import (
 )
 
 from futago.controller.store import rows
+from futago.controller.store.columns import ID as _ID
+from futago.controller.store.columns import NAME as _NAME
+from futago.controller.store.columns import metadata
+from futago.controller.store.columns import reference as _reference
+from futago.controller.store.columns import standard as _standard
+from futago.controller.store.routing_tables import ROUTING_TABLES
 
-metadata = MetaData()
-
-_ID: Final = String(64)
-_NAME: Final = String(255)
 _LONG: Final = 1 << 20
 """Characters: where databases have several types of text, the one that holds as many."""
-
-
-def _standard() -> list[Column[object]]:
-    return [
-        Column("id", _ID, primary_key=True),
-        Column("project_id", _NAME, nullable=False, index=True),
-        Column("name", _NAME, nullable=False),
-        Column("description", _NAME, nullable=False),
-        Column("created_at", String(32), nullable=False),
-        Column("updated_at", String(32), nullable=False),
-        Column("revision_number", Integer, nullable=False),
-        Column("tags", JSON, nullable=False),
-    ]
-
-
-def _reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[object]:
-    return Column(name, _ID, ForeignKey(to), nullable=nullable, primary_key=primary_key, index=not primary_key)
-
 
 clock = Table(
     "clock",
@@ -353,5 +335,6 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.RoleRow: roles,
     rows.Assignment: assignments,
     rows.Revocation: revocations,
+    **ROUTING_TABLES,
 }
 """Where the rows of each class live."""

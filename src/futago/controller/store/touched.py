@@ -15,7 +15,7 @@ replication    the channel on which the nodes with routers tell each other of co
 from typing import Final
 
 from futago.controller import device_owners
-from futago.controller.store import rows
+from futago.controller.store import routing_rows, rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
@@ -34,6 +34,8 @@ def touched(row: rows.Row) -> tuple[str, ...]:
         case rows.Port(id=port_id) | rows.FixedIp(port_id=port_id):
             keys = (f"network/{row.network_id}", f"port/{port_id}", *_groups(row))
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
+            keys = (f"router/{router_id}",)
+        case routing_rows.PortForwarding(router_id=router_id):
             keys = (f"router/{router_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
