@@ -11,6 +11,7 @@ import msgspec
 from futago.contract.advertisement import Advertisement
 from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
+from futago.contract.router_parts import ConntrackHelperSpec, MeterSpec, PortForwardingSpec
 from futago.values import (
     IPAddress,
     IPInterface,
@@ -293,18 +294,6 @@ class FloatingIpSpec(msgspec.Struct, frozen=True, kw_only=True):
     inside: IPv4Address
 
 
-class PortForwardingSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Ports of one address outside stand for as many of one inside, or for one."""
-
-    outside: IPv4Address
-    protocol: str
-    first: int
-    last: int
-    inside: IPv4Address
-    inside_first: int
-    inside_last: int
-
-
 class StaticRoute(msgspec.Struct, frozen=True, kw_only=True):
     """An extra route of a router."""
 
@@ -325,6 +314,10 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
     routes: tuple[StaticRoute, ...]
     port_forwardings: tuple[PortForwardingSpec, ...] = ()
     """By address and port."""
+    conntrack_helpers: tuple[ConntrackHelperSpec, ...] = ()
+    """By name, protocol and port."""
+    meters: tuple[MeterSpec, ...] = ()
+    """By label."""
 
     @property
     def key(self) -> Key:

@@ -10,7 +10,6 @@ from futago.contract.specs import (
     HaAuth,
     HaPeer,
     HaSpec,
-    PortForwardingSpec,
     RouterPort,
     RouterSpec,
     Spec,
@@ -18,6 +17,7 @@ from futago.contract.specs import (
 )
 from futago.controller import device_owners
 from futago.controller.plan.instance import leads_out
+from futago.controller.plan.router_parts import conntrack_helpers, meters, port_forwardings
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
@@ -49,7 +49,9 @@ def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
             if row.fixed_ip_address is not None
         ),
         routes=tuple(StaticRoute(destination=r.destination, next_hop=r.nexthop) for r in view.router.routes),
-        port_forwardings=_port_forwardings(view),
+        port_forwardings=port_forwardings(view),
+        conntrack_helpers=conntrack_helpers(view),
+        meters=meters(view),
     )
 
 
@@ -165,23 +167,6 @@ def _ha_address(view: RouterView, port: Port) -> IPv4Interface:
 
 def _floating_ip(row: FloatingIp, inside: IPv4Address) -> FloatingIpSpec:
     return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=inside)
-
-
-def _port_forwardings(view: RouterView) -> tuple[PortForwardingSpec, ...]:
-    outsides = {row.id: row.floating_ip_address for row in view.floating_ips}
-    specs = (
-        PortForwardingSpec(
-            outside=outsides[row.floatingip_id],
-            protocol=row.protocol,
-            first=row.external_first,
-            last=row.external_last,
-            inside=row.internal_ip_address,
-            inside_first=row.internal_first,
-            inside_last=row.internal_last,
-        )
-        for row in view.port_forwardings
-    )
-    return tuple(sorted(specs, key=lambda spec: (spec.outside, spec.protocol, spec.first)))
 
 
 def _port(view: RouterView, port_id: str | None) -> Port | None:

@@ -48,7 +48,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]
 def create(writing: Writing, values: Values) -> Network:
     """Make a network on a segment of its own."""
     asked = segments.Asked(*(values.get(f"provider:{name}") or None for name in segments.Asked._fields))
-    segment = segments.choose(writing.txn, writing.config, asked)
+    segment = segments.choose(writing.txn, writing.config, asked, values["project_id"])
     network = writing.txn.add(
         Network(
             id=str(uuid.uuid4()),

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, floating_ip, floating_rows, lookup, parse, routing_errors
+from futago.controller.resources import errors, floating_ip, forwarding_rows, lookup, parse, routing_errors
 from futago.controller.resources.definition import (
     REQUIRED,
     Field,
@@ -113,7 +113,7 @@ def update(writing: Writing, row: PortForwarding, values: Values) -> PortForward
 
 def delete(writing: Writing, row: PortForwarding) -> None:
     """Forward these ports no more."""
-    floating_rows.end_forwarding(writing.txn, row)
+    forwarding_rows.end(writing.txn, row)
 
 
 def render(_reading: Reading, rows: Sequence[PortForwarding]) -> list[Rendered]:

@@ -24,6 +24,7 @@ from futago.controller.resources.definition import (
 from futago.controller.resources.router_legs import legs
 from futago.controller.resources.subnet import host_routes
 from futago.controller.store.database import View
+from futago.controller.store.routing_rows import ConntrackHelper
 from futago.controller.store.rows import FixedIp, HostRoute, Port, Replica, Router
 
 _COLUMNS: Final = {
@@ -78,6 +79,8 @@ def delete(writing: Writing, router: Router) -> None:
         raise errors.RouterInUse(router_id=router.id)
     router = router_gateway.change(writing, router, None)
     ha.withdraw(writing.txn, router)
+    for helper in writing.txn.find(ConntrackHelper, router_id=router.id):
+        writing.txn.remove(helper)
     writing.txn.remove(router)
 
 
@@ -86,6 +89,8 @@ def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
     placed = {
         replica.router_id for replica in lookup.among(reading.view, Replica, "router_id", [r.id for r in routers])
     }
+    read = lookup.among(reading.view, ConntrackHelper, "router_id", [router.id for router in routers])
+    helpers = lookup.grouped(read, "router_id")
     gateways = [router.gateway_port_id for router in routers if router.gateway_port_id is not None]
     addresses = lookup.grouped(lookup.among(reading.view, FixedIp, "port_id", gateways), "port_id")
     return [
@@ -100,6 +105,9 @@ def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
             "ha": router.ha,
             "routes": [{"destination": str(r.destination), "nexthop": str(r.nexthop)} for r in router.routes],
             "flavor_id": None,
+            "conntrack_helpers": [
+                {"protocol": one.protocol, "port": one.port, "helper": one.helper} for one in helpers.get(router.id, [])
+            ],
         }
         for router in routers
     ]
@@ -188,6 +196,7 @@ ROUTERS: Final = Resource(
         Field(name="flavor_id", parse=parse.nothing, post=True),
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="status"),
+        Field(name="conntrack_helpers", filterable=False, sortable=False),
     ),
     not_found=lambda router_id: errors.RouterNotFound(router_id=router_id),
     find=find,

@@ -8,14 +8,19 @@ from typing import Final, NamedTuple, assert_never
 from futago.config import ControllerConfig
 from futago.controller import allocate
 from futago.controller.resources import errors
+from futago.controller.resources.segment_pools import pools
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import Network, Segment
-from futago.segment_ranges import LARGEST, IdRange, id_ranges, vlan_ranges
+from futago.segment_ranges import LARGEST, IdRange, vlan_ranges
 from futago.values import NetworkType
 
 OVERHEAD: Final = {NetworkType.GRE: 42, NetworkType.VXLAN: 50}
 """What a tunnel adds to a packet, in bytes: the inner Ethernet header (14), then GRE with a key (8) or VXLAN and UDP
 (8 + 8), and IPv4 (20)."""
+
+
+_NOBODY: Final = ""
+"""The owner of a network for advertisements: it gets nothing of what is set apart for a project."""
 
 
 class Asked(NamedTuple):
@@ -34,7 +39,7 @@ class Chosen(NamedTuple):
     segmentation_id: int | None
 
 
-def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+def choose(txn: Transaction, config: ControllerConfig, asked: Asked, project_id: str) -> Chosen:
     """The segment that a request asks for, or one out of the ranges for projects.
 
     Raises:
@@ -45,7 +50,7 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     if asked.network_type is None:
         if asked.physical_network is not None or asked.segmentation_id is not None:
             raise errors.InvalidInput(reason="network_type required")
-        return _for_project(txn, config, config.tenant_network_types)
+        return _for_project(txn, config, config.tenant_network_types, project_id)
     if asked.network_type not in config.type_drivers:
         known = ", ".join(config.type_drivers)
         raise errors.InvalidInput(reason=f"network type '{asked.network_type}' is not supported; there are: {known}")
@@ -53,9 +58,9 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
         case NetworkType.FLAT:
             return _flat(txn, config, asked)
         case NetworkType.VLAN:
-            return _vlan(txn, config, asked)
+            return _vlan(txn, config, asked, project_id)
         case NetworkType.GRE | NetworkType.VXLAN:
-            return _tunnel(txn, config, network_type, asked)
+            return _tunnel(txn, config, network_type, asked, project_id)
         case _:
             assert_never(network_type)
 
@@ -63,9 +68,9 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
 def choose_for_ha(txn: Transaction, config: ControllerConfig) -> Chosen:
     """A segment for a project's advertisements."""
     if config.l3_ha_network_type:
-        return _for_project(txn, config, (config.l3_ha_network_type,))
+        return _for_project(txn, config, (config.l3_ha_network_type,), _NOBODY)
     tunnels = [kind for kind in (NetworkType.VXLAN, NetworkType.GRE) if kind in config.tenant_network_types]
-    return _for_project(txn, config, (*tunnels, *config.tenant_network_types))
+    return _for_project(txn, config, (*tunnels, *config.tenant_network_types), _NOBODY)
 
 
 def hold(txn: Transaction, network: Network) -> None:
@@ -87,13 +92,10 @@ def largest_mtu(config: ControllerConfig, network_type: NetworkType, physical_ne
     return min(config.global_physnet_mtu, config.physical_network_mtus.get(physical_network or "", 1 << 16))
 
 
-def _for_project(txn: Transaction, config: ControllerConfig, types: tuple[str, ...]) -> Chosen:
+def _for_project(txn: Transaction, config: ControllerConfig, types: tuple[str, ...], project_id: str) -> Chosen:
     for kind in types:
         network_type = NetworkType(kind)
-        pools = vlan_ranges(config.network_vlan_ranges) if network_type is NetworkType.VLAN else {}
-        if network_type in OVERHEAD:
-            pools = {"": _tunnel_ranges(config, network_type)}
-        for physical_network, ranges in pools.items():
+        for physical_network, ranges in pools(txn, config, network_type, project_id):
             found = _free(txn, network_type, physical_network, ranges)
             if found is not None:
                 return Chosen(network_type, physical_network or None, found)
@@ -113,22 +115,23 @@ def _flat(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     return Chosen(NetworkType.FLAT, name, None)
 
 
-def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked, project_id: str) -> Chosen:
     name, vlan = asked.physical_network, asked.segmentation_id
     if name is None:
         if vlan is not None:
             raise errors.InvalidInput(reason="segmentation_id requires physical_network for VLAN provider network")
-        return _for_project(txn, config, (NetworkType.VLAN,))
-    ranges = vlan_ranges(config.network_vlan_ranges).get(name)
-    if ranges is None:
+        return _for_project(txn, config, (NetworkType.VLAN,), project_id)
+    on_it = [pool for pool in pools(txn, config, NetworkType.VLAN, project_id) if pool.physical_network == name]
+    if not on_it and name not in vlan_ranges(config.network_vlan_ranges):
         raise errors.InvalidInput(reason=f"physical_network '{name}' unknown for VLAN provider network")
     if vlan is None:
-        if not ranges:
+        if not on_it:
             raise errors.InvalidInput(
                 reason=f"Physical network {name} requires segmentation_id to be specified when creating a "
                 "provider network"
             )
-        vlan = _free(txn, NetworkType.VLAN, name, ranges)
+        free = (_free(txn, NetworkType.VLAN, name, pool.ranges) for pool in on_it)
+        vlan = next((one for one in free if one is not None), None)
         if vlan is None:
             raise errors.NoNetworkAvailable
         return Chosen(NetworkType.VLAN, name, vlan)
@@ -138,12 +141,14 @@ def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     return Chosen(NetworkType.VLAN, name, vlan)
 
 
-def _tunnel(txn: Transaction, config: ControllerConfig, network_type: NetworkType, asked: Asked) -> Chosen:
+def _tunnel(
+    txn: Transaction, config: ControllerConfig, network_type: NetworkType, asked: Asked, project_id: str
+) -> Chosen:
     if asked.physical_network is not None:
         raise errors.InvalidInput(reason=f"provider:physical_network specified for {network_type} network")
     key = asked.segmentation_id
     if key is None:
-        return _for_project(txn, config, (network_type,))
+        return _for_project(txn, config, (network_type,), project_id)
     _check_id(network_type, key)
     if key in _taken(txn, network_type, ""):
         raise errors.TunnelIdInUse(tunnel_id=key)
@@ -155,11 +160,6 @@ def _check_id(network_type: NetworkType, asked: int) -> None:
         raise errors.InvalidInput(
             reason=f"segmentation_id {asked} is out of range for {network_type} (1 through {LARGEST[network_type]})"
         )
-
-
-def _tunnel_ranges(config: ControllerConfig, network_type: NetworkType) -> tuple[IdRange, ...]:
-    texts = config.tunnel_id_ranges if network_type is NetworkType.GRE else config.vni_ranges
-    return id_ranges(texts, network_type)
 
 
 def _free(

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from sqlalchemy import Column, Integer, String, Table, Text
+from sqlalchemy import Boolean, Column, Integer, String, Table, Text, UniqueConstraint
 
 from futago.controller.store import routing_rows
-from futago.controller.store.columns import ID, metadata, reference
+from futago.controller.store.columns import ID, NAME, metadata, reference, standard
 from futago.controller.store.rows import Row
 
 port_forwardings = Table(
@@ -24,6 +24,52 @@ port_forwardings = Table(
     Column("description", Text, nullable=False),
 )
 
+conntrack_helpers = Table(
+    "conntrack_helpers",
+    metadata,
+    Column("id", ID, primary_key=True),
+    reference("router_id", "routers.id"),
+    Column("protocol", String(16), nullable=False),
+    Column("port", Integer, nullable=False),
+    Column("helper", String(64), nullable=False),
+    UniqueConstraint("router_id", "protocol", "port", "helper"),
+)
+
+metering_labels = Table(
+    "metering_labels",
+    metadata,
+    *(column for column in standard() if column.name != "description"),
+    Column("description", Text, nullable=False),
+    Column("shared", Boolean, nullable=False),
+)
+
+metering_rules = Table(
+    "metering_rules",
+    metadata,
+    Column("id", ID, primary_key=True),
+    reference("metering_label_id", "metering_labels.id"),
+    Column("direction", String(16), nullable=False),
+    Column("excluded", Boolean, nullable=False),
+    Column("remote_ip_prefix", String(64)),
+    Column("source_ip_prefix", String(64)),
+    Column("destination_ip_prefix", String(64)),
+)
+
+segment_ranges = Table(
+    "segment_ranges",
+    metadata,
+    *standard(),
+    Column("shared", Boolean, nullable=False),
+    Column("network_type", String(16), nullable=False),
+    Column("physical_network", NAME, nullable=False),
+    Column("minimum", Integer, nullable=False),
+    Column("maximum", Integer, nullable=False),
+)
+
 ROUTING_TABLES: Final[dict[type[Row], Table]] = {
     routing_rows.PortForwarding: port_forwardings,
+    routing_rows.ConntrackHelper: conntrack_helpers,
+    routing_rows.MeteringLabel: metering_labels,
+    routing_rows.MeteringRule: metering_rules,
+    routing_rows.SegmentRange: segment_ranges,
 }

@@ -6,6 +6,7 @@ port/<id>      an instance's port
 router/<id>    a router and its replicas
 security-group/<id>   a group, its rules, and which nodes have ports of it
 address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
+metering/<project>   every router of the project; without one, of all projects
 node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
@@ -20,6 +21,7 @@ from futago.controller.store import routing_rows, rows
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
 REPLICATION: Final = "replication"
+METERING: Final = "metering"
 _MEMBERS: Final = "address-set/group"
 _ADDRESSES: Final = "address-set/address-group"
 
@@ -35,8 +37,10 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}", f"port/{port_id}", *_groups(row))
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
             keys = (f"router/{router_id}",)
-        case routing_rows.PortForwarding(router_id=router_id):
+        case routing_rows.PortForwarding(router_id=router_id) | routing_rows.ConntrackHelper(router_id=router_id):
             keys = (f"router/{router_id}",)
+        case routing_rows.MeteringLabel():
+            keys = (f"{METERING}/{'' if row.shared else row.project_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
         case rows.Node(name=name):

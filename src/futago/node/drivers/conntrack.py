@@ -15,8 +15,8 @@ from pyroute2.netlink.exceptions import NetlinkError
 from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
 
 from futago import netns
-from futago.node.drivers.forwardings import Forwarding, forwardings
 from futago.node.drivers.netns import refusals
+from futago.node.features.forwardings import Forwarding, forwardings
 from futago.node.host import NftTable
 
 _PROTOCOLS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
@@ -25,7 +25,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The addresses of a flow's first packet, and those that its replies are expected with; the answering side's port."""
+    """The addresses of a flow's first packet, and those of its replies; the ports of the side that answers."""
 
     source: str
     destination: str

@@ -13,8 +13,8 @@ from futago import netns
 from futago.node.drivers import dumps
 from futago.node.drivers import netns as namespaces
 from futago.node.drivers.conntrack import end_stale_flows
-from futago.node.drivers.forwardings import forwardings
 from futago.node.drivers.run import each, run
+from futago.node.features.forwardings import forwardings
 from futago.node.host import HostRefused, NftTable
 from futago.vrrp.inside import inside
 
