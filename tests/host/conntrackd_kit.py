@@ -3,7 +3,7 @@
      [client] 192.168.80.9, .10 ── br-qr ── [a] and [b] ── br-qg ── 10.0.80.1 [server]
 
 conntrackd of `a` is at 127.0.0.2, that of `b` at 127.0.0.3, and of `c` at 127.0.0.4, in the machine's own namespace.
-192.168.80.10 has the floating IP 10.0.80.105.
+192.168.80.10 has the floating IP 10.0.80.105; port 2201 of the router's own address is 192.168.80.9's port 8022.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from futago import netns
 from futago.conntrack.config import Peer, ReplicatedRouter, Replication, Scope
 from futago.conntrack.control import Configure, RouterStatus, Status, Statuses, ask
 from futago.contract.keys import SharedKey
+from futago.contract.router_parts import PortForwardingSpec
 from futago.contract.specs import FloatingIpSpec, GatewaySpec, RouterPort, RouterSpec
 from futago.node.drivers.nft import ruleset
 from futago.node.features.nat import render
@@ -29,6 +30,7 @@ from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router
 
 CLIENT, FLOATING_CLIENT, SERVER = "192.168.80.9", "192.168.80.10", "10.0.80.1"
 ROUTER_ADDRESS, FLOATING_ADDRESS = str(OUTSIDE.address.ip), str(FLOATING.address.ip)
+FORWARDED_PORT, FORWARDED_TO = 2201, 8022
 NODES = {node: IPv4Address(f"127.0.0.{last}") for node, last in (("a", 2), ("b", 3), ("c", 4))}
 KEY = SharedKey(key_id=1, secret=b"k" * 32)
 NAME = "router80"
@@ -203,9 +205,18 @@ def tcp_untranslated(world: World) -> Talk:
 
 def tcp_from_outside(world: World) -> Talk:
     """A connection to the floating IP."""
-    listener = netns.run_inside(world.client, lambda: socket.create_server((FLOATING_CLIENT, 0)))
+    return _from_outside(world, (FLOATING_CLIENT, 0), FLOATING_ADDRESS)
+
+
+def tcp_to_forwarded_port(world: World) -> Talk:
+    """A connection to a port that is forwarded."""
+    return _from_outside(world, (CLIENT, FORWARDED_TO), ROUTER_ADDRESS, FORWARDED_PORT)
+
+
+def _from_outside(world: World, inside: tuple[str, int], address: str, port: int = 0) -> Talk:
+    listener = netns.run_inside(world.client, lambda: socket.create_server(inside))
     with listener:
-        to = (FLOATING_ADDRESS, listener.getsockname()[1])
+        to = (address, port or listener.getsockname()[1])
         server = netns.run_inside(world.server, lambda: socket.create_connection(to, timeout=PATIENCE))
         client, _ = listener.accept()
     client.settimeout(PATIENCE)
@@ -286,6 +297,17 @@ def _make_router(namespace: str) -> None:
             ),
         ),
         routes=(),
+        port_forwardings=(
+            PortForwardingSpec(
+                outside=IPv4Address(ROUTER_ADDRESS),
+                protocol="tcp",
+                first=FORWARDED_PORT,
+                last=FORWARDED_PORT,
+                inside=IPv4Address(CLIENT),
+                inside_first=FORWARDED_TO,
+                inside_last=FORWARDED_TO,
+            ),
+        ),
     )
     assert spec.gateway
     run("ip", "netns", "exec", namespace, "sysctl", "-qw", "net.ipv4.ip_forward=1")

@@ -27,6 +27,7 @@ from host.conntrackd_kit import (
     make_world,
     tcp,
     tcp_from_outside,
+    tcp_to_forwarded_port,
     udp,
 )
 from host.vrrpd_kit import run, wait_for
@@ -40,20 +41,21 @@ def world(tmp_path: Path) -> Iterator[World]:
 
 
 def all_talks(world: World) -> list[Talk]:
-    """TCP through SNAT, out of and into a floating IP, and UDP; the standby has all of them."""
+    """TCP through SNAT, out of and into a floating IP, to a forwarded port, and UDP; the standby has all of them."""
     talks = [tcp(world), tcp(world, FLOATING_CLIENT), tcp_from_outside(world), udp(world), udp(world, FLOATING_CLIENT)]
-    through_floating_ip = [False, True, True, False, True]
+    talks.append(tcp_to_forwarded_port(world))
+    through_floating_ip = [False, True, True, False, True, False]
     outside = [FLOATING_ADDRESS if floating else ROUTER_ADDRESS for floating in through_floating_ip]
     assert [talk.seen_from for talk in talks] == outside
-    world.wait_for_entries(world.standby, 5)
+    world.wait_for_entries(world.standby, 6)
     return talks
 
 
 def test_every_conversation_goes_on_after_a_power_cut_though_only_the_server_speaks(world: World) -> None:
     talks = all_talks(world)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 5
-    assert [talk.client_says(b"back") for talk in talks] == [b"back"] * 5
+    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 6
+    assert [talk.client_says(b"back") for talk in talks] == [b"back"] * 6
     assert world.resets() == 0
 
 
@@ -61,8 +63,8 @@ def test_every_conversation_goes_on_after_a_planned_move_there_and_back(world: W
     talks = all_talks(world)
     for text in (b"there", b"back"):
         world.move()
-        assert [talk.server_says(text) for talk in talks] == [text] * 5
-        assert [talk.client_says(text) for talk in talks] == [text] * 5
+        assert [talk.server_says(text) for talk in talks] == [text] * 6
+        assert [talk.client_says(text) for talk in talks] == [text] * 6
         world.pair.wait_for_one_active()
         world.wait_for_agreement()
     assert world.resets() == 0
@@ -131,9 +133,9 @@ def test_a_restart_of_either_program_loses_nothing(world: World, number: signal.
         one.kill(number)
         one.start()
     late = tcp(world)
-    world.wait_for_entries(world.standby, 6)
+    world.wait_for_entries(world.standby, 7)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in [*talks, late]] == [b"push"] * 6
+    assert [talk.server_says(b"push") for talk in [*talks, late]] == [b"push"] * 7
     assert world.resets() == 0
 
 
@@ -158,10 +160,10 @@ def test_connections_that_somebody_flushed_from_a_standby_come_back_at_the_next_
     run("ip", "netns", "exec", world.standby.host.namespace, "conntrack", "-F")
     world.standby.kill()
     world.standby.start()
-    world.wait_for_entries(world.standby, 5)
-    wait_for("the kernel has them", lambda: len(kernel_keys(world.standby.host.namespace)) == 5)
+    world.wait_for_entries(world.standby, 6)
+    wait_for("the kernel has them", lambda: len(kernel_keys(world.standby.host.namespace)) == 6)
     world.power_off_active()
-    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 5
+    assert [talk.server_says(b"push") for talk in talks] == [b"push"] * 6
 
 
 def test_garbage_and_strangers_are_counted_and_change_nothing(world: World) -> None:

@@ -12,6 +12,7 @@ Key = tuple[str, str, str]
 _NUL: Final = "not every database can keep the character NUL"
 _NUMBER: Final = "an accident of Neutron's library, which reads any number as an address"
 _NO_FACTS: Final = "Neutron checks it itself, by rules that are not in neutron-lib"
+_METERS: Final = "neutron-lib has the later extension, which changes it, in a table of another kind"
 
 DIFFERENCES: Final[dict[Key, str]] = {
     ("*", "*", repr("a\0b")): _NUL,
@@ -21,11 +22,18 @@ DIFFERENCES: Final[dict[Key, str]] = {
     ("ports", "mac_address", "*"): "a host's own address only: neither one of a group nor a bare number",
     ("ports", "binding:vnic_type", "*"): "there is no hardware to plug other types into",
     ("ports", "binding:host_id", "*"): "the name of a host; Neutron takes any value",
-    ("routers", "distributed", "extra"): "always false; there is no DVR, so the extension is not listed",
     ("routers", "flavor_id", "extra"): "always null; there are no flavors",
     ("security_group_rules", "description", "put"): "a rule cannot be changed; Neutron's server fails on the request",
     ("security_group_rules", "*", "*"): _NO_FACTS,
     ("subnetpools", "name", repr("x" * 256)): "it would not fit into the database",
+    ("network_segment_ranges", "tenant_id", "missing"): "it is not in neutron-lib's table either, only project_id is",
+    ("network_segment_ranges", "network_type", "default"): "every range has a type",
+    ("metering_label_rules", "project_id", "visible"): "Neutron's rules have none, and are shown with none",
+    ("metering_label_rules", "tenant_id", "visible"): "Neutron's rules have none, and are shown with none",
+    ("metering_label_rules", "remote_ip_prefix", "*"): _METERS,
+    ("metering_label_rules", "remote_ip_prefix", "default"): _METERS,
+    ("metering_label_rules", "source_ip_prefix", "extra"): _METERS,
+    ("metering_label_rules", "destination_ip_prefix", "extra"): _METERS,
     ("address_groups", "revision_number", "extra"): "every resource counts its changes",
     ("address_groups", "created_at", "extra"): "every resource says when it was made",
     ("address_groups", "updated_at", "extra"): "every resource says when it was changed",

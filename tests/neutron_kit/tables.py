@@ -22,7 +22,16 @@ Specs = dict[str, dict[str, Any]]
 
 UNSET = constants.ATTR_NOT_SPECIFIED
 _CORE = ("network", "port", "subnet", "subnetpool")
-_TAGGED = {"networks", "subnets", "subnetpools", "ports", "routers", "floatingips", "security_groups"}
+_TAGGED = {
+    "networks",
+    "network_segment_ranges",
+    "subnets",
+    "subnetpools",
+    "ports",
+    "routers",
+    "floatingips",
+    "security_groups",
+}
 _STANDARD = {*_TAGGED, "security_group_rules"}
 
 

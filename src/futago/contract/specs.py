@@ -11,6 +11,7 @@ import msgspec
 from futago.contract.advertisement import Advertisement
 from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
+from futago.contract.router_parts import ConntrackHelperSpec, MeterSpec, PortForwardingSpec
 from futago.values import (
     IPAddress,
     IPInterface,
@@ -315,6 +316,12 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
     gateway: GatewaySpec | None
     floating_ips: tuple[FloatingIpSpec, ...]
     routes: tuple[StaticRoute, ...]
+    port_forwardings: tuple[PortForwardingSpec, ...] = ()
+    """By address and port."""
+    conntrack_helpers: tuple[ConntrackHelperSpec, ...] = ()
+    """By name, protocol and port."""
+    meters: tuple[MeterSpec, ...] = ()
+    """By label."""
 
     @property
     def key(self) -> Key:

@@ -198,6 +198,44 @@ class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
         return f"nft/{self.namespace}"
 
 
+class Helper(msgspec.Struct, frozen=True, kw_only=True):
+    """What the kernel reads connections to a port with."""
+
+    kind: str
+    """The kernel's name of it."""
+    protocol: str
+    port: int
+
+
+class HelperTable(msgspec.Struct, frozen=True, kw_only=True, tag="helpers"):
+    """The conntrack helpers of a namespace."""
+
+    namespace: str
+    helpers: tuple[Helper, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"helpers/{self.namespace}"
+
+
+class Meter(msgspec.Struct, frozen=True, kw_only=True):
+    """A counter, and the rules by which it counts, as nft writes them."""
+
+    name: str
+    rules: tuple[str, ...]
+
+
+class MeterTable(msgspec.Struct, frozen=True, kw_only=True, tag="meters"):
+    """The counters of a namespace; what they have counted outlives every change of the rules."""
+
+    namespace: str
+    meters: tuple[Meter, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return f"meters/{self.namespace}"
+
+
 class BridgeFirewall(msgspec.Struct, frozen=True, kw_only=True, tag="bridge-firewall"):
     """What passes between the instances' Linux bridges and them: the lines of two nft tables."""
 
@@ -260,6 +298,8 @@ Element = (
     | Plug
     | FlowTable
     | NftTable
+    | HelperTable
+    | MeterTable
     | BridgeFirewall
     | Dnsmasq
     | Answers

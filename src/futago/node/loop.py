@@ -33,6 +33,7 @@ from futago.node.host import (
     HostState,
     Impairment,
     LocalVlans,
+    MeterTable,
     OvsPort,
     Place,
     Plug,
@@ -158,6 +159,11 @@ class Loop:
         """These are the specs now."""
         self._specs = specs
         self._wake.set()
+
+    def meters(self) -> list[MeterTable]:
+        """The counters that are wanted here; may be asked from any thread."""
+        elements = [owned.element for owned in self._wanted.elements.values()]
+        return [element for element in elements if isinstance(element, MeterTable)]
 
     def switch_changed(self) -> None:
         """Something in the switch's database is different: perhaps an instance's interface was plugged."""

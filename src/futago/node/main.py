@@ -22,6 +22,7 @@ from futago.node.drivers.metadata import MetadataDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
 from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
+from futago.node.drivers.nft_beside import BesideDriver, counted
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
 from futago.node.drivers.radv import HostsTold
@@ -34,8 +35,10 @@ from futago.node.host import (
     BridgeFirewall,
     Dnsmasq,
     FlowTable,
+    HelperTable,
     Layer3,
     MetadataRoute,
+    MeterTable,
     Namespace,
     NftTable,
     OvsPort,
@@ -145,6 +148,7 @@ class Agent:
         if not self._config.metrics_address:
             return lambda: None
         from futago import metrics
+        from futago.node.metering_metrics import MeteringCollector
         from futago.node.metrics import NodeCollector
         from futago.node.replication_metrics import ReplicationCollector
 
@@ -152,6 +156,7 @@ class Agent:
         registry.register(NodeCollector(self._statuses, self._loop.report, self._uplinks, self._loop.work))
         if "l3" in self._config.roles:
             registry.register(ReplicationCollector(lambda: self._asked(self._replication.status(), None)))
+            registry.register(MeteringCollector(self._loop.meters, counted))
         return metrics.serve(self._config.metrics_address, registry)
 
     def _statuses(self) -> Statuses | None:
@@ -246,6 +251,7 @@ def build_host(
         Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
+        Stage("beside nat", BesideDriver(), (HelperTable, MeterTable)),
         Stage("dhcp", DnsmasqDriver(exits.watch), (Dnsmasq,)),
         Stage("metadata", MetadataDriver(config.metadata_socket), (Answers, Asked)),
     )

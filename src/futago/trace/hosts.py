@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from futago.node.features.forwardings import Forwarding, forwardings
 from futago.trace.cloud import NoTrace
 from futago.trace.flows import Walk, parse
 from futago.values import IPAddress, Mac
@@ -65,6 +66,7 @@ class Nat(msgspec.Struct, frozen=True, kw_only=True):
 
     inwards: dict[str, str] = {}
     outwards: dict[str, str] = {}
+    forwarded: tuple[Forwarding, ...] = ()
     own: str = ""
     """What everything else that goes out gets; "" leaves it as it is."""
 
@@ -133,7 +135,12 @@ class Hosts:
             return Nat()  # a router without a gateway translates nothing
         pairs = {name: dict(_PAIR.findall("".join(found.findall(said)))) for name, found in _PAIRS.items()}
         own = _SNAT.search(said)
-        return Nat(inwards=pairs["inwards"], outwards=pairs["outwards"], own=own[1] if own else "")
+        return Nat(
+            inwards=pairs["inwards"],
+            outwards=pairs["outwards"],
+            forwarded=tuple(forwardings(said)),
+            own=own[1] if own else "",
+        )
 
 
 def _interface(name: str, number: Any, ids: Any, options: Any) -> Interface:

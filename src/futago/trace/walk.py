@@ -157,6 +157,12 @@ class Tracer:
         if inside := nat.inwards.get(str(packet.destination)):
             changes.append(f"floating IP {packet.destination} is {inside}")
             packet = msgspec.structs.replace(packet, destination=IPv4Address(inside))
+        for one in nat.forwarded:
+            if one.covers(str(packet.destination), packet.protocol, packet.port):
+                port = packet.port if one.inside_port is None else one.inside_port
+                changes.append(f"port {packet.port} of {packet.destination} is port {port} of {one.inside}")
+                packet = msgspec.structs.replace(packet, destination=IPv4Address(one.inside), port=port)
+                break
         way = self._hosts.way(node, namespace, packet, inner)
         if way is None:
             yield self._end(node, f"router {router.name or router.id} has no route to {packet.destination}")

@@ -1,15 +1,19 @@
 """From rows to specs: who gets what, and what a write costs."""
 
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
 
 from futago.config import Profile
+from futago.contract.router_parts import ConntrackHelperSpec, MeterRule, MeterSpec
 from futago.contract.specs import DhcpSpec, HaPeer, NetworkSpec, NodeSpecs, PeerSpec, PortSpec, RouterSpec, SpecChanges
 from futago.controller.nodes.feed import Feed
+from futago.controller.nodes.gather import plan_keys
 from futago.controller.resources import errors, ha
-from futago.controller.store.rows import Network, Replica, Router
+from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
+from futago.controller.store.rows import FloatingIp, Network, Replica, Router
 from futago.values import IPv4Address, IPv4Interface
 from unit.controller.cloud import Cloud
 
@@ -225,3 +229,64 @@ def test_the_last_router_of_a_project_takes_its_ha_network_along(cloud: Cloud) -
         ha.withdraw(txn, router)
     with cloud.database.read() as view:
         assert view.find(Network) == []
+
+
+def routers_specs(cloud: Cloud) -> RouterSpec:
+    spec = everything(cloud, "net1").specs["router/router80"]
+    assert isinstance(spec, RouterSpec)
+    return spec
+
+
+def test_a_router_forwards_ports_reads_connections_and_counts(cloud: Cloud) -> None:
+    """What is left out comes before what is counted; a floating IP of which ports are forwarded stands for no port."""
+    routed(cloud)
+    with cloud.database.write() as txn:
+        floating = txn.find(FloatingIp)[0]
+        assert floating.port_id is not None
+        assert floating.fixed_ip_address is not None
+        txn.add(
+            PortForwarding(
+                id="f",
+                floatingip_id=floating.id,
+                router_id="router80",
+                internal_port_id=floating.port_id,
+                internal_ip_address=floating.fixed_ip_address,
+                protocol="tcp",
+                internal_first=22,
+                internal_last=22,
+                external_first=2201,
+                external_last=2201,
+            )
+        )
+        txn.replace(floating, replace(floating, port_id=None, fixed_ip_address=None))
+        txn.add(ConntrackHelper(id="h", router_id="router80", protocol="tcp", port=21, helper="ftp"))
+        txn.add(MeteringLabel(id="ours", project_id="p"))
+        txn.add(MeteringLabel(id="theirs", project_id="q"))
+        for number, (label, excluded) in enumerate([("ours", False), ("ours", True), ("theirs", False)]):
+            rule = MeteringRule(
+                id=str(number),
+                metering_label_id=label,
+                direction="ingress",
+                excluded=excluded,
+                remote_ip_prefix="10.0.0.5/8",
+            )
+            txn.add(rule)
+    spec = routers_specs(cloud)
+    (forwarding,) = spec.port_forwardings
+    assert (str(forwarding.outside), forwarding.first, forwarding.inside_first) == ("10.0.80.150", 2201, 22)
+    assert spec.floating_ips == ()
+    assert spec.conntrack_helpers == (ConntrackHelperSpec(helper="ftp", protocol="tcp", port=21),)
+    inside = ip_network("10.0.0.0/8")
+    rules = tuple(MeterRule(outwards=False, excluded=one, destination=inside) for one in (True, False))
+    assert spec.meters == (MeterSpec(label_id="ours", rules=rules),)
+
+
+def test_a_label_bears_on_the_routers_of_its_project_or_on_all(cloud: Cloud) -> None:
+    routed(cloud)
+    cloud.router("other", project_id="q")
+    with cloud.database.read() as view:
+        assert {key for key in plan_keys(view, frozenset({"metering/q"})) if key.startswith("router/")} == {
+            "router/other"
+        }
+        both = {"router/other", "router/router80"}
+        assert {key for key in plan_keys(view, frozenset({"metering/"})) if key.startswith("router/")} == both

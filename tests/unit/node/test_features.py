@@ -3,13 +3,26 @@ import re
 import pytest
 from msgspec.structs import replace
 
+from futago.contract.router_parts import ConntrackHelperSpec, MeterRule, MeterSpec, PortForwardingSpec
 from futago.contract.specs import DhcpOption, DhcpRoute, StaticRoute
 from futago.node.features.compose import host_state
 from futago.node.features.dhcp import render_config, render_hosts, render_names, render_options
 from futago.node.features.ha import elections
 from futago.node.features.nat import nat, render
 from futago.node.features.routing import routing
-from futago.node.host import Layer3, MetadataRoute, Namespace, NftTable, OvsPort, Route, Veth
+from futago.node.host import (
+    Helper,
+    HelperTable,
+    Layer3,
+    MetadataRoute,
+    Meter,
+    MeterTable,
+    Namespace,
+    NftTable,
+    OvsPort,
+    Route,
+    Veth,
+)
 from futago.values import IPv4Address, IPv4Interface, IPv4Network
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute
 from host.node_specs import DHCP, HA, INSIDE, NETNS, OUTSIDE, QG, QR, VM, dhcp, gateway_node, port, router
@@ -101,6 +114,62 @@ def test_the_table_of_a_router_with_floating_ips() -> None:
     many = router(ha=True, floating=(("10.0.80.111", "192.168.80.11"), ("10.0.80.110", "192.168.80.10")))
     assert many.gateway is not None
     golden("floating_ips.nft", render(many, many.gateway))
+
+
+def forwarding(first: int, last: int, inside: int, inside_last: int) -> PortForwardingSpec:
+    return PortForwardingSpec(
+        outside=IPv4Address("10.0.80.120"),
+        protocol="tcp",
+        first=first,
+        last=last,
+        inside=IPv4Address("192.168.80.12"),
+        inside_first=inside,
+        inside_last=inside_last,
+    )
+
+
+def test_the_table_of_a_router_that_forwards_ports() -> None:
+    """One of them, to as many others, to the same ones, all to one."""
+    ranges = (forwarding(22, 22, 2222, 2222), forwarding(30, 32, 40, 42), forwarding(50, 59, 50, 59))
+    parts = replace(router(ha=True), port_forwardings=(*ranges, forwarding(60, 69, 80, 80)))
+    assert parts.gateway is not None
+    golden("port_forwardings.nft", render(parts, parts.gateway))
+
+
+def test_the_address_of_which_ports_are_forwarded_is_the_virtual_routers() -> None:
+    parts = replace(router(ha=True), port_forwardings=(forwarding(22, 22, 22, 22), forwarding(23, 23, 23, 23)))
+    (config,) = elections(specs_of([parts]), VLANS).values()
+    outside = [one.address for one in config.addresses if one.interface == QG_NAME]
+    assert outside == [IPv4Interface(text) for text in ("10.0.80.101/24", "10.0.80.110/32", "10.0.80.120/32")]
+
+
+def test_no_election_waits_for_helpers_and_meters() -> None:
+    """They have owners of their own, under which their failures are told."""
+    rules = (
+        MeterRule(outwards=True, excluded=True, destination=IPv4Network("10.0.80.0/24")),
+        MeterRule(outwards=True, excluded=False, source=IPv4Network("0.0.0.0/0")),
+    )
+    parts = replace(
+        router(ha=True),
+        conntrack_helpers=(ConntrackHelperSpec(helper="h323", protocol="tcp", port=1720),),
+        meters=(MeterSpec(label_id="a-b", rules=rules),),
+    )
+    elements = host_state(specs_of([*gateway_node(ha=True), parts]), VLANS, PLACE).elements
+    helpers, meters = elements[f"helpers/{NETNS}"], elements[f"meters/{NETNS}"]
+    assert (helpers.owner, meters.owner) == (f"{parts.key}/conntrack-helpers", f"{parts.key}/meters")
+    assert helpers.element == HelperTable(namespace=NETNS, helpers=(Helper(kind="Q.931", protocol="tcp", port=1720),))
+    assert meters.element == MeterTable(
+        namespace=NETNS,
+        meters=(
+            Meter(
+                name="label_a_b",
+                rules=(
+                    f'oifname "{QG_NAME}" ip daddr 10.0.80.0/24 return',
+                    f'oifname "{QG_NAME}" meta nfproto ipv4 counter name "label_a_b" return',
+                ),
+            ),
+        ),
+    )
 
 
 def test_the_table_of_a_router_without_snat() -> None:

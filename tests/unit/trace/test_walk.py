@@ -116,7 +116,9 @@ class FakeHosts:
             case ["ip", "-json", "-n", _, "neighbour", *_]:
                 return json.dumps([{"lladdr": "02:00:00:00:00:01"}])
             case ["ip", "netns", "exec", *_]:
-                return "snat to ip saddr map { 192.168.80.10 : 10.0.80.110 }\n\tsnat to 10.0.80.101\n"
+                forwarded = "ip daddr . meta l4proto . th dport map { 10.0.80.120 . tcp . 2201 : 192.168.80.11 . 22 }"
+                pairs = "snat to ip saddr map { 192.168.80.10 : 10.0.80.110 }"
+                return f"dnat ip to {forwarded}\n\t{pairs}\n\tsnat to 10.0.80.101\n"
         raise AssertionError(command)
 
     @staticmethod
@@ -166,6 +168,16 @@ def test_a_neighbour_on_another_host_is_reached_without_a_router() -> None:
     }
     said = follow(FakeHosts(traces), "192.168.80.11")
     assert said[-1] == "compute2: vm2 gets it, as 192.168.80.10 → 192.168.80.11, icmp ✔"
+
+
+def test_a_port_that_is_forwarded_leads_to_an_instance() -> None:
+    traces = OUT | {("net1", "br-int"): trace_of(tunnel="192.0.2.4"), ("compute2", "br-tun"): trace_of(ports=("tap2",))}
+    hosts = FakeHosts(traces)
+    hosts.routes["192.168.80.11"] = {"dev": f"qr-{INNER.id[:11]}"}
+    packet = Packet(source=OWN, destination=IPv4Address("10.0.80.120"), protocol="tcp", port=2201)
+    said = [line.text for line in Tracer(cloud(), Hosts(hosts)).follow(VM1, packet)]
+    assert "port 2201 of 10.0.80.120 is port 22 of 192.168.80.11" in said[4]
+    assert said[-1] == "vm2 gets it, as 192.168.80.10 → 192.168.80.11, tcp port 22"
 
 
 def test_what_a_flow_drops_is_told_with_the_flow() -> None:

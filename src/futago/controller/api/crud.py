@@ -27,10 +27,10 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def listed(reading: Reading) -> Page:
         order = query.order(resource)
+        wanted = {**query.columns(resource), **_within(reading, resource, call)}
         if order is not None and not policy.restricted(resource, reading, query.named):
-            return whole_page(query, call, _cut(reading, resource, query, order))
-        found = resource.find(reading, query.columns(resource))
-        shown = policy.known(resource, reading, resource.render(reading, found))
+            return whole_page(query, call, _cut(reading, resource, query, order, wanted))
+        shown = policy.known(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
         return page(resource, query, call, matching(resource, query, shown))
 
     part = service.read(call, listed)
@@ -46,7 +46,7 @@ def show(service: Service, resource: Resource[Any], call: Call) -> Answer:
     fields = frozenset(value for name, value in call.query if name == "fields" and value)
 
     def rendered(reading: Reading) -> Rendered:
-        return _rendered(reading, resource, lookup.one(reading, resource, call.params["id"]))
+        return _rendered(reading, resource, _row(reading, resource, call))
 
     item = service.read(call, rendered)
     kept = {name: value for name, value in item.items() if name in fields} if fields else item
@@ -63,12 +63,14 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def work(writing: Writing) -> list[Rendered]:
         made = []
-        for values in wishes:
+        within = _within(writing.reading, resource, call)
+        for wish in wishes:
+            values = wish | {name: ids[0] for name, ids in within.items()}
             policy.check_create(resource, writing.reading, values)
             if resource.limited:
                 quota.check(writing.txn, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
-        return policy.changed(resource, writing.reading, resource.render(writing.reading, made))
+        return policy.changed(resource, writing.reading, policy.rendered(resource, writing.reading, made))
 
     shown = service.write(call, work)
     for item in shown:
@@ -84,10 +86,10 @@ def update(service: Service, resource: Resource[Any], call: Call) -> Answer:
     values = body.values_to_update(resource, call.caller, body.item(call.body, resource))
 
     def work(writing: Writing) -> Rendered:
-        row = lookup.one(writing.reading, resource, call.params["id"])
+        row = _row(writing.reading, resource, call)
         policy.check_update(resource, writing.reading, row, values)
         _check_revision(call, row)
-        new = resource.render(writing.reading, [change(writing, row, values)])
+        new = policy.rendered(resource, writing.reading, [change(writing, row, values)])
         return policy.changed(resource, writing.reading, new)[0]
 
     return Answer(200, {resource.name: service.write(call, work)})
@@ -102,7 +104,7 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
         raise errors.HTTPBadRequest(message="Request body is not supported in DELETE.")
 
     def work(writing: Writing) -> None:
-        row = lookup.one(writing.reading, resource, call.params["id"])
+        row = _row(writing.reading, resource, call)
         policy.check_delete(resource, writing.reading, row)
         _check_revision(call, row)
         end(writing, row)
@@ -112,9 +114,11 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     return Answer(204)
 
 
-def _cut(reading: Reading, resource: Resource[Any], query: Query, order: Order) -> list[Rendered]:
+def _cut(
+    reading: Reading, resource: Resource[Any], query: Query, order: Order, wanted: Mapping[str, Sequence[str]]
+) -> list[Rendered]:
     """The page that is asked for: as many more rows as the rules leave out of those that were found."""
-    wanted, limit = query.columns(resource), query.limit
+    limit = query.limit
     assert limit is not None, "without a limit there is no page"
     after = _marker(reading, resource, query, wanted) if query.marker else None
     items: list[Rendered] = []
@@ -122,7 +126,7 @@ def _cut(reading: Reading, resource: Resource[Any], query: Query, order: Order) 
         window = Window(resource.kind, order, after, limit - len(items), query.reverse)
         found = resource.find(replace(reading, window=window), wanted)
         assert len(found) <= window.limit, f"the list of {resource.collection} is not cut"
-        known = policy.known(resource, reading, resource.render(reading, found))
+        known = policy.known(resource, reading, policy.rendered(resource, reading, found))
         items = known + items if query.reverse else items + known
         if len(items) >= limit or len(found) < window.limit:
             return items
@@ -131,13 +135,30 @@ def _cut(reading: Reading, resource: Resource[Any], query: Query, order: Order) 
 
 def _marker(reading: Reading, resource: Resource[Any], query: Query, wanted: Mapping[str, Sequence[str]]) -> Any:
     found = resource.find(reading, {**wanted, "id": [str(query.marker)]})
-    if not found or not policy.known(resource, reading, resource.render(reading, found)):
+    if not found or not policy.known(resource, reading, policy.rendered(resource, reading, found)):
         raise resource.not_found(str(query.marker))
     return found[0]
 
 
+def _row(reading: Reading, resource: Resource[Any], call: Call) -> Any:
+    return lookup.one(reading, resource, call.params["id"], _within(reading, resource, call))
+
+
+def _within(reading: Reading, resource: Resource[Any], call: Call) -> dict[str, list[str]]:
+    """The values that all parts of the parent have which the path names.
+
+    Raises:
+        ApiError: the caller may see no such parent.
+
+    """
+    if resource.parent is None:
+        return {}
+    parent = lookup.one(reading, resource.parent.resource, call.params["parent_id"])
+    return {resource.parent.column: [parent.id]}
+
+
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:
-    found = policy.visible(resource, policy.known(resource, reading, resource.render(reading, [row])))
+    found = policy.visible(resource, policy.known(resource, reading, policy.rendered(resource, reading, [row])))
     if not found:
         raise errors.HTTPNotFound
     return found[0]

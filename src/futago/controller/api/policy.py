@@ -1,12 +1,12 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.definition import Absent, Reading, Rendered, Resource
-from futago.controller.resources.parents import PARENTS, Parents
+from futago.controller.resources.parents import EXT_PARENT, PARENTS, Parents
 
 _NOT_AN_ATTRIBUTE: Final = "tags"
 """Rules with this name are those of the requests for tags."""
@@ -16,29 +16,30 @@ def defaults(resources: Iterable[Resource[Any]]) -> dict[str, str]:
     """The rules of resources and attributes for which Neutron has none."""
     found: dict[str, str] = {}
     for resource in resources:
-        found[f"get_{resource.name}"] = ADMIN_OR_READER
+        found[f"get_{resource.rule}"] = ADMIN_OR_READER
         for action in ("create", "update", "delete"):
-            found[f"{action}_{resource.name}"] = ADMIN_OR_MEMBER
+            found[f"{action}_{resource.rule}"] = ADMIN_OR_MEMBER
         for field in resource.fields:
             if field.admin_sets:
-                found |= {f"{action}_{resource.name}:{field.name}": ADMIN for action in ("create", "update")}
+                found |= {f"{action}_{resource.rule}:{field.name}": ADMIN for action in ("create", "update")}
             if field.admin_sees:
-                found[f"get_{resource.name}:{field.name}"] = ADMIN
+                found[f"get_{resource.rule}:{field.name}"] = ADMIN
         if resource.tagged:
-            found[f"get_{resource.name}:tags"] = ADMIN_OR_READER
-            found |= {f"{action}_{resource.name}:tags": ADMIN_OR_MEMBER for action in ("create", "update", "delete")}
+            found[f"get_{resource.rule}:tags"] = ADMIN_OR_READER
+            found |= {f"{action}_{resource.rule}:tags": ADMIN_OR_MEMBER for action in ("create", "update", "delete")}
     return found
 
 
 def check_create(resource: Resource[Any], reading: Reading, values: Mapping[str, Any]) -> None:
     """See that the caller may make one with these values."""
-    action = f"create_{resource.name}"
+    action = f"create_{resource.rule}"
     named = {
         field.name: values[field.name]
         for field in resource.fields
         if field.post and not isinstance(values[field.name], Absent) and values[field.name] != field.default
     }
-    refused = _refused(action, reading, values, _sets(resource, action, reading, named))
+    target = values if resource.parent is None else {**values, EXT_PARENT: values[resource.parent.column]}
+    refused = _refused(resource, action, reading, target, _sets(resource, action, reading, named))
     if refused is not None:
         _check_parents(reading, values)
         raise errors.PolicyNotAuthorized(rules=refused)
@@ -46,27 +47,36 @@ def check_create(resource: Resource[Any], reading: Reading, values: Mapping[str,
 
 def check_update(resource: Resource[Any], reading: Reading, row: Any, values: Mapping[str, Any]) -> None:
     """See that the caller may change these attributes of this one."""
-    action = f"update_{resource.name}"
-    target = resource.render(reading, [row])[0]
+    action = f"update_{resource.rule}"
+    target = rendered(resource, reading, [row])[0]
     _check(action, resource, reading, target, {**target, **values}, _sets(resource, action, reading, values))
 
 
 def check_delete(resource: Resource[Any], reading: Reading, row: Any) -> None:
     """See that the caller may delete this one."""
-    target = resource.render(reading, [row])[0]
-    _check(f"delete_{resource.name}", resource, reading, target, target, ())
+    target = rendered(resource, reading, [row])[0]
+    _check(f"delete_{resource.rule}", resource, reading, target, target, ())
 
 
 def check_tags(action: str, resource: Resource[Any], reading: Reading, row: Any) -> None:
     """See that the caller may get, create, update or delete the tags of this one."""
-    target = resource.render(reading, [row])[0]
-    _check(f"{action}_{resource.name}:{_NOT_AN_ATTRIBUTE}", resource, reading, target, target, ())
+    target = rendered(resource, reading, [row])[0]
+    _check(f"{action}_{resource.rule}:{_NOT_AN_ATTRIBUTE}", resource, reading, target, target, ())
+
+
+def rendered(resource: Resource[Any], reading: Reading, rows: Sequence[Any]) -> list[Rendered]:
+    """As the API shows them, and as the rules look at them: what is a part of something says of what."""
+    items = resource.render(reading, rows)
+    if resource.parent is None:
+        return items
+    column = resource.parent.column
+    return [{**item, EXT_PARENT: getattr(row, column)} for item, row in zip(items, rows, strict=True)]
 
 
 def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
     """Those that the caller may know of, and what it may know of each, to filter and order by."""
-    parents = Parents(reading)
-    rule = f"get_{resource.name}"
+    parents = Parents(reading, resource)
+    rule = f"get_{resource.rule}"
     if not reading.policy.of_any(rule, reading.caller):
         items = [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
     return _narrowed(resource, reading, items, parents)
@@ -80,13 +90,13 @@ def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]
 
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
     """Without what is never shown."""
-    hidden = {field.name for field in resource.fields if not field.shown}
+    hidden = {field.name for field in resource.fields if not field.shown} | ({EXT_PARENT} if resource.parent else set())
     return [{name: value for name, value in item.items() if name not in hidden} for item in items] if hidden else items
 
 
 def changed(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
     """What the caller may know of what it has just made or changed."""
-    return visible(resource, _narrowed(resource, reading, items, Parents(reading)))
+    return visible(resource, _narrowed(resource, reading, items, Parents(reading, resource)))
 
 
 def _narrowed(resource: Resource[Any], reading: Reading, items: list[Rendered], parents: Parents) -> list[Rendered]:
@@ -100,7 +110,7 @@ def _hidden(resource: Resource[Any], reading: Reading) -> tuple[set[str], dict[s
     """The attributes that are hidden in each, and the rules of those for which it depends."""
     always, unsure = set(), {}
     for field in resource.fields:
-        rule = f"get_{resource.name}:{field.name}"
+        rule = f"get_{resource.rule}:{field.name}"
         if rule in reading.policy.texts and field.name != _NOT_AN_ATTRIBUTE:
             answer = reading.policy.of_any(rule, reading.caller)
             if answer is None:
@@ -126,17 +136,19 @@ def _check(
     attributes: Iterable[str],
 ) -> None:
     """Who may not even see it is told that there is none."""
-    refused = _refused(action, reading, target, attributes)
+    refused = _refused(resource, action, reading, target, attributes)
     if refused is None:
         return
-    if not reading.policy.allows(f"get_{resource.name}", reading.caller, present, Parents(reading)):
+    if not reading.policy.allows(f"get_{resource.rule}", reading.caller, present, Parents(reading, resource)):
         raise errors.HTTPNotFound
     raise errors.PolicyNotAuthorized(rules=refused)
 
 
-def _refused(action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str]) -> str | None:
+def _refused(
+    resource: Resource[Any], action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str]
+) -> str | None:
     """What was asked, in Neutron's form, if one of the rules does not hold."""
-    parents = Parents(reading)
+    parents = Parents(reading, resource)
     text, allowed = f"rule:{action}", reading.policy.allows(action, reading.caller, target, parents)
     for names in attributes:
         first, *more = names.split()

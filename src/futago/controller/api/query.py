@@ -41,7 +41,7 @@ class Query:
 
     def order(self, resource: Resource[Any]) -> Order | None:
         """The columns by which the database can cut this page; None if it takes more than columns to tell."""
-        if self.limit is None or resource.field("id") is None:
+        if self.limit is None or not resource.paged or resource.field("id") is None:
             return None
         if "id" in self.filters or set(self.filters) - set(resource.columns):
             return None

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from sqlalchemy import or_, select
+
 from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
@@ -15,6 +17,7 @@ from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import NetworkView, RouterView, Settings
 from futago.controller.store.addressing_rows import SubnetPool
 from futago.controller.store.database import View
+from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
@@ -28,7 +31,8 @@ from futago.controller.store.rows import (
     Subnet,
     VrrpKey,
 )
-from futago.controller.store.touched import PEERS, REPLICATION, VRRP_KEYS
+from futago.controller.store.tables import TABLES
+from futago.controller.store.touched import METERING, PEERS, REPLICATION, VRRP_KEYS
 from futago.controller.vrrp_settings import vrrp_settings
 
 Plans = dict[str, tuple[Spec, ...]]
@@ -61,7 +65,8 @@ def all_keys(view: View) -> frozenset[str]:
 
 def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     """What has to be planned again when these keys of the change log were touched."""
-    keys = {key for key in changed if not key.startswith(("segment/", "node/"))}
+    keys = {key for key in changed if not key.startswith(("segment/", "node/", f"{METERING}/"))}
+    keys.update(f"router/{router.id}" for router in _metered_routers(view, _ids(changed, METERING)))
     names = _ids(changed, "node")
     keys.update(f"router/{replica.router_id}" for replica in (view.find(Replica, node=names) if names else []))
     keys.update(f"network/{replica.network_id}" for replica in (view.find(DhcpReplica, node=names) if names else []))
@@ -140,6 +145,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
     ports = view.find(Port, device_id=router_id, device_owner=device_owners.ROUTERS)
     network_ids = {port.network_id for port in ports}
     fixed_ips = view.find(FixedIp, port_id=[port.id for port in ports])
+    floating_ips = view.find(FloatingIp, router_id=router_id)
     subnet_ids = {fixed_ip.subnet_id for fixed_ip in fixed_ips}
     subnets = {subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)}
     return plan_router(
@@ -150,7 +156,10 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
             networks={network.id: network for network in view.find(Network, id=network_ids)},
             subnets=subnets,
             replicas=tuple(view.find(Replica, router_id=router_id)),
-            floating_ips=tuple(view.find(FloatingIp, router_id=router_id)),
+            floating_ips=tuple(floating_ips),
+            port_forwardings=tuple(view.find(PortForwarding, router_id=router_id)) if floating_ips else (),
+            conntrack_helpers=tuple(view.find(ConntrackHelper, router_id=router_id)),
+            metering_rules=tuple(_metering_rules(view, router)),
             drained=frozenset(_drained(view)),
             vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
             scopes=_scopes(view, {subnet.subnetpool_id for subnet in subnets.values() if subnet.subnetpool_id}),
@@ -162,6 +171,18 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
 def _scopes(view: View, pool_ids: set[str]) -> dict[str, str]:
     pools = view.find(SubnetPool, id=pool_ids) if pool_ids else []
     return {pool.id: pool.address_scope_id for pool in pools if pool.address_scope_id is not None}
+
+
+def _metering_rules(view: View, router: Router) -> list[MeteringRule]:
+    """Those of the labels that count at a router: its project's, and the shared ones."""
+    labels, rules = TABLES[MeteringLabel].c, TABLES[MeteringRule].c
+    counting = select(labels.id).where(or_(labels.project_id == router.project_id, labels.shared.is_(True)))
+    return view.search(MeteringRule, rules.metering_label_id.in_(counting))
+
+
+def _metered_routers(view: View, projects: list[str]) -> list[Router]:
+    """Those of the projects; "" is all of them."""
+    return view.find(Router) if "" in projects else view.find(Router, project_id=projects) if projects else []
 
 
 def _ids(keys: frozenset[str], kind: str) -> list[str]:

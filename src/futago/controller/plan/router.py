@@ -17,6 +17,7 @@ from futago.contract.specs import (
 )
 from futago.controller import device_owners
 from futago.controller.plan.instance import leads_out
+from futago.controller.plan.router_parts import conntrack_helpers, meters, port_forwardings
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
@@ -43,8 +44,15 @@ def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
         ha=ha,
         interfaces=tuple(_leg(view, port) for port in sorted(interfaces, key=lambda port: port.id)),
         gateway=_gateway(view),
-        floating_ips=tuple(_floating_ip(f) for f in sorted(view.floating_ips, key=lambda f: f.floating_ip_address)),
+        floating_ips=tuple(
+            _floating_ip(row, row.fixed_ip_address)
+            for row in sorted(view.floating_ips, key=lambda row: row.floating_ip_address)
+            if row.fixed_ip_address is not None
+        ),
         routes=tuple(StaticRoute(destination=r.destination, next_hop=r.nexthop) for r in view.router.routes),
+        port_forwardings=port_forwardings(view),
+        conntrack_helpers=conntrack_helpers(view),
+        meters=meters(view),
     )
 
 
@@ -166,9 +174,8 @@ def _ha_address(view: RouterView, port: Port) -> IPv4Interface:
     return address
 
 
-def _floating_ip(row: FloatingIp) -> FloatingIpSpec:
-    assert row.fixed_ip_address is not None, "a floating IP with a router has an address inside"
-    return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=row.fixed_ip_address)
+def _floating_ip(row: FloatingIp, inside: IPv4Address) -> FloatingIpSpec:
+    return FloatingIpSpec(floating_ip_id=row.id, outside=row.floating_ip_address, inside=inside)
 
 
 def _port(view: RouterView, port_id: str | None) -> Port | None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from futago.contract.specs import AuthMode
+from futago.controller.store.routing_rows import ConntrackHelper, MeteringRule, PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
@@ -63,6 +64,10 @@ class RouterView(msgspec.Struct, frozen=True, kw_only=True):
     subnets: Mapping[str, Subnet]
     replicas: tuple[Replica, ...]
     floating_ips: tuple[FloatingIp, ...]
+    port_forwardings: tuple[PortForwarding, ...] = ()
+    conntrack_helpers: tuple[ConntrackHelper, ...] = ()
+    metering_rules: tuple[MeteringRule, ...] = ()
+    """Of the labels that count here."""
     drained: frozenset[str]
     """The nodes that are to get rid of their routers."""
     vrrp_keys: tuple[VrrpKey, ...]

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, floating_rows, lookup, network, parse
+from futago.controller.resources import errors, floating_rows, lookup, network, parse, routing_errors
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -26,6 +26,7 @@ from futago.controller.resources.port import PORTS, status
 from futago.controller.resources.port_addresses import give, ipv4_only, wishes
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Transaction
+from futago.controller.store.routing_rows import PortForwarding
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
 from futago.values import IPAddress, IPv4Address, Role
 
@@ -87,6 +88,8 @@ def update(writing: Writing, row: FloatingIp, values: Values) -> FloatingIp:
 
 def delete(writing: Writing, row: FloatingIp) -> None:
     """Give the address back."""
+    if writing.txn.count(PortForwarding, floatingip_id=row.id):
+        raise routing_errors.FipInUseByPortForwarding(id=row.id)
     floating_rows.release(writing.txn, row)
 
 
@@ -99,6 +102,8 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
     routers = {row.router_id for row in floating_ips if row.router_id}
     replicas = lookup.among(reading.view, Replica, "router_id", routers)
     served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE or replica.ha_port_id is None}
+    parts = lookup.among(reading.view, PortForwarding, "floatingip_id", {row.id for row in floating_ips})
+    forwarded = lookup.grouped(parts, "floatingip_id")
     return [
         {
             **{name: value for name, value in standard(row).items() if name != "name"},
@@ -107,14 +112,26 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
             "router_id": row.router_id,
             "port_id": row.port_id,
             "fixed_ip_address": None if row.fixed_ip_address is None else str(row.fixed_ip_address),
-            "status": "ACTIVE" if row.port_id and row.router_id in served else "DOWN",
+            "status": "ACTIVE" if row.router_id in served else "DOWN",
             "port_details": _port_details(ports.get(row.port_id or "")),
             "dns_domain": row.dns_domain,
             "dns_name": row.dns_name,
-            "port_forwardings": [],
+            "port_forwardings": [_forwarding(one) for one in forwarded.get(row.id, [])],
         }
         for row in floating_ips
     ]
+
+
+def _forwarding(row: PortForwarding) -> Rendered:
+    """As a floating IP shows it: ports only where it is one."""
+    ends = {"internal": (row.internal_first, row.internal_last), "external": (row.external_first, row.external_last)}
+    return {
+        "id": row.id,
+        "protocol": row.protocol,
+        "internal_port_id": row.internal_port_id,
+        "internal_ip_address": str(row.internal_ip_address),
+        **{f"{side}_port": first for side, (first, last) in ends.items() if first == last},
+    }
 
 
 def _address_wish(values: Values) -> Sequence[dict[str, object]] | Absent:
@@ -131,13 +148,17 @@ def _associated(
     Raises:
         errors.FloatingIPPortAlreadyAssociated: another one stands for it.
         errors.ExternalGatewayForFloatingIPNotFound: no router joins the port's subnet and the external network.
+        routing_errors.FipInUseByPortForwarding: some of its ports are forwarded.
 
     """
     if port_id is None:
         if fixed_ip_address is not None:
             reason = "fixed_ip_address cannot be specified without a port_id"
             raise errors.BadRequest(resource="floatingip", reason=reason)
-        return replace(row, port_id=None, fixed_ip_address=None, router_id=None)
+        router_id = row.router_id if row.port_id is None else None  # a part of its ports may be forwarded
+        return replace(row, port_id=None, fixed_ip_address=None, router_id=router_id)
+    if writing.txn.count(PortForwarding, floatingip_id=row.id):
+        raise routing_errors.FipInUseByPortForwarding(id=row.id)
     port = lookup.one(writing.reading, PORTS, port_id)
     inside, inside_address = _inside(writing.txn, port, fixed_ip_address)
     for other in writing.txn.find(FloatingIp, port_id=port.id, fixed_ip_address=inside.ip_address):
@@ -149,7 +170,7 @@ def _associated(
                 fixed_ip=inside.ip_address,
                 network_id=row.floating_network_id,
             )
-    router_id = _router(writing.txn, row, inside)
+    router_id = router_between(writing.txn, row, inside)
     return replace(row, port_id=port.id, fixed_ip_address=inside_address, router_id=router_id)
 
 
@@ -178,8 +199,13 @@ def _inside(txn: Transaction, port: Port, wanted: IPAddress | None) -> tuple[Fix
     return addresses[0]
 
 
-def _router(txn: Transaction, row: FloatingIp, inside: FixedIp) -> str:
-    """The router between the two networks; of several, the one that is the subnet's gateway."""
+def router_between(txn: Transaction, row: FloatingIp, inside: FixedIp) -> str:
+    """The router between the two networks; of several, the one that is the subnet's gateway.
+
+    Raises:
+        errors.ExternalGatewayForFloatingIPNotFound: there is none.
+
+    """
     beside = {fixed_ip.port_id: fixed_ip for fixed_ip in txn.find(FixedIp, subnet_id=inside.subnet_id)}
     interfaces = [
         port for port in lookup.among(txn, Port, "id", list(beside)) if port.device_owner in device_owners.INTERFACES
@@ -221,6 +247,7 @@ FLOATING_IPS: Final = Resource(
         Field(name="router_id"),
         Field(name="status"),
         Field(name="port_details", filterable=False, sortable=False),
+        Field(name="port_forwardings", filterable=False, sortable=False),
     ),
     not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
     columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),

@@ -24,5 +24,5 @@ def release(txn: Transaction, floating_ip: FloatingIp) -> None:
 def release_unused(txn: Transaction, network_id: str) -> None:
     """Delete the floating IPs of an external network that stand for nothing."""
     for floating_ip in txn.find(FloatingIp, floating_network_id=network_id):
-        if floating_ip.port_id is None:
+        if floating_ip.router_id is None:
             release(txn, floating_ip)

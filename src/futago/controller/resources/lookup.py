@@ -1,12 +1,12 @@
 """Finding rows as a caller may see them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, or_
 
 from futago.controller.resources import errors
-from futago.controller.resources.definition import Reading, Resource, Writing
+from futago.controller.resources.definition import Reading, Resource, Window, Writing
 from futago.controller.resources.window import part
 from futago.controller.store.database import View
 from futago.controller.store.rows import Row
@@ -15,37 +15,47 @@ from futago.controller.store.tables import TABLES
 R = TypeVar("R", bound=Row)
 G = TypeVar("G")
 
+_NOTHING: Final[Mapping[str, Sequence[str]]] = {}
+
 
 def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *others: ColumnElement[bool]) -> list[R]:
     """The rows with the `wanted` values that belong to the caller, or for which one of `others` holds."""
-    window = reading.window if reading.window is not None and reading.window.kind is kind else None
-    if window is None and (reading.caller.unbounded or "id" in wanted):
+    if _window(reading, kind) is None and (reading.caller.unbounded or "id" in wanted):
         found = reading.view.find(kind, **wanted)
         if reading.caller.unbounded or all(_own(reading, row) for row in found):
             return found
-    columns = TABLES[kind].c
-    clauses: list[ColumnElement[bool]] = [
-        columns[name].in_([value for value in values if "\0" not in value]) for name, values in wanted.items()
-    ]
-    if not reading.caller.unbounded:
-        clauses.append(or_(columns.project_id == reading.caller.project_id, *others))
+    if reading.caller.unbounded:
+        return parts(reading, kind, wanted)
+    return parts(reading, kind, wanted, or_(TABLES[kind].c.project_id == reading.caller.project_id, *others))
+
+
+def parts(
+    reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *clauses: ColumnElement[bool]
+) -> list[R]:
+    """The rows with the `wanted` values of a kind that is seen by whoever sees its parent, where every clause holds."""
+    columns, window = TABLES[kind].c, _window(reading, kind)
+    named = [columns[name].in_([value for value in values if "\0" not in value]) for name, values in wanted.items()]
     if window is None:
-        return reading.view.search(kind, *clauses)
-    return part(reading.view, kind, window, clauses)
+        return reading.view.search(kind, *named, *clauses)
+    return part(reading.view, kind, window, [*named, *clauses])
+
+
+def _window(reading: Reading, kind: type[R]) -> Window | None:
+    return reading.window if reading.window is not None and reading.window.kind is kind else None
 
 
 def _own(reading: Reading, row: Row) -> bool:
     return getattr(row, "project_id", None) == reading.caller.project_id
 
 
-def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
-    """The row with this id, if the caller may see it.
+def one(reading: Reading, resource: Resource[R], object_id: str, beside: Mapping[str, Sequence[str]] = _NOTHING) -> R:
+    """The row with this id, and the values `beside` it, if the caller may see it.
 
     Raises:
         ApiError: the resource's `not_found`, just as if there were none.
 
     """
-    found = resource.find(reading, {"id": [object_id]})
+    found = resource.find(reading, {"id": [object_id], **beside})
     if not found:
         raise resource.not_found(object_id)
     return found[0]

@@ -59,7 +59,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]
 def create(writing: Writing, values: Values) -> Network:
     """Make a network on a segment of its own."""
     zones.check(writing.txn, DHCP, values["availability_zone_hints"])
-    segment = segments.choose(writing.txn, writing.config, _asked(values))
+    segment = segments.choose(writing.txn, writing.config, _asked(values), values["project_id"])
     network = writing.txn.add(
         Network(
             id=str(uuid.uuid4()),

@@ -9,19 +9,26 @@ from futago.controller.resources.security_group import SECURITY_GROUPS
 PARENTS: Final[dict[str, Resource[Any]]] = {"network": NETWORKS, "security_group": SECURITY_GROUPS}
 """By the name under which rules and attributes (`network_id`) know them."""
 _OWNER: Final = "project_id"
+_EXT: Final = "ext_parent"
+"""As rules call what a resource is a part of, whatever it is."""
+EXT_PARENT: Final = f"{_EXT}_id"
+"""Under this name the parts have its id where rules look at them."""
 
 
 class Parents:
     """Finds parents, whoever asks, and each once."""
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: Reading, resource: Resource[Any] | None = None) -> None:
         self._reading = reading
+        self._kinds = PARENTS
+        if resource is not None and resource.parent is not None:
+            self._kinds = {**PARENTS, _EXT: resource.parent.resource}
         self._rows: dict[tuple[str, str], Any] = {}
         self._shown: dict[tuple[str, str], Rendered] = {}
 
     def __call__(self, kind: str, parent_id: str, attribute: str) -> Any:
-        """An attribute of the network, security group… with this id; None where there is none."""
-        resource = PARENTS.get(kind)
+        """An attribute of the network, security group, parent… with this id; None where there is none."""
+        resource = self._kinds.get(kind)
         if resource is None:
             return None
         key = (kind, parent_id)

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from futago.controller import allocate, device_owners
 from futago.controller.resources import errors, parse, subnet_errors
 from futago.controller.resources.definition import Absent
+from futago.controller.resources.forwarding_rows import end_to_address
 from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Subnet
@@ -170,4 +171,5 @@ def _give_one(
 def _take(txn: Transaction, port: Port, fixed_ip: FixedIp) -> None:
     if txn.count(FloatingIp, port_id=port.id, fixed_ip_address=fixed_ip.ip_address):
         raise errors.FipAssociated(port_id=port.id)
+    end_to_address(txn, port.id, fixed_ip.ip_address)
     txn.remove(fixed_ip)

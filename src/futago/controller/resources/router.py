@@ -25,6 +25,7 @@ from futago.controller.resources.router_legs import legs
 from futago.controller.resources.subnet import host_routes
 from futago.controller.store.addressing_rows import AutoTopology
 from futago.controller.store.database import View
+from futago.controller.store.routing_rows import ConntrackHelper
 from futago.controller.store.rows import FixedIp, HostRoute, Port, Replica, Router
 
 _COLUMNS: Final = {
@@ -82,6 +83,8 @@ def delete(writing: Writing, router: Router) -> None:
     ha.withdraw(writing.txn, router)
     for topology in writing.txn.find(AutoTopology, router_id=router.id):
         writing.txn.replace(topology, replace(topology, router_id=None))
+    for helper in writing.txn.find(ConntrackHelper, router_id=router.id):
+        writing.txn.remove(helper)
     writing.txn.remove(router)
 
 
@@ -89,6 +92,8 @@ def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
     """Routers as Neutron shows them."""
     replicas = lookup.among(reading.view, Replica, "router_id", [router.id for router in routers])
     placed = zones.of_each(reading.view, replicas, "router_id")
+    read = lookup.among(reading.view, ConntrackHelper, "router_id", [router.id for router in routers])
+    helpers = lookup.grouped(read, "router_id")
     gateways = [router.gateway_port_id for router in routers if router.gateway_port_id is not None]
     addresses = lookup.grouped(lookup.among(reading.view, FixedIp, "port_id", gateways), "port_id")
     return [
@@ -103,6 +108,9 @@ def render(reading: Reading, routers: Sequence[Router]) -> list[Rendered]:
             "ha": router.ha,
             "routes": [{"destination": str(r.destination), "nexthop": str(r.nexthop)} for r in router.routes],
             "flavor_id": None,
+            "conntrack_helpers": [
+                {"protocol": one.protocol, "port": one.port, "helper": one.helper} for one in helpers.get(router.id, [])
+            ],
         }
         for router in routers
     ]
@@ -194,7 +202,16 @@ ROUTERS: Final = Resource(
             admin_sets=True,
             admin_sees=True,
         ),
-        Field(name="distributed", parse=_optional_boolean, post=True, put=True, admin_sets=True, admin_sees=True),
+        Field(
+            name="distributed",
+            parse=_optional_boolean,
+            post=True,
+            put=True,
+            filterable=False,
+            sortable=False,
+            admin_sets=True,
+            admin_sees=True,
+        ),
         Field(name="routes", parse=host_routes, put=True, filterable=False, sortable=False),
         Field(
             name="availability_zone_hints", parse=zones.hints, default=(), post=True, filterable=False, sortable=False
@@ -202,6 +219,7 @@ ROUTERS: Final = Resource(
         Field(name="flavor_id", parse=parse.nothing, post=True),
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="status", filterable=False),
+        Field(name="conntrack_helpers", filterable=False, sortable=False),
     ),
     not_found=lambda router_id: errors.RouterNotFound(router_id=router_id),
     find=find,

@@ -28,7 +28,7 @@ _IPV6: Final = 6
 
 def add(writing: Writing, params: Params, body: Any) -> Rendered:
     """Give a router a leg: in a subnet, where it takes the gateway's address, or by a port made before."""
-    router = _own_router(writing, params["router_id"], "add_router_interface")
+    router = own_router(writing, params["router_id"], "add_router_interface")
     subnet_id, port_id = _target(body)
     if subnet_id is not None and port_id is not None:
         raise errors.BadRequest(resource="router", reason="Cannot specify both subnet-id and port-id")
@@ -48,7 +48,7 @@ def remove(writing: Writing, params: Params, body: Any) -> Rendered:
         errors.RouterInterfaceInUseByRoute: an extra route goes through it.
 
     """
-    router = _own_router(writing, params["router_id"], "remove_router_interface")
+    router = own_router(writing, params["router_id"], "remove_router_interface")
     subnet_id, port_id = _target(body)
     attached = [leg for leg in legs(writing.txn, router) if not leg.gateway]
     leg = _leg(router, attached, subnet_id, port_id)
@@ -64,12 +64,9 @@ def remove(writing: Writing, params: Params, body: Any) -> Rendered:
     return _answer(router, leg.port, [other.fixed_ip for other in going])
 
 
-def _own_router(writing: Writing, router_id: str, action: str) -> Router:
-    router = lookup.one(writing.reading, ROUTERS, router_id)
-    target = ROUTERS.render(writing.reading, [router])[0]
-    if not writing.policy.allows(action, writing.caller, target):
-        raise errors.PolicyNotAuthorized(rules=f"rule:{action}")
-    return router
+def own_router(writing: Writing, router_id: str, action: str) -> Router:
+    """The router with this id, if the caller may do `action` to it."""
+    return lookup.own(writing, ROUTERS, router_id, action)
 
 
 def _target(body: Any) -> tuple[str | None, str | None]:

@@ -8,6 +8,7 @@ from futago.controller import device_owners
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.subnet import overlapping
 from futago.controller.store.database import View
+from futago.controller.store.routing_rows import PortForwarding
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Router, Subnet
 
 _IPV4: Final = 4
@@ -104,9 +105,10 @@ def check_unneeded(view: View, router: Router, subnet: Subnet) -> None:
         errors.RouterInterfaceInUseByRoute: an extra route does.
 
     """
-    for floating_ip in view.find(FloatingIp, router_id=router.id):
-        if floating_ip.fixed_ip_address is not None and floating_ip.fixed_ip_address in subnet.cidr:
-            raise errors.RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
+    insides = [one.fixed_ip_address for one in view.find(FloatingIp, router_id=router.id)]
+    insides += [one.internal_ip_address for one in view.find(PortForwarding, router_id=router.id)]
+    if any(address is not None and address in subnet.cidr for address in insides):
+        raise errors.RouterInterfaceInUseByFloatingIP(router_id=router.id, subnet_id=subnet.id)
     if any(route.nexthop in subnet.cidr for route in router.routes):
         raise errors.RouterInterfaceInUseByRoute(router_id=router.id, subnet_id=subnet.id)
 

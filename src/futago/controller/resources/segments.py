@@ -11,15 +11,20 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import allocate
 from futago.controller.resources import errors
+from futago.controller.resources.segment_pools import Pool, pools
 from futago.controller.store import lowest_free
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import Network, Segment
-from futago.segment_ranges import LARGEST, IdRange, id_ranges, vlan_ranges
+from futago.segment_ranges import LARGEST, vlan_ranges
 from futago.values import NetworkType
 
 OVERHEAD: Final = {NetworkType.GRE: 42, NetworkType.VXLAN: 50}
 """What a tunnel adds to a packet, in bytes: the inner Ethernet header (14), then GRE with a key (8) or VXLAN and UDP
 (8 + 8), and IPv4 (20)."""
+
+
+_NOBODY: Final = ""
+"""The owner of a network for advertisements: it gets nothing of what is set apart for a project."""
 
 
 class Asked(NamedTuple):
@@ -38,7 +43,7 @@ class Chosen(NamedTuple):
     segmentation_id: int | None
 
 
-def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+def choose(txn: Transaction, config: ControllerConfig, asked: Asked, project_id: str) -> Chosen:
     """The segment that a request asks for, or one out of the ranges for projects.
 
     Raises:
@@ -49,7 +54,7 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     if asked.network_type is None:
         if asked.physical_network is not None or asked.segmentation_id is not None:
             raise errors.InvalidInput(reason="network_type required")
-        return _for_project(txn, config, config.tenant_network_types)
+        return _for_project(txn, config, config.tenant_network_types, project_id)
     if asked.network_type not in config.type_drivers:
         known = ", ".join(config.type_drivers)
         raise errors.InvalidInput(reason=f"network type '{asked.network_type}' is not supported; there are: {known}")
@@ -57,9 +62,9 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
         case NetworkType.FLAT:
             return _flat(txn, config, asked)
         case NetworkType.VLAN:
-            return _vlan(txn, config, asked)
+            return _vlan(txn, config, asked, project_id)
         case NetworkType.GRE | NetworkType.VXLAN:
-            return _tunnel(txn, config, network_type, asked)
+            return _tunnel(txn, config, network_type, asked, project_id)
         case _:
             assert_never(network_type)
 
@@ -67,9 +72,9 @@ def choose(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
 def choose_for_ha(txn: Transaction, config: ControllerConfig) -> Chosen:
     """A segment for a project's advertisements."""
     if config.l3_ha_network_type:
-        return _for_project(txn, config, (config.l3_ha_network_type,))
+        return _for_project(txn, config, (config.l3_ha_network_type,), _NOBODY)
     tunnels = [kind for kind in (NetworkType.VXLAN, NetworkType.GRE) if kind in config.tenant_network_types]
-    return _for_project(txn, config, (*tunnels, *config.tenant_network_types))
+    return _for_project(txn, config, (*tunnels, *config.tenant_network_types), _NOBODY)
 
 
 def move(txn: Transaction, network: Network, asked: Asked) -> Network:
@@ -120,16 +125,13 @@ def largest_mtu(config: ControllerConfig, network_type: NetworkType, physical_ne
     return min(config.global_physnet_mtu, config.physical_network_mtus.get(physical_network or "", 1 << 16))
 
 
-def _for_project(txn: Transaction, config: ControllerConfig, types: tuple[str, ...]) -> Chosen:
+def _for_project(txn: Transaction, config: ControllerConfig, types: tuple[str, ...], project_id: str) -> Chosen:
     for kind in types:
         network_type = NetworkType(kind)
-        pools = vlan_ranges(config.network_vlan_ranges) if network_type is NetworkType.VLAN else {}
-        if network_type in OVERHEAD:
-            pools = {"": _tunnel_ranges(config, network_type)}
-        for physical_network, ranges in pools.items():
-            found = _free(txn, network_type, physical_network, ranges)
+        for pool in pools(txn, config, network_type, project_id):
+            found = _free(txn, network_type, pool)
             if found is not None:
-                return Chosen(network_type, physical_network or None, found)
+                return Chosen(network_type, pool.physical_network or None, found)
     raise errors.NoNetworkAvailable
 
 
@@ -146,22 +148,23 @@ def _flat(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     return Chosen(NetworkType.FLAT, name, None)
 
 
-def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
+def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked, project_id: str) -> Chosen:
     name, vlan = asked.physical_network, asked.segmentation_id
     if name is None:
         if vlan is not None:
             raise errors.InvalidInput(reason="segmentation_id requires physical_network for VLAN provider network")
-        return _for_project(txn, config, (NetworkType.VLAN,))
-    ranges = vlan_ranges(config.network_vlan_ranges).get(name)
-    if ranges is None:
+        return _for_project(txn, config, (NetworkType.VLAN,), project_id)
+    on_it = [pool for pool in pools(txn, config, NetworkType.VLAN, project_id) if pool.physical_network == name]
+    if not on_it and name not in vlan_ranges(config.network_vlan_ranges):
         raise errors.InvalidInput(reason=f"physical_network '{name}' unknown for VLAN provider network")
     if vlan is None:
-        if not ranges:
+        if not on_it:
             raise errors.InvalidInput(
                 reason=f"Physical network {name} requires segmentation_id to be specified when creating a "
                 "provider network"
             )
-        vlan = _free(txn, NetworkType.VLAN, name, ranges)
+        free = (_free(txn, NetworkType.VLAN, pool) for pool in on_it)
+        vlan = next((one for one in free if one is not None), None)
         if vlan is None:
             raise errors.NoNetworkAvailable
         return Chosen(NetworkType.VLAN, name, vlan)
@@ -171,12 +174,14 @@ def _vlan(txn: Transaction, config: ControllerConfig, asked: Asked) -> Chosen:
     return Chosen(NetworkType.VLAN, name, vlan)
 
 
-def _tunnel(txn: Transaction, config: ControllerConfig, network_type: NetworkType, asked: Asked) -> Chosen:
+def _tunnel(
+    txn: Transaction, config: ControllerConfig, network_type: NetworkType, asked: Asked, project_id: str
+) -> Chosen:
     if asked.physical_network is not None:
         raise errors.InvalidInput(reason=f"provider:physical_network specified for {network_type} network")
     key = asked.segmentation_id
     if key is None:
-        return _for_project(txn, config, (network_type,))
+        return _for_project(txn, config, (network_type,), project_id)
     _check_id(network_type, key)
     if _taken(txn, network_type, "", key):
         raise errors.TunnelIdInUse(tunnel_id=key)
@@ -190,24 +195,18 @@ def _check_id(network_type: NetworkType, asked: int) -> None:
         )
 
 
-def _tunnel_ranges(config: ControllerConfig, network_type: NetworkType) -> tuple[IdRange, ...]:
-    texts = config.tunnel_id_ranges if network_type is NetworkType.GRE else config.vni_ranges
-    return id_ranges(texts, network_type)
-
-
-def _free(
-    txn: Transaction, network_type: NetworkType, physical_network: str, ranges: tuple[IdRange, ...]
-) -> int | None:
-    known = lowest_free.known(txn, lowest_free.segments_of(network_type, physical_network))
-    start = lowest_free.bound(known)
+def _free(txn: Transaction, network_type: NetworkType, pool: Pool) -> int | None:
+    """The first free id; where every project has the same pool, not all that are taken are looked at."""
+    known = lowest_free.known(txn, lowest_free.segments_of(network_type, pool.physical_network))
+    start = lowest_free.bound(known) if pool.alike else 0
+    where = {"network_type": network_type, "physical_network": pool.physical_network}
 
     def taken(window: Sequence[int]) -> set[int]:
-        held = txn.find(Segment, network_type=network_type, physical_network=physical_network, segmentation_id=window)
-        return {segment.segmentation_id for segment in held}
+        return {segment.segmentation_id for segment in txn.find(Segment, **where, segmentation_id=window)}
 
-    found = allocate.first_free(allocate.segmentation_ids(ranges, start), taken)
-    if found is not None and list(ranges) == sorted(ranges):
-        lowest_free.taken(txn, known, max(start, ranges[0][0]), found)
+    found = allocate.first_free(allocate.segmentation_ids(pool.ranges, start), taken)
+    if found is not None and pool.alike and list(pool.ranges) == sorted(pool.ranges):
+        lowest_free.taken(txn, known, max(start, pool.ranges[0][0]), found)
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from futago.controller import allocate, device_owners
 from futago.controller.resources import errors
+from futago.controller.resources.forwarding_rows import end_to_port
 from futago.controller.store import lowest_free
 from futago.controller.store.database import Conflict, Transaction
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
@@ -87,6 +88,7 @@ def automatic_address(subnet: Subnet, port: Port) -> IPAddress | None:
 
 def remove_port(txn: Transaction, port: Port) -> None:
     """Delete `port` and its addresses."""
+    end_to_port(txn, port.id)
     for fixed_ip in txn.find(FixedIp, port_id=port.id):
         txn.remove(fixed_ip)
     for data in txn.find(InstanceData, port_id=port.id):

@@ -17,7 +17,7 @@ from sqlalchemy import (
     true,
 )
 
-from futago.controller.store import addressing_tables, rows
+from futago.controller.store import addressing_tables, routing_tables, rows
 from futago.controller.store.table_parts import ID as _ID
 from futago.controller.store.table_parts import NAME as _NAME
 from futago.controller.store.table_parts import metadata
@@ -348,5 +348,6 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Assignment: assignments,
     rows.Revocation: revocations,
     **addressing_tables.TABLES,
+    **routing_tables.TABLES,
 }
 """Where the rows of each class live."""

@@ -6,6 +6,7 @@ port/<id>      an instance's port
 router/<id>    a router and its replicas
 security-group/<id>   a group, its rules, and which nodes have ports of it
 address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
+metering/<project>   every router of the project; without one, of all projects
 node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
@@ -17,12 +18,14 @@ Beside these, IDENTITY stands for rows on which it depends who a token's user is
 from typing import Final
 
 from futago.controller import device_owners
-from futago.controller.store import rows
+from futago.controller.store import routing_rows, rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
 REPLICATION: Final = "replication"
 IDENTITY: Final = "identity"
+METERING: Final = "metering"
+_WHO: Final = (rows.User, rows.Project, rows.Domain, rows.RoleRow, rows.Assignment, rows.Revocation)
 _MEMBERS: Final = "address-set/group"
 _ADDRESSES: Final = "address-set/address-group"
 
@@ -38,16 +41,18 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}", f"port/{port_id}", *_groups(row))
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
             keys = (f"router/{router_id}",)
+        case routing_rows.PortForwarding(router_id=router_id) | routing_rows.ConntrackHelper(router_id=router_id):
+            keys = (f"router/{router_id}",)
+        case routing_rows.MeteringLabel():
+            keys = (f"{METERING}/{'' if row.shared else row.project_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
         case rows.Node(name=name):
             keys = (PEERS, REPLICATION, f"node/{name}")
-        case rows.User() | rows.Project() | rows.Domain() | rows.RoleRow() | rows.Assignment() | rows.Revocation():
-            keys = (IDENTITY,)
         case rows.VrrpKey():
             keys = (VRRP_KEYS, REPLICATION)
         case _:
-            keys = _groups(row)
+            keys = (IDENTITY,) if isinstance(row, _WHO) else _groups(row)
     return keys
 
 

@@ -7,7 +7,7 @@ working for whoever is connected, until the last of them leaves: so those flows 
 import errno
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from pyroute2.conntrack import Conntrack
@@ -16,25 +16,30 @@ from pyroute2.netlink.nfnetlink.nfctsocket import NFCTAttrTuple
 
 from futago import netns
 from futago.node.drivers.netns import refusals
+from futago.node.features.forwardings import Forwarding, forwardings
 from futago.node.host import NftTable
 
+_PROTOCOLS: Final = {6: "tcp", 17: "udp", 132: "sctp"}
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """The addresses of a flow's first packet, and those that its replies are expected with."""
+    """The addresses of a flow's first packet, and those of its replies; the ports of the side that answers."""
 
     source: str
     destination: str
     reply_source: str
     reply_destination: str
+    protocol: str = ""
+    port: int = 0
+    reply_port: int = 0
 
 
 def end_stale_flows(table: NftTable, former: Collection[tuple[str, str]] | None) -> None:
     """End the flows that are not translated as `table` says.
 
-    `former` are the floating IPs, outside and inside, that are not there any more, if that is known: then the kernel
+    `former` are the addresses, outside and inside, that are not translated any more, if that is known: then the kernel
     looks for their flows. To look at every flow of a busy router takes seconds.
 
     Raises:
@@ -49,27 +54,38 @@ def end_stale_flows(table: NftTable, former: Collection[tuple[str, str]] | None)
         _log.info("flows of former floating ips ended", namespace=table.namespace, flows=ended)
 
 
-def stale(flow: Flow, floating: Mapping[str, str], own_address: str) -> bool:
+def stale(
+    flow: Flow, floating: Mapping[str, str], own_address: str, forwarded: Collection[Forwarding] = frozenset()
+) -> bool:
     """Whether a flow is translated by a floating IP (`floating`: outside to inside) that is not there, or elsewhere.
 
-    One that goes out under the router's own address stays when its instance gets a floating IP: that breaks nobody.
+    Or by a port of one that is not `forwarded` there. One that goes out under the router's own address stays when its
+    instance gets a floating IP: that breaks nobody.
     """
     inwards = flow.reply_source != flow.destination
-    if inwards and floating.get(flow.destination) != flow.reply_source:
+    if inwards and floating.get(flow.destination) != flow.reply_source and not _forwarded(flow, forwarded):
         return True
     outwards = flow.reply_destination not in {flow.source, own_address}
     return outwards and floating.get(flow.reply_destination) != flow.source
 
 
+def _forwarded(flow: Flow, forwarded: Collection[Forwarding]) -> bool:
+    return any(
+        one.covers(flow.destination, flow.protocol, flow.port)
+        and one.leads_to(flow.port, flow.reply_source, flow.reply_port)
+        for one in forwarded
+    )
+
+
 def _end(table: NftTable, former: Collection[tuple[str, str]] | None) -> int:
-    floating = dict(table.floating_ips)
+    floating, forwarded = dict(table.floating_ips), forwardings(table.body)
     filters = [None] if former is None else [one for pair in former for one in _filters(*pair)]
     with Conntrack() as conntrack:
         entries = [
             entry
             for tuple_orig in filters
             for entry in conntrack.dump_entries(tuple_orig=tuple_orig)
-            if stale(_flow(entry), floating, table.own_address)
+            if stale(_flow(entry), floating, table.own_address, forwarded)
         ]
         for entry in entries:
             _delete(conntrack, entry)
@@ -92,4 +108,5 @@ def _delete(conntrack: Any, entry: Any) -> None:
 
 def _flow(entry: Any) -> Flow:
     there, back = entry.tuple_orig, entry.tuple_reply
-    return Flow(there.saddr, there.daddr, back.saddr, back.daddr)
+    protocol = _PROTOCOLS.get(there.proto, "")
+    return Flow(there.saddr, there.daddr, back.saddr, back.daddr, protocol, there.dport or 0, back.sport or 0)

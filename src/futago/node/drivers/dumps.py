@@ -34,7 +34,12 @@ _SKIP_STATISTICS: Final = 1 << 3
 _IFA_ADDRESS, _IFA_LOCAL, _IFA_PROTO = 1, 2, 11
 _RTA_DST, _RTA_OIF, _RTA_GATEWAY = 1, 4, 5
 _LENGTHS: Final = {socket.AF_INET: 4, socket.AF_INET6: 16}
+_GETOBJ: Final = 10 << 8 | 19
+_NFPROTO_INET: Final = 1
 _CHAIN_TABLE, _CHAIN_NAME = 1, 3
+_OBJ_TABLE, _OBJ_NAME, _OBJ_TYPE, _OBJ_DATA = 1, 2, 3, 4
+_COUNTER: Final = bytes([0, 0, 0, 1])
+_COUNTER_BYTES, _COUNTER_PACKETS = 1, 2
 _ROOM: Final = 1 << 18
 _SECONDS: Final = 5.0
 _NO_NETFILTER: Final = {errno.ENOENT, errno.EOPNOTSUPP, errno.EPROTONOSUPPORT, errno.EINVAL}
@@ -145,11 +150,33 @@ def chains(namespace: str, table: str) -> list[str]:
         OSError: there is no such namespace.
 
     """
-    found = []
-    for body in _dump(namespace, _NETFILTER_FAMILY, _GETCHAIN, _NETFILTER.pack(socket.AF_INET, 0, 0)):
+    return _chains(namespace, socket.AF_INET).get(table, [])
+
+
+def inet_chains(namespace: str) -> dict[str, list[str]]:
+    """The names of the chains in each nft table of both families; raises as `chains` does."""
+    return _chains(namespace, _NFPROTO_INET)
+
+
+def counters(namespace: str, table: str) -> dict[str, tuple[int, int]]:
+    """Named counters in an nft table of both families: packets and bytes; raises as `chains` does."""
+    found = {}
+    for body in _dump(namespace, _NETFILTER_FAMILY, _GETOBJ, _NETFILTER.pack(_NFPROTO_INET, 0, 0)):
         said = dict(attributes(body[_NETFILTER.size :]))
-        if _text(said[_CHAIN_TABLE]) == table:
-            found.append(_text(said[_CHAIN_NAME]))
+        if _text(said[_OBJ_TABLE]) == table and said[_OBJ_TYPE] == _COUNTER:
+            counter = dict(attributes(said[_OBJ_DATA]))
+            found[_text(said[_OBJ_NAME])] = (
+                int.from_bytes(counter[_COUNTER_PACKETS]),
+                int.from_bytes(counter[_COUNTER_BYTES]),
+            )
+    return found
+
+
+def _chains(namespace: str, family: int) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for body in _dump(namespace, _NETFILTER_FAMILY, _GETCHAIN, _NETFILTER.pack(family, 0, 0)):
+        said = dict(attributes(body[_NETFILTER.size :]))
+        found.setdefault(_text(said[_CHAIN_TABLE]), []).append(_text(said[_CHAIN_NAME]))
     return found
 
 

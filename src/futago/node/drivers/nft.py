@@ -14,6 +14,7 @@ from futago.node.drivers import dumps
 from futago.node.drivers import netns as namespaces
 from futago.node.drivers.conntrack import end_stale_flows
 from futago.node.drivers.run import each, run
+from futago.node.features.forwardings import forwardings
 from futago.node.host import HostRefused, NftTable
 from futago.vrrp.inside import inside
 
@@ -103,8 +104,9 @@ def _listed(namespace: str) -> str:
 
 
 def _former(before: str, table: NftTable) -> set[tuple[str, str]] | None:
-    """The floating IPs of the old table that the new one does not have; None if the old one does not tell."""
+    """What the old table translated, outside to inside, and the new one does not; None if the old one does not tell."""
     if f"chain {_DIGEST}" not in before:
         return None
     pairs = {pair for found in _INWARDS.findall(before) for pair in _PAIR.findall(found)}
-    return pairs - set(table.floating_ips)
+    ended = forwardings(before) - forwardings(table.body)
+    return pairs - set(table.floating_ips) | {(one.outside, one.inside) for one in ended}

@@ -6,7 +6,9 @@ from futago.contract.specs import DhcpSpec, HaSpec, Key, NetworkSpec, NodeSpecs,
 from futago.node.features.dhcp import dhcp
 from futago.node.features.firewall.compose import bridge_firewall
 from futago.node.features.ha import elections
+from futago.node.features.helpers import helpers
 from futago.node.features.metadata import metadata
+from futago.node.features.meters import meters
 from futago.node.features.nat import nat
 from futago.node.features.radv import told
 from futago.node.features.replication import replication
@@ -31,6 +33,8 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         *served,
         *switching(specs, vlans, place, [one.element for one in served if isinstance(one.element, OvsPort)]),
         *nat(specs),
+        *helpers(specs),
+        *meters(specs),
         *bridge_firewall(specs, vlans, place),
         *metadata(specs, vlans, place),
         *probes(watched, specs, place),

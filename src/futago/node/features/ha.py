@@ -7,9 +7,16 @@ from msgspec.structs import replace
 
 from futago.contract.specs import HaAuth, HaPeer, HaSpec, Key, NetworkSpec, NodeSpecs, PeerSpec, RouterSpec
 from futago.node.features.radv import links
-from futago.node.features.routing import asked_at, leg, namespace_of, routes_of, with_link_local
+from futago.node.features.routing import (
+    asked_at,
+    floating_addresses,
+    leg,
+    namespace_of,
+    routes_of,
+    with_link_local,
+)
 from futago.node.host import Impairment
-from futago.values import IPv4Address, IPv4Interface, Millis, NetworkType, Vlan
+from futago.values import IPv4Address, Millis, NetworkType, Vlan
 from futago.vrrp import config
 from futago.vrrp.config import (
     AuthMode,
@@ -156,7 +163,7 @@ def _addresses(router: RouterSpec, *, metadata: bool) -> tuple[VirtualAddress, .
     if router.gateway is not None:
         outer = leg("qg-", router.gateway.port.port_id)
         outside = list(with_link_local(router.gateway.port.addresses, router.gateway.port.mac))
-        outside += [IPv4Interface((floating.outside, 32)) for floating in router.floating_ips]
+        outside += floating_addresses(router)
         addresses += [VirtualAddress(interface=outer, address=address) for address in outside]
     asked = [
         VirtualAddress(interface=leg("qr-", port.port_id), address=address)

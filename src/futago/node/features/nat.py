@@ -2,6 +2,7 @@
 
 What happens to a packet:
 - from outside to a floating IP: its destination becomes the instance's address, and conntrack undoes it in replies;
+- from outside to a port that is forwarded: its destination becomes an instance's address and port, likewise;
 - from an instance with a floating IP to the outside: its source becomes the floating IP;
 - from any other to the outside: its source becomes the gateway's address (with `enable_snat`);
 - from a project network to a floating IP: as from outside, and its source becomes the gateway's address too, or the
@@ -17,6 +18,7 @@ no such connection), and never let out untranslated. Their ends send it again, a
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.metadata.config import METADATA_ADDRESS
 from futago.node.features import scopes
+from futago.node.features.forwardings import forwarding_rules
 from futago.node.features.routing import leg, namespace_of
 from futago.node.host import NftTable, Owned
 from futago.values import IPv4Interface
@@ -51,6 +53,7 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
     pairs = sorted((floating.outside, floating.inside) for floating in router.floating_ips)
     inwards = ", ".join(f"{outside} : {inside}" for outside, inside in pairs)
     to_inside = [f"dnat to ip daddr map {{ {inwards} }}"] if pairs else []
+    to_inside += forwarding_rules(router.port_forwardings)
     chains = {
         "prerouting": ("dstnat", to_inside),
         "output": ("-100", to_inside),
@@ -83,7 +86,8 @@ def _not_out(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
     leaves = f'oifname "{leg("qg-", gateway.port.port_id)}" meta l4proto tcp ct state invalid'
     if gateway.enable_snat:
         return [f"{leaves} drop"]
-    insides = ", ".join(str(address) for address in sorted({floating.inside for floating in router.floating_ips}))
+    known = {floating.inside for floating in router.floating_ips} | {one.inside for one in router.port_forwardings}
+    insides = ", ".join(str(address) for address in sorted(known))
     return [f"ip saddr {{ {insides} }} {leaves} drop"] if insides else []
 
 

@@ -89,6 +89,14 @@ def asked_at(port: RouterPort, *, metadata: bool) -> tuple[IPv6Interface, ...]:
     return (IPv6Interface(METADATA_ADDRESS_IPV6),) if metadata and port.asked_over_ipv6 else ()
 
 
+def floating_addresses(router: RouterSpec) -> tuple[IPv4Interface, ...]:
+    """What it has outside beside its gateway's addresses: those that stand for instances, as a whole or in part."""
+    whole = {floating.outside for floating in router.floating_ips}
+    return tuple(
+        IPv4Interface((address, 32)) for address in sorted(whole | {one.outside for one in router.port_forwardings})
+    )
+
+
 def routes_of(router: RouterSpec) -> list[tuple[RouterPort, Route]]:
     """The router's routes, each with the leg through which its next hop is reached."""
     routes: list[tuple[RouterPort, Route]] = []
@@ -129,8 +137,8 @@ def _own_addresses(router: RouterSpec, namespace: str, *, metadata: bool) -> lis
     gateway = router.gateway
     legs = [(leg("qr-", port.port_id), port, port.addresses) for port in router.interfaces]
     if gateway is not None:
-        floating = tuple(IPv4Interface((floating.outside, 32)) for floating in router.floating_ips)
-        legs.append((leg("qg-", gateway.port.port_id), gateway.port, gateway.port.addresses + floating))
+        addresses = gateway.port.addresses + floating_addresses(router)
+        legs.append((leg("qg-", gateway.port.port_id), gateway.port, addresses))
     return [
         Layer3(
             namespace=namespace,

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec, RouterPort, RouterSpec
-from futago.node.features.routing import leg
+from futago.node.features.routing import floating_addresses, leg
 from futago.node.features.tunnels import TUNNEL_TABLE
 from futago.node.host import Place
 from futago.values import IPAddress, IPv4Address, Vlan
@@ -138,5 +138,5 @@ def _addresses(specs: NodeSpecs) -> set[IPAddress]:
         elif isinstance(spec, RouterSpec):
             outer = [] if spec.gateway is None else [spec.gateway.port]
             found.update(address.ip for port in [*spec.interfaces, *outer] for address in port.addresses)
-            found.update(floating.outside for floating in spec.floating_ips)
+            found.update(address.ip for address in floating_addresses(spec))
     return found
