@@ -59,15 +59,25 @@ def test_nothing_forged_leaves_an_instance_that_has_no_address(walls: Firewall) 
 
 
 WIPES: Final = {
-    "openvswitch": ["ovs-ofctl del-flows br-int table=71", "ovs-ofctl del-flows br-int table=60"],
-    "iptables_hybrid": ["nft delete table bridge futago", "nft delete table inet futago"],
+    "openvswitch": {
+        "ovs-ofctl del-flows br-int table=71": "ovs-ofctl dump-flows br-int table=71 | grep -qi reg5",
+        "ovs-ofctl del-flows br-int table=60": "ovs-ofctl dump-flows br-int table=60 | grep -qi reg5",
+    },
+    "iptables_hybrid": {
+        "nft delete table bridge futago": "nft list table bridge futago",
+        "nft delete table inet futago": "nft list table inet futago",
+    },
 }
+"""What somebody may do to the firewall, and how it is seen that it is undone."""
 
 
 def test_what_somebody_deletes_of_the_firewall_comes_back(walls: Firewall) -> None:
-    for wipe in WIPES[walls.driver]:
+    walls.give(OPEN)
+    for wipe, back in WIPES[walls.driver].items():
         walls.host.run(wipe)
-        walls.give(OPEN)
+        walls.host.stop_agent()
+        walls.host.start_agent()
+        wait_until(lambda back=back: walls.host.succeeds(back), f"what `{wipe}` took away is back")
         assert arriving(walls, FORGED) == set()
         assert walls.pings("one", ADDRESSES["two"])
 

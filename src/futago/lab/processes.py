@@ -54,6 +54,8 @@ def find(host: Process, what: str) -> list[int]:
 def _what(pid: int) -> str:
     try:
         argv = tuple(Path(f"/proc/{pid}/cmdline").read_bytes().rstrip(b"\0").decode(errors="replace").split("\0"))
+        if argv == ("",):  # it has ended, and its parent has not looked yet
+            return ""
         return Running(pid, Path(f"/proc/{pid}/comm").read_text().strip(), 0, argv, measure.memory("", "")).what
     except OSError:
         return ""
