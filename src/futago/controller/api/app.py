@@ -163,6 +163,7 @@ def _index(call: Call) -> Answer:
                     "links": [{"rel": "self", "href": f"{base}/{resource.path}"}],
                 }
                 for resource in RESOURCES
+                if resource.parent is None
             ]
         },
     )

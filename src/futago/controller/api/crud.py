@@ -20,7 +20,7 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
         service.write(call, resource.provide)
 
     def rendered(reading: Reading) -> list[Rendered]:
-        found = resource.find(reading, query.columns(resource))
+        found = resource.find(reading, {**query.columns(resource), **_within(reading, resource, call)})
         return [policy.shown(resource, call.caller, item) for item in resource.render(reading, found)]
 
     part = page(query, call, matching(resource, query, service.read(call, rendered)))
@@ -35,7 +35,7 @@ def show(service: Service, resource: Resource[Any], call: Call) -> Answer:
     fields = frozenset(value for name, value in call.query if name == "fields" and value)
 
     def rendered(reading: Reading) -> Rendered:
-        return _rendered(reading, resource, lookup.one(reading, resource, call.params["id"]))
+        return _rendered(reading, resource, _row(reading, resource, call))
 
     item = service.read(call, rendered)
     kept = {name: value for name, value in item.items() if name in fields} if fields else item
@@ -54,7 +54,10 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def work(writing: Writing) -> list[Rendered]:
         made = []
-        for values in wishes:
+        within = _within(writing.reading, resource, call)
+        policy.check_create_within(resource, writing.reading, within)
+        for wish in wishes:
+            values = wish | {name: ids[0] for name, ids in within.items()}
             if resource.limited:
                 quota.check(writing.txn, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
@@ -63,7 +66,7 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     shown = service.write(call, work)
     for item in shown:
-        log.info("created", kind=resource.name, id=item["id"], project=item["project_id"])
+        log.info("created", kind=resource.name, id=item["id"], project=item.get("project_id", ""))
     return Answer(201, {resource.collection: shown} if several else {resource.name: shown[0]})
 
 
@@ -75,7 +78,7 @@ def update(service: Service, resource: Resource[Any], call: Call) -> Answer:
     values = body.values_to_update(resource, body.item(call.body, resource))
 
     def work(writing: Writing) -> Rendered:
-        row = lookup.one(writing.reading, resource, call.params["id"])
+        row = _row(writing.reading, resource, call)
         policy.check_update(resource, writing.reading, row, values)
         _check_revision(call, row)
         return _rendered(writing.reading, resource, change(writing, row, values))
@@ -90,7 +93,7 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
         raise errors.HTTPNotFound
 
     def work(writing: Writing) -> None:
-        row = lookup.one(writing.reading, resource, call.params["id"])
+        row = _row(writing.reading, resource, call)
         policy.check_delete(resource, writing.reading, row)
         _check_revision(call, row)
         end(writing, row)
@@ -100,13 +103,30 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     return Answer(204)
 
 
+def _row(reading: Reading, resource: Resource[Any], call: Call) -> Any:
+    return lookup.one(reading, resource, call.params["id"], _within(reading, resource, call))
+
+
+def _within(reading: Reading, resource: Resource[Any], call: Call) -> dict[str, list[str]]:
+    """The values that all parts of the parent have which the path names.
+
+    Raises:
+        ApiError: the caller may see no such parent.
+
+    """
+    if resource.parent is None:
+        return {}
+    parent = lookup.one(reading, resource.parent.resource, call.params["parent_id"])
+    return {resource.parent.column: [parent.id]}
+
+
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:
     return policy.shown(resource, reading.caller, resource.render(reading, [row])[0])
 
 
 def _check_revision(call: Call, row: Any) -> None:
     """`If-Match: revision_number=N` makes a change depend on nobody having been quicker."""
-    if call.if_match is None:
+    if call.if_match is None or not hasattr(row, "revision_number"):
         return
     name, _, number = call.if_match.strip().strip('"').partition("=")
     if name != "revision_number" or not number.isdecimal():

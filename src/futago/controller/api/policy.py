@@ -1,6 +1,6 @@
 """Who may do what: admins everything, members what is their project's, readers look."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from futago.controller.api.body import is_given
@@ -19,6 +19,14 @@ def check_create(resource: Resource[Any], caller: Caller, values: Mapping[str, A
         if field.admin_sets and is_given(values.get(field.name)) and values[field.name] != field.default
     ]
     _check(f"create_{resource.name}", caller, named)
+
+
+def check_create_within(resource: Resource[Any], reading: Reading, within: Mapping[str, Sequence[str]]) -> None:
+    """See that the caller may give parts to the parent that `within` names, if the resource has one."""
+    if resource.parent is not None:
+        parent = resource.parent.resource
+        for row in parent.find(reading, {"id": within[resource.parent.column]}):
+            _check_owned(f"create_{parent.name}_{resource.name}", parent, reading, row)
 
 
 def check_update(resource: Resource[Any], reading: Reading, row: Any, values: Mapping[str, Any]) -> None:

@@ -112,15 +112,30 @@ class Resource(Generic[R]):
     tagged: bool = False
     limited: bool = False
     """Its number is bounded by a quota."""
+    prefix: str = ""
+    """What stands before the collection in URLs, with a slash at its end."""
+    parent: "Parent | None" = None
+    """Where each is a part of another thing, and found below its URL only."""
 
     @property
     def path(self) -> str:
-        """The collection as it stands in URLs."""
-        return self.collection.replace("_", "-")
+        """The collection as it stands in URLs; a pattern if it has a parent."""
+        if self.parent is not None:
+            return f"{self.parent.resource.path}/{{parent_id}}/{self.collection}"
+        return self.prefix + self.collection.replace("_", "-")
 
     def field(self, name: str) -> Field | None:
         """The field of that name."""
         return next((field for field in self.fields if field.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """What a resource is a part of."""
+
+    resource: Resource[Any]
+    column: str
+    """Where the rows of the parts have its id; `create` finds it in its values under this name."""
 
 
 Params = Mapping[str, str]

@@ -1,7 +1,7 @@
 """Finding rows as a caller may see them."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, or_
 
@@ -13,6 +13,7 @@ from futago.controller.store.tables import TABLES
 R = TypeVar("R", bound=Row)
 G = TypeVar("G")
 
+_NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 _MOST_AT_ONCE = 500
 """Databases bound the number of values in one statement."""
 
@@ -26,14 +27,20 @@ def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *
     return reading.view.search(kind, *clauses)
 
 
-def one(reading: Reading, resource: Resource[R], object_id: str) -> R:
-    """The row with this id, if the caller may see it.
+def parts(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]]) -> list[R]:
+    """The rows with the `wanted` values of a kind that is seen by whoever sees its parent."""
+    columns = TABLES[kind].c
+    return reading.view.search(kind, *(columns[name].in_(values) for name, values in wanted.items()))
+
+
+def one(reading: Reading, resource: Resource[R], object_id: str, beside: Mapping[str, Sequence[str]] = _NOTHING) -> R:
+    """The row with this id, and the values `beside` it, if the caller may see it.
 
     Raises:
         ApiError: the resource's `not_found`, just as if there were none.
 
     """
-    found = resource.find(reading, {"id": [object_id]})
+    found = resource.find(reading, {"id": [object_id], **beside})
     if not found:
         raise resource.not_found(object_id)
     return found[0]
