@@ -10,6 +10,8 @@ GATEWAY: Final = "network:router_gateway"
 HA: Final = "network:router_ha_interface"
 FLOATING_IP: Final = "network:floatingip"
 DHCP: Final = "network:dhcp"
+SUBPORT: Final = "trunk:subport"
+"""An instance's, but not plugged by itself."""
 
 INTERFACES: Final = frozenset({INTERFACE, REPLICATED_INTERFACE})
 """Towards project networks: of a router with one replica, and of an HA router."""

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from futago.config import ControllerConfig
 from futago.controller import device_owners
-from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, segments, subnet_checks
+from futago.controller.resources import dhcp, errors, floating_rows, lookup, parse, qos_policy, segments, subnet_checks
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -57,6 +57,8 @@ def create(writing: Writing, values: Values) -> Network:
             physical_network=segment.physical_network,
             segmentation_id=segment.segmentation_id,
             mtu=_mtu(writing.config, segment, values.get("mtu") or 0),
+            qos_policy_id=qos_policy.given(writing, None, values)
+            or qos_policy.default_of(writing, values["project_id"]),
             **chosen(values, _COLUMNS),
         )
     )
@@ -66,7 +68,8 @@ def create(writing: Writing, values: Values) -> Network:
 
 def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
-    changed = replace(network, **chosen(values, _COLUMNS))
+    policy_id = qos_policy.given(writing, network.qos_policy_id, values)
+    changed = replace(network, qos_policy_id=policy_id, **chosen(values, _COLUMNS))
     if values.get("mtu"):
         changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
         for subnet in writing.txn.find(Subnet, network_id=network.id):
@@ -118,6 +121,7 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
             "availability_zone_hints": list(network.availability_zone_hints),
             "availability_zones": ["nova"] if network.id in served else [],
             "l2_adjacency": True,
+            "qos_policy_id": network.qos_policy_id,
         }
         for network in networks
     ]
@@ -166,6 +170,7 @@ NETWORKS: Final = Resource(
         Field(name="subnets", filterable=False, sortable=False),
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="l2_adjacency", sortable=False),
+        qos_policy.POLICY_FIELD,
     ),
     not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
     find=find,

@@ -8,6 +8,7 @@ from typing import Final
 from futago.controller import allocate, device_owners
 from futago.controller.resources import errors
 from futago.controller.store.database import Conflict, Transaction
+from futago.controller.store.port_rows import PortBinding
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPAddress, IPv6Network, Mac, eui64
 
@@ -88,7 +89,7 @@ def remove_port(txn: Transaction, port: Port) -> None:
     """Delete `port` and its addresses."""
     for fixed_ip in txn.find(FixedIp, port_id=port.id):
         txn.remove(fixed_ip)
-    for data in txn.find(InstanceData, port_id=port.id):
+    for data in (*txn.find(InstanceData, port_id=port.id), *txn.find(PortBinding, port_id=port.id)):
         txn.remove(data)
     txn.remove(port)
 

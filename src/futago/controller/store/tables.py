@@ -7,10 +7,8 @@ from sqlalchemy import (
     Boolean,
     Column,
     Float,
-    ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -20,30 +18,15 @@ from sqlalchemy import (
 )
 
 from futago.controller.store import rows
+from futago.controller.store.columns import ID as _ID
+from futago.controller.store.columns import NAME as _NAME
+from futago.controller.store.columns import metadata
+from futago.controller.store.columns import reference as _reference
+from futago.controller.store.columns import standard as _standard
+from futago.controller.store.port_tables import PORT_TABLES
 
-metadata = MetaData()
-
-_ID: Final = String(64)
-_NAME: Final = String(255)
 _LONG: Final = 1 << 20
 """Characters: where databases have several types of text, the one that holds as many."""
-
-
-def _standard() -> list[Column[object]]:
-    return [
-        Column("id", _ID, primary_key=True),
-        Column("project_id", _NAME, nullable=False, index=True),
-        Column("name", _NAME, nullable=False),
-        Column("description", _NAME, nullable=False),
-        Column("created_at", String(32), nullable=False),
-        Column("updated_at", String(32), nullable=False),
-        Column("revision_number", Integer, nullable=False),
-        Column("tags", JSON, nullable=False),
-    ]
-
-
-def _reference(name: str, to: str, *, nullable: bool = False, primary_key: bool = False) -> Column[object]:
-    return Column(name, _ID, ForeignKey(to), nullable=nullable, primary_key=primary_key, index=not primary_key)
 
 
 clock = Table(
@@ -77,6 +60,7 @@ networks = Table(
     Column("port_security_enabled", Boolean, nullable=False),
     Column("dns_domain", _NAME, nullable=False),
     Column("availability_zone_hints", JSON, nullable=False),
+    Column("qos_policy_id", _ID, index=True),
 )
 
 segments = Table(
@@ -124,6 +108,10 @@ ports = Table(
     Column("dns_name", _NAME, nullable=False),
     Column("propagate_uplink_status", Boolean, nullable=False),
     Column("up", Boolean, nullable=False),
+    Column("qos_policy_id", _ID, index=True),
+    Column("data_plane_status", String(16)),
+    Column("numa_affinity_policy", String(16)),
+    Column("device_profile", _NAME),
     UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -353,5 +341,6 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.RoleRow: roles,
     rows.Assignment: assignments,
     rows.Revocation: revocations,
+    **PORT_TABLES,
 }
 """Where the rows of each class live."""

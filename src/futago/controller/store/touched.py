@@ -6,6 +6,7 @@ port/<id>      an instance's port
 router/<id>    a router and its replicas
 security-group/<id>   a group, its rules, and which nodes have ports of it
 address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
+qos-policy/<id>   whatever has the policy
 node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
@@ -15,7 +16,7 @@ replication    the channel on which the nodes with routers tell each other of co
 from typing import Final
 
 from futago.controller import device_owners
-from futago.controller.store import rows
+from futago.controller.store import port_rows, rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
@@ -37,6 +38,10 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"router/{router_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
+        case port_rows.QosRule(policy_id=policy_id):
+            keys = (f"qos-policy/{policy_id}",)
+        case port_rows.SubPort(port_id=port_id):
+            keys = (f"port/{port_id}",)
         case rows.Node(name=name):
             keys = (PEERS, REPLICATION, f"node/{name}")
         case rows.VrrpKey():

@@ -2,8 +2,10 @@
 
 from alembic import context
 
-from futago.controller.store.tables import metadata
+from futago.controller.store.tables import clock
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=metadata, render_as_batch=True)
+context.configure(
+    connection=context.config.attributes["connection"], target_metadata=clock.metadata, render_as_batch=True
+)
 with context.begin_transaction():
     context.run_migrations()
