@@ -24,6 +24,7 @@ from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.qos import QosDriver
 from futago.node.drivers.radv import HostsTold
 from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
@@ -36,11 +37,13 @@ from futago.node.host import (
     FlowTable,
     Layer3,
     MetadataRoute,
+    Meter,
     Namespace,
     NftTable,
     OvsPort,
     Place,
     Plug,
+    Shaper,
     Veth,
 )
 from futago.node.link import Link, LinkDown
@@ -242,6 +245,7 @@ def build_host(
         Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
         Stage("bridge firewall", BridgeFirewallDriver(), (BridgeFirewall,)),
         Stage("switch", switch, (Bridge, OvsPort, Plug)),
+        Stage("qos", QosDriver(ovsdb), (Meter, Shaper), after="switch"),
         Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
@@ -255,6 +259,6 @@ def build_host(
         uplinks=uplinks,
         replication=replication,
         vlans_in_use=switch.vlans,
-        switch_stages=("switch", "flows"),
+        switch_stages=("switch", "qos", "flows"),
         tell_hosts=HostsTold().configure,
     )

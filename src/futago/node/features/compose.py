@@ -8,6 +8,7 @@ from futago.node.features.firewall.compose import bridge_firewall
 from futago.node.features.ha import elections
 from futago.node.features.metadata import metadata
 from futago.node.features.nat import nat
+from futago.node.features.qos import qos
 from futago.node.features.radv import told
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
@@ -30,6 +31,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
     owned = [
         *served,
         *switching(specs, vlans, place, [one.element for one in served if isinstance(one.element, OvsPort)]),
+        *qos(specs, vlans, place),
         *nat(specs),
         *bridge_firewall(specs, vlans, place),
         *metadata(specs, vlans, place),
