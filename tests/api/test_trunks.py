@@ -149,6 +149,13 @@ def test_subports_that_make_no_sense_are_refused(member: Client, subports: Any, 
     member.refused("PUT", path, {"sub_ports": subports}, 400, "InvalidInput", words)
 
 
+def test_half_a_tag_is_refused_before_its_port_is_looked_for(member: Client) -> None:
+    (parent,) = _ports(member, 1)
+    for half in ({"segmentation_type": "vlan"}, {"segmentation_id": 3}):
+        body = {"trunk": {"port_id": parent["id"], "sub_ports": [{"port_id": NOBODY, **half}]}}
+        member.refused("POST", "/v2.0/trunks", body, 400, "HTTPBadRequest", "missing segmentation information")
+
+
 def test_strangers_do_not_see_a_trunk_and_readers_do_not_change_it(
     member: Client, as_: Callable[[str], Client]
 ) -> None:

@@ -33,6 +33,10 @@ _VLAN: Final = "vlan"
 _INHERIT: Final = "inherit"
 _HIGHEST: Final = 4094
 _KEYS: Final = ("port_id", "segmentation_type", "segmentation_id")
+_MISSING: Final = (
+    "Invalid subport details '{}': missing segmentation information. "
+    "Must specify both segmentation_id and segmentation_type"
+)
 
 Asked = tuple[dict[str, Any], ...]
 """Subports as a request names them: `port_id`, `segmentation_type` and `segmentation_id`."""
@@ -199,10 +203,7 @@ def _segmentation(view: View, port: Port, asked: Mapping[str, Any]) -> tuple[str
         assert network is not None, "a port has its network"
         kind, number = network.network_type.value, network.segmentation_id
     if kind is None or number is None:
-        raise errors.InvalidInput(
-            reason=f"Invalid subport details '{dict(asked)}': missing segmentation information. "
-            "Must specify both segmentation_id and segmentation_type"
-        )
+        raise errors.InvalidInput(reason=_MISSING.format(dict(asked)))
     try:
         number = parse.integer(-(2**31), 2**31)(number)
     except (errors.InvalidInput, parse.Unfit) as error:
@@ -244,7 +245,9 @@ def _subports(value: Any) -> Asked:
         if port_id in ports:
             raise parse.Unfit(f"Non unique UUID for subport: '{port_id}'")
         ports.add(port_id)
-        number = str(one.get("segmentation_id"))
+        kind, number = one.get("segmentation_type"), str(one.get("segmentation_id"))
+        if len(one) > 1 and kind != _INHERIT and (not kind or one.get("segmentation_id") is None):
+            raise parse.Unfit(_MISSING.format(one))
         if one.get("segmentation_id") is not None and number in numbers:
             raise parse.Unfit(f"Segmentation ID '{number}' for '{port_id}' is not unique")
         numbers.add(number)
