@@ -109,7 +109,7 @@ class Firewall:
     @contextmanager
     def hearing(self, name: str) -> Iterator["subprocess.Popen[str]"]:
         """What comes in at an instance, frame by frame."""
-        heard = self.host.popen(self.inside(name, f"timeout 15 {sys.executable} {FRAMES} hear eth0"))
+        heard = self.host.popen(self.inside(name, f"timeout 60 {sys.executable} {FRAMES} hear eth0"))
         assert heard.stdout is not None
         try:
             assert heard.stdout.readline() == "listening\n"

@@ -10,6 +10,7 @@ import sys
 from ipaddress import IPv4Address, IPv6Address
 
 BROADCAST = "ff:ff:ff:ff:ff:ff"
+_SOL_PACKET, _PACKET_AUXDATA, _VLAN_VALID = 263, 8, 1 << 4
 
 
 def _mac(text: str) -> bytes:
@@ -110,12 +111,23 @@ def _send(interface: str, frames: list[str]) -> None:
 
 def _hear(interface: str) -> None:
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3)) as sock:
+        sock.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         sock.bind((interface, 3))
         print("listening", flush=True)
         while True:
-            frame, (_, _, kind, *_) = sock.recvfrom(2048)
+            frame, beside, _, (_, _, kind, *_) = sock.recvmsg(2048, 64)
             if kind != socket.PACKET_OUTGOING:
-                print(frame.hex(), flush=True)
+                print(_as_sent(frame, beside).hex(), flush=True)
+
+
+def _as_sent(frame: bytes, beside: list[tuple[int, int, bytes]]) -> bytes:
+    """The kernel takes a VLAN tag out of the frame, and tells it beside (packet(7), PACKET_AUXDATA)."""
+    for level, kind, data in beside:
+        if (level, kind) == (_SOL_PACKET, _PACKET_AUXDATA):
+            status, *_, tci, _ = struct.unpack("=IIIHHHH", data[:20])
+            if status & _VLAN_VALID:
+                return tagged(frame, tci)
+    return frame
 
 
 if __name__ == "__main__":

@@ -34,6 +34,11 @@ DIFFERENCES: Final[dict[Key, str]] = {
     ("metering_label_rules", "remote_ip_prefix", "default"): _METERS,
     ("metering_label_rules", "source_ip_prefix", "extra"): _METERS,
     ("metering_label_rules", "destination_ip_prefix", "extra"): _METERS,
+    **{
+        (f"alias_{kind}_rules", name, "missing"): "for the rules of access alone, which have it from the policy"
+        for kind in ("bandwidth_limit", "dscp_marking", "minimum_bandwidth")
+        for name in ("tenant_id", "project_id")
+    },
     ("address_groups", "revision_number", "extra"): "every resource counts its changes",
     ("address_groups", "created_at", "extra"): "every resource says when it was made",
     ("address_groups", "updated_at", "extra"): "every resource says when it was changed",

@@ -31,6 +31,8 @@ _TAGGED = {
     "routers",
     "floatingips",
     "security_groups",
+    "policies",
+    "trunks",
 }
 _STANDARD = {*_TAGGED, "security_group_rules"}
 

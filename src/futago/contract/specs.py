@@ -11,6 +11,7 @@ import msgspec
 from futago.contract.advertisement import Advertisement
 from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
+from futago.contract.port_features import QosSpec, TrunkTag
 from futago.contract.router_parts import ConntrackHelperSpec, MeterSpec, PortForwardingSpec
 from futago.values import (
     IPAddress,
@@ -63,6 +64,8 @@ class NetworkSpec(msgspec.Struct, frozen=True, kw_only=True, tag="network"):
     lawless: tuple[str, ...] = ()
     """Of `members`, those with ports that may use any MAC address: a populated network floods to these what is for
     an unknown one."""
+    qos: QosSpec | None = None
+    """For the instances' ports that have none of their own."""
 
     @property
     def key(self) -> Key:
@@ -105,6 +108,10 @@ class PortSpec(msgspec.Struct, frozen=True, kw_only=True, tag="port"):
     """What else it may send from."""
     security_groups: tuple[str, ...] = ()
     """The ids of its groups; none lets nothing through but DHCP and the finding of neighbours."""
+    qos: QosSpec | None = None
+    """None: the network's, if it has one."""
+    trunk: TrunkTag | None = None
+    """None: an interface of its own is plugged for it."""
 
     @property
     def key(self) -> Key:

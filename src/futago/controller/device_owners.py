@@ -10,6 +10,8 @@ GATEWAY: Final = "network:router_gateway"
 HA: Final = "network:router_ha_interface"
 FLOATING_IP: Final = "network:floatingip"
 DHCP: Final = "network:dhcp"
+SUBPORT: Final = "trunk:subport"
+"""An instance's, but not plugged by itself."""
 PREFIXES: Final = (SERVICE, "neutron:", "compute:", "baremetal:", "manila:")
 """How the owners begin that a subnet's service types may name."""
 

@@ -11,6 +11,7 @@ import msgspec
 
 from futago.conntrack.config import DEFAULT_PORT, Replication, Scope
 from futago.contract.firewall import FirewallDriver
+from futago.contract.port_features import RateLimit
 from futago.contract.specs import Key
 from futago.metadata.config import Listener
 from futago.values import IPAddress, IPInterface, IPNetwork, IPv4Address, Mac, Vlan
@@ -29,6 +30,13 @@ LEARNED_SECONDS: Final = 300
 
 FIREWALL: Final = "firewall"
 """The part of the integration bridge's flows that says what passes at the instances' ports."""
+
+QOS: Final = "qos"
+"""The part of the integration bridge's flows that limits and marks what instances send."""
+
+FIRST_METER: Final = 4096
+METERS: Final = 12288
+"""The numbers of our meters on the integration bridge; not many, since a datapath has no more than it says."""
 
 Pairs = tuple[tuple[str, str], ...]
 """A map, sorted by key and hashable, as OVSDB's `options` and `external_ids`."""
@@ -172,7 +180,7 @@ class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
     bridge: str
     flows: tuple[str, ...]
     part: str = ""
-    """What is put and fails by itself: "", or `FIREWALL`."""
+    """What is put and fails by itself: "", `FIREWALL` or `QOS`."""
     may_lack: tuple[str, ...] = ()
     """Ports that the switch may not have, for a reason that is theirs alone: what names one is left out without it."""
     learned: tuple[tuple[Vlan, int], ...] | None = None
@@ -181,6 +189,29 @@ class FlowTable(msgspec.Struct, frozen=True, kw_only=True, tag="flows"):
     @property
     def key(self) -> str:
         return f"flows/{self.bridge}" + (f"/{self.part}" if self.part else "")
+
+
+class Meter(msgspec.Struct, frozen=True, kw_only=True, tag="meter"):
+    """A meter of a bridge, which drops what is too much (OpenFlow 1.3, 5.7)."""
+
+    bridge: str
+    number: int
+    limit: RateLimit
+
+    @property
+    def key(self) -> str:
+        return f"meter/{self.bridge}/{self.number}"
+
+
+class Shaper(msgspec.Struct, frozen=True, kw_only=True, tag="shaper"):
+    """A queue in front of the interface that somebody plugged for a port: what is sent to the instance waits there."""
+
+    port_id: str
+    limit: RateLimit
+
+    @property
+    def key(self) -> str:
+        return f"shaper/{self.port_id}"
 
 
 class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
@@ -218,7 +249,7 @@ class HelperTable(msgspec.Struct, frozen=True, kw_only=True, tag="helpers"):
         return f"helpers/{self.namespace}"
 
 
-class Meter(msgspec.Struct, frozen=True, kw_only=True):
+class NftCounter(msgspec.Struct, frozen=True, kw_only=True):
     """A counter, and the rules by which it counts, as nft writes them."""
 
     name: str
@@ -229,7 +260,7 @@ class MeterTable(msgspec.Struct, frozen=True, kw_only=True, tag="meters"):
     """The counters of a namespace; what they have counted outlives every change of the rules."""
 
     namespace: str
-    meters: tuple[Meter, ...] = ()
+    meters: tuple[NftCounter, ...] = ()
 
     @property
     def key(self) -> str:
@@ -297,6 +328,8 @@ Element = (
     | OvsPort
     | Plug
     | FlowTable
+    | Meter
+    | Shaper
     | NftTable
     | HelperTable
     | MeterTable

@@ -25,6 +25,7 @@ from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.nft_beside import BesideDriver, counted
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.qos import QosDriver
 from futago.node.drivers.radv import HostsTold
 from futago.node.drivers.uplinks import UplinkWatch
 from futago.node.drivers.vrrpd import Elections
@@ -38,12 +39,14 @@ from futago.node.host import (
     HelperTable,
     Layer3,
     MetadataRoute,
+    Meter,
     MeterTable,
     Namespace,
     NftTable,
     OvsPort,
     Place,
     Plug,
+    Shaper,
     Veth,
 )
 from futago.node.link import Link, LinkDown
@@ -248,6 +251,7 @@ def build_host(
         Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
         Stage("bridge firewall", BridgeFirewallDriver(), (BridgeFirewall,)),
         Stage("switch", switch, (Bridge, OvsPort, Plug)),
+        Stage("qos", QosDriver(ovsdb), (Meter, Shaper), after="switch"),
         Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
@@ -262,6 +266,6 @@ def build_host(
         uplinks=uplinks,
         replication=replication,
         vlans_in_use=switch.vlans,
-        switch_stages=("switch", "flows"),
+        switch_stages=("switch", "qos", "flows"),
         tell_hosts=HostsTold().configure,
     )

@@ -1,11 +1,12 @@
 """What a trace must know of the cloud: the rows around its ports, by the questions that it asks."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 
 from futago.controller import device_owners
 from futago.controller.store.database import View
+from futago.controller.store.port_rows import SubPort, Trunk
 from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Subnet
 from futago.values import IPAddress, IPv4Address
 
@@ -26,6 +27,8 @@ class Cloud:
     floating_ips: list[FloatingIp]
     replicas: list[Replica]
     nodes: dict[str, Node]
+    parents: dict[str, str] = field(default_factory=dict)
+    """Subport → the port on whose interface its frames are tagged."""
 
     @classmethod
     def of(cls, view: View) -> "Cloud":
@@ -38,6 +41,7 @@ class Cloud:
             floating_ips=view.find(FloatingIp),
             replicas=view.find(Replica),
             nodes={node.name: node for node in view.find(Node)},
+            parents=_parents(view),
         )
 
     def addresses(self, port: Port) -> list[FixedIp]:
@@ -130,6 +134,11 @@ class Cloud:
 
     def _instances(self) -> Iterator[Port]:
         return (port for port in self.ports.values() if not port.device_owner.startswith(device_owners.SERVICE))
+
+
+def _parents(view: View) -> dict[str, str]:
+    trunks = {trunk.id: trunk.port_id for trunk in view.find(Trunk)}
+    return {row.port_id: trunks[row.trunk_id] for row in view.find(SubPort)}
 
 
 def label(port: Port) -> str:

@@ -126,7 +126,7 @@ class Tracer:
                 return
             walk = self._arrive(at, target, at.packet.flow(at.source_mac, mac))
             yield Line(node=target, text=f"in from {at.node}: {walk.tables()}")
-        there = self._interface(target, holder.id)
+        there = self._interface(target, self._cloud.parents.get(holder.id, holder.id))
         if there is None or there.name not in walk.ports:
             yield (
                 self._dropped(target, walk)

@@ -15,9 +15,9 @@ from futago.node.host import (
     HelperTable,
     Layer3,
     MetadataRoute,
-    Meter,
     MeterTable,
     Namespace,
+    NftCounter,
     NftTable,
     OvsPort,
     Route,
@@ -161,7 +161,7 @@ def test_no_election_waits_for_helpers_and_meters() -> None:
     assert meters.element == MeterTable(
         namespace=NETNS,
         meters=(
-            Meter(
+            NftCounter(
                 name="label_a_b",
                 rules=(
                     f'oifname "{QG_NAME}" ip daddr 10.0.80.0/24 return',

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 
-from futago.node.host import HostRefused, Meter, MeterTable
+from futago.node.host import HostRefused, MeterTable, NftCounter
 from futago.node.metering_metrics import MeteringCollector
 
 LABEL, ROUTER = "77777777-aaaa-4000-8000-000000000007", "7a46dba8-0d2b-4f0e-9f5c-0a1b2c3d4e5f"
-TABLE = MeterTable(namespace=f"qrouter-{ROUTER}", meters=(Meter(name=f"label_{LABEL.replace('-', '_')}", rules=()),))
+TABLE = MeterTable(
+    namespace=f"qrouter-{ROUTER}", meters=(NftCounter(name=f"label_{LABEL.replace('-', '_')}", rules=()),)
+)
 
 
 def test_each_label_has_what_each_router_has_counted() -> None:

@@ -180,6 +180,21 @@ def test_a_port_that_is_forwarded_leads_to_an_instance() -> None:
     assert said[-1] == "vm2 gets it, as 192.168.80.10 → 192.168.80.11, tcp port 22"
 
 
+def test_a_subport_is_reached_on_its_parents_interface() -> None:
+    subport = msgspec.structs.replace(
+        VM2, id="00000005-0000-4000-8000-000000000000", name="tagged", device_owner="trunk:subport"
+    )
+    trunked = replace(cloud(), ports={**cloud().ports, subport.id: subport}, parents={subport.id: VM2.id})
+    trunked.fixed_ips.append(held(subport, "blue-s", "192.168.80.12"))
+    traces = {
+        ("compute1", "br-int"): trace_of(tunnel="192.0.2.4"),
+        ("compute2", "br-tun"): trace_of(ports=("push_vlan(vid=101,pcp=0)", "tap2")),
+    }
+    packet = Packet(source=OWN, destination=IPv4Address("192.168.80.12"), protocol="icmp", port=0)
+    *_, last = Tracer(trunked, Hosts(FakeHosts(traces))).follow(VM1, packet)
+    assert (last.text, last.arrived) == ("tagged gets it, as 192.168.80.10 → 192.168.80.12, icmp", True)
+
+
 def test_what_a_flow_drops_is_told_with_the_flow() -> None:
     said = follow(FakeHosts({("compute1", "br-int"): trace_of()}), "192.168.80.11")
     assert said[-1] == "compute1: dropped in br-int, table 72 (egress rules), by the flow `priority 0`: drop"

@@ -174,7 +174,7 @@ def _index(call: Call) -> Answer:
                     "links": [{"rel": "self", "href": f"{base}/{resource.path}"}],
                 }
                 for resource in RESOURCES
-                if resource.parent is None
+                if resource.above is None
             ]
         },
     )

@@ -151,10 +151,10 @@ def _within(reading: Reading, resource: Resource[Any], call: Call) -> dict[str, 
         ApiError: the caller may see no such parent.
 
     """
-    if resource.parent is None:
+    if resource.above is None:
         return {}
-    parent = lookup.one(reading, resource.parent.resource, call.params["parent_id"])
-    return {resource.parent.column: [parent.id]}
+    parent = lookup.one(reading, resource.above.resource, call.params["parent_id"])
+    return {resource.above.column: [parent.id]}
 
 
 def _rendered(reading: Reading, resource: Resource[Any], row: Any) -> Rendered:

@@ -8,10 +8,9 @@ from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
 from futago.controller.agent_types import L3
-from futago.controller.nodes import gather_firewall
+from futago.controller.nodes import gather_firewall, gather_ports
 from futago.controller.plan.network import plan_network
 from futago.controller.plan.peers import plan_peers
-from futago.controller.plan.port import plan_port
 from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import NetworkView, RouterView, Settings
@@ -65,8 +64,9 @@ def all_keys(view: View) -> frozenset[str]:
 
 def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     """What has to be planned again when these keys of the change log were touched."""
-    keys = {key for key in changed if not key.startswith(("segment/", "node/", f"{METERING}/"))}
+    keys = {key for key in changed if not key.startswith(("segment/", "node/", f"{METERING}/", "qos-policy/"))}
     keys.update(f"router/{router.id}" for router in _metered_routers(view, _ids(changed, METERING)))
+    keys |= gather_ports.keys_of_policies(view, _ids(changed, "qos-policy"))
     names = _ids(changed, "node")
     keys.update(f"router/{replica.router_id}" for replica in (view.find(Replica, node=names) if names else []))
     keys.update(f"network/{replica.network_id}" for replica in (view.find(DhcpReplica, node=names) if names else []))
@@ -92,8 +92,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case "router":
             plans = _router(view, object_id, wanted)
         case "port":
-            port = view.get(Port, id=object_id)
-            plans = plan_port(port, view.find(FixedIp, port_id=object_id)) if port else {}
+            plans = gather_ports.port(view, object_id)
         case "security-group":
             plans = gather_firewall.group(view, object_id)
         case "address-set":
@@ -121,6 +120,7 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
     ports = view.find(Port, network_id=network_id)
     router_ids = {port.device_id for port in ports if port.device_owner in device_owners.ROUTERS}
     router_nodes: dict[str, tuple[str, ...]] = {}
+    qos_rules = gather_ports.rules(view, network.qos_policy_id)
     for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
         router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
     return plan_network(
@@ -133,6 +133,7 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
             router_nodes=router_nodes,
             instance_data={data.port_id: data for data in view.find(InstanceData, network_id=network_id)},
             metadata_nodes=frozenset(_nodes_with(view, NodeRole.METADATA)),
+            qos_rules=None if qos_rules is None else tuple(qos_rules),
         ),
         wanted,
     )

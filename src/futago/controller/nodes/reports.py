@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from futago.contract.report import Report
 from futago.controller import device_owners
 from futago.controller.store.database import Database, View
+from futago.controller.store.port_rows import SubPort, Trunk
 from futago.controller.store.rows import Node, Port, Replica, Row
 from futago.values import Role
 
@@ -71,6 +72,15 @@ def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> It
     alone = [replica.router_id for replica in replicas if replica.ha_port_id is None]
     bound = view.find(Port, host_id=name)
     legs = view.find(Port, device_id=[*active, *alone], device_owner=device_owners.ROUTERS, host_id="")
+    parents = _parents(view, [port.id for port in bound if port.device_owner == device_owners.SUBPORT])
     for port in (*bound, *legs):
-        if port.up is not (port.id in up):
-            yield port, replace(port, up=port.id in up)
+        wired = port.id in up and parents.get(port.id, port.id) in up
+        if port.up is not wired:
+            yield port, replace(port, up=wired)
+
+
+def _parents(view: View, subport_ids: list[str]) -> dict[str, str]:
+    """The port that an instance is plugged into, of those that are tagged on it."""
+    rows = view.find(SubPort, port_id=subport_ids) if subport_ids else []
+    trunks = {trunk.id: trunk.port_id for trunk in view.find(Trunk, id={row.trunk_id for row in rows})} if rows else {}
+    return {row.port_id: trunks[row.trunk_id] for row in rows}

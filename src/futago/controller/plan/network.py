@@ -9,6 +9,7 @@ from futago.controller import device_owners
 from futago.controller.plan import names
 from futago.controller.plan.instance import asked_over_ipv6, plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
+from futago.controller.plan.qos import plan_qos
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
 from futago.values import IPInterface, IPNetwork, IPv6Mode, default_hostname, rank
@@ -48,6 +49,7 @@ def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> N
         members=tuple(sorted(others)),
         populated=populated,
         lawless=tuple(sorted(others & lawless_nodes(view))) if populated else (),
+        qos=None if view.qos_rules is None else plan_qos(view.qos_rules),
     )
 
 

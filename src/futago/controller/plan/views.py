@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import msgspec
 
 from futago.contract.specs import AuthMode
+from futago.controller.store.port_rows import QosRule
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringRule, PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
@@ -52,6 +53,8 @@ class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     """By port."""
     metadata_nodes: frozenset[str]
     """The nodes that answer instances who ask who they are."""
+    qos_rules: tuple[QosRule, ...] | None = None
+    """Of the network's policy, if it has one."""
 
 
 class RouterView(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,10 +8,13 @@ from futago.controller.resources import (
     auto_topology,
     extension,
     extra_routes,
+    port_binding,
+    qos_rule,
     quota,
     replica,
     router_interfaces,
     subnet_pool_prefixes,
+    trunk,
 )
 from futago.controller.resources.address_group import ADDRESS_GROUPS
 from futago.controller.resources.address_scope import ADDRESS_SCOPES
@@ -26,6 +29,8 @@ from futago.controller.resources.metering import METERING_LABELS, METERING_RULES
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.port import PORTS
 from futago.controller.resources.port_forwarding import PORT_FORWARDINGS
+from futago.controller.resources.qos_policy import QOS_POLICIES
+from futago.controller.resources.qos_rule import QOS_RULES
 from futago.controller.resources.rbac_policy import RBAC_POLICIES
 from futago.controller.resources.router import ROUTERS
 from futago.controller.resources.security_group import SECURITY_GROUPS
@@ -33,6 +38,7 @@ from futago.controller.resources.security_group_rule import SECURITY_GROUP_RULES
 from futago.controller.resources.segment_range import SEGMENT_RANGES
 from futago.controller.resources.subnet import SUBNETS
 from futago.controller.resources.subnet_pool import SUBNET_POOLS
+from futago.controller.resources.trunk import TRUNKS
 from futago.controller.resources.zones import AVAILABILITY_ZONES
 
 RESOURCES: Final[tuple[Resource[Any], ...]] = (
@@ -57,6 +63,9 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     IP_AVAILABILITIES,
     AVAILABILITY_ZONES,
     FLOATING_IP_POOLS,
+    QOS_POLICIES,
+    *QOS_RULES,
+    TRUNKS,
 )
 
 ACTIONS: Final[tuple[Action, ...]] = (
@@ -69,4 +78,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     *address_group.ACTIONS,
     *subnet_pool_prefixes.ACTIONS,
     *auto_topology.ACTIONS,
+    *qos_rule.ACTIONS,
+    *trunk.ACTIONS,
+    *port_binding.ACTIONS,
 )

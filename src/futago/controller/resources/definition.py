@@ -140,18 +140,23 @@ class Resource(Generic[R]):
     prefix: str = ""
     """What stands before the collection in URLs, with a slash at its end."""
     parent: "Parent | None" = None
-    """Where each is a part of another thing, and found below its URL only."""
+    """What each is a part of."""
 
     @property
     def rule(self) -> str:
         """What the rules of access call it: what is a part of something after that, too."""
-        return self.name if self.parent is None else f"{self.parent.resource.name}_{self.name}"
+        return self.name if self.above is None else f"{self.above.resource.name}_{self.name}"
+
+    @property
+    def above(self) -> "Parent | None":
+        """The parent that stands in its URLs."""
+        return self.parent if self.parent is not None and self.parent.in_path else None
 
     @property
     def path(self) -> str:
         """The collection as it stands in URLs; a pattern if it has a parent."""
-        if self.parent is not None:
-            return f"{self.parent.resource.path}/{{parent_id}}/{self.collection}"
+        if self.above is not None:
+            return f"{self.above.resource.path}/{{parent_id}}/{self.collection}"
         return self.prefix + (self.url or self.collection.replace("_", "-"))
 
     def field(self, name: str) -> Field | None:
@@ -166,6 +171,8 @@ class Parent:
     resource: Resource[Any]
     column: str
     """Where the rows of the parts have its id; `create` finds it in its values under this name."""
+    in_path: bool = True
+    """The parts are found below its URL; or it only decides who may do what to them."""
 
 
 Params = Mapping[str, str]

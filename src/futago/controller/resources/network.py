@@ -16,6 +16,7 @@ from futago.controller.resources import (
     lookup,
     network_access,
     parse,
+    qos_policy,
     segments,
     sharing,
     subnet_checks,
@@ -68,6 +69,8 @@ def create(writing: Writing, values: Values) -> Network:
             physical_network=segment.physical_network,
             segmentation_id=segment.segmentation_id,
             mtu=_mtu(writing.config, segment, values.get("mtu") or 0),
+            qos_policy_id=qos_policy.given(writing, None, values)
+            or qos_policy.default_of(writing, values["project_id"]),
             **{**chosen(values, _COLUMNS), "is_default": values["is_default"] and values["router:external"]},
         )
     )
@@ -79,7 +82,8 @@ def create(writing: Writing, values: Values) -> Network:
 def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
     network = segments.move(writing.txn, network, _asked(values))
-    changed = replace(network, **chosen(values, _COLUMNS))
+    policy_id = qos_policy.given(writing, network.qos_policy_id, values)
+    changed = replace(network, qos_policy_id=policy_id, **chosen(values, _COLUMNS))
     changed = replace(changed, is_default=changed.is_default and changed.external)
     if values.get("mtu"):
         changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
@@ -132,6 +136,7 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
             "availability_zones": served.get(network.id, []),
             "l2_adjacency": True,
             **scopes.get(network.id, network_access.NO_SCOPES),
+            "qos_policy_id": network.qos_policy_id,
         }
         for network in networks
     ]
@@ -206,6 +211,7 @@ NETWORKS: Final = Resource(
         Field(name="availability_zones", filterable=False, sortable=False),
         Field(name="l2_adjacency", filterable=False, sortable=False),
         *(Field(name=name, filterable=False, sortable=False) for name in network_access.NO_SCOPES),
+        qos_policy.POLICY_FIELD,
     ),
     not_found=lambda network_id: errors.NetworkNotFound(network_id=network_id),
     find=find,

@@ -114,6 +114,20 @@ def non_negative(value: Any) -> int:
     return number
 
 
+def between(lowest: int, highest: int) -> Callable[[Any], int]:
+    """A whole number of this range, both ends included."""
+
+    def parse(value: Any) -> int:
+        number = whole(value)
+        if number < lowest:
+            raise Unfit(f"'{number}' is too small - must be at least '{lowest}'")
+        if number > highest:
+            raise Unfit(f"'{number}' is too large - must be no larger than '{highest}'")
+        return number
+
+    return parse
+
+
 def integer(lowest: int, highest: int) -> Callable[[Any], int]:
     """A whole number, or a string that is one."""
 

@@ -16,9 +16,12 @@ from futago.controller.resources import (
     lookup,
     network,
     parse,
+    port_errors,
+    qos_policy,
     security_group,
     security_group_errors,
     sharing,
+    trunk_rows,
 )
 from futago.controller.resources.definition import (
     ABSENT,
@@ -58,7 +61,11 @@ _COLUMNS: Final = {
     "dns_name": "dns_name",
     "dns_domain": "dns_domain",
     "propagate_uplink_status": "propagate_uplink_status",
+    "data_plane_status": "data_plane_status",
+    "numa_affinity_policy": "numa_affinity_policy",
+    "device_profile": "device_profile",
 }
+_NUMA_POLICIES: Final = ("required", "preferred", "legacy")
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
@@ -86,7 +93,9 @@ def create(writing: Writing, values: Values) -> Port:
     give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
     columns = chosen(values, _COLUMNS)
     columns.setdefault("port_security_enabled", parent.port_security_enabled)
-    changed = replace(port, **columns, extra_dhcp_opts=merged((), values["extra_dhcp_opts"] or ()))
+    policy_id = qos_policy.given(writing, None, values)
+    options = merged((), values["extra_dhcp_opts"] or ())
+    changed = replace(port, **columns, extra_dhcp_opts=options, qos_policy_id=policy_id)
     groups = _groups(writing, changed, values["security_groups"])
     return writing.txn.replace(port, _checked(replace(changed, security_group_ids=groups)))
 
@@ -99,7 +108,8 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     dns.check_name(writing.config, values.get("dns_name", ""))
     columns = chosen(values, _COLUMNS)
     options = merged(port.extra_dhcp_opts, values.get("extra_dhcp_opts") or ())
-    changed = replace(port, **columns, extra_dhcp_opts=options)
+    policy_id = qos_policy.given(writing, port.qos_policy_id, values)
+    changed = replace(port, **columns, extra_dhcp_opts=options, qos_policy_id=policy_id)
     mac = values.get("mac_address")
     if "mac_address" in values and mac is None:
         changed = replace(changed, mac_address=free_mac(writing.txn, port.network_id))
@@ -113,8 +123,10 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
         raise errors.PortSecurityPortHasSecurityGroup
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
+        trunk_rows.follow(writing.txn, changed)
     if not isinstance(values.get("fixed_ips", ABSENT), Absent):
         _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
+    _check_bound(port, changed)
     if changed.mac_address != port.mac_address:
         renew_automatic(writing.txn, changed)
     return writing.txn.replace(port, _checked(changed))
@@ -124,6 +136,7 @@ def delete(writing: Writing, port: Port) -> None:
     """Delete a port that belongs to no router, floating IP or DHCP server."""
     if port.device_owner in device_owners.KEPT:
         raise errors.ServicePortInUse(port_id=port.id, reason=f"has device owner {port.device_owner}")
+    trunk_rows.check_free(writing.txn, port.id)
     floating_rows.let_go_of(writing.txn, port.id)
     remove_port(writing.txn, port)
 
@@ -134,7 +147,17 @@ def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
     addresses = lookup.grouped(sorted(found, key=lambda fixed_ip: fixed_ip.position), "port_id")
     nodes = lookup.among(reading.view, Node, "name", {port.host_id for port in ports if port.host_id})
     facts = {node.name: node.facts for node in nodes}
-    return [_render(reading, port, addresses.get(port.id, []), facts.get(port.host_id)) for port in ports]
+    parents = lookup.among(reading.view, Network, "id", {port.network_id for port in ports})
+    policies = {parent.id: parent.qos_policy_id for parent in parents}
+    trunks = trunk_rows.details(reading.view, [port.id for port in ports])
+    return [
+        {
+            **_render(reading, port, addresses.get(port.id, []), facts.get(port.host_id)),
+            "qos_network_policy_id": policies[port.network_id],
+            **({"trunk_details": trunks[port.id]} if port.id in trunks else {}),
+        }
+        for port in ports
+    ]
 
 
 def status(port: Port) -> str:
@@ -163,6 +186,10 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: N
         "dns_domain": port.dns_domain,
         "dns_assignment": [dns.assignment(reading.config, port, fixed_ip) for fixed_ip in addresses],
         "ip_allocation": "immediate",
+        "qos_policy_id": port.qos_policy_id,
+        "data_plane_status": port.data_plane_status,
+        "numa_affinity_policy": port.numa_affinity_policy,
+        "device_profile": port.device_profile,
         **_binding(port, facts),
     }
 
@@ -217,6 +244,19 @@ def _check_kept_by_service(port: Port, values: Values) -> None:
         raise errors.UnsupportedPortDeviceOwner(operation="update", device_owner=port.device_owner, port_id=port.id)
 
 
+def _check_bound(port: Port, changed: Port) -> None:
+    """What the host of an instance has been told already stays as it is."""
+    if not port.host_id:
+        return
+    if changed.mac_address != port.mac_address:
+        raise port_errors.PortBound(
+            port_id=port.id, vif_type="ovs", old_mac=port.mac_address, new_mac=changed.mac_address
+        )
+    if changed.numa_affinity_policy != port.numa_affinity_policy:
+        given = changed.numa_affinity_policy
+        raise port_errors.PortBoundNUMAAffinityPolicy(port_id=port.id, host_id=port.host_id, numa_affinity_policy=given)
+
+
 def _check_not_of_service(operation: str, owner: str, port_id: str) -> None:
     """Or anybody could put a leg on anybody's router."""
     if owner in device_owners.KEPT:
@@ -266,6 +306,11 @@ def _profile(value: Any) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise parse.Unfit(f"'{value}' is not a dictionary")
     return value or {}
+
+
+def _said(name: str, convert: Callable[[Any], str], **more: Any) -> Field:
+    """What is kept for others to read, and may be unsaid."""
+    return Field(name=name, parse=parse.nullable(convert), filterable=False, sortable=False, **more)
 
 
 PORTS: Final = Resource(
@@ -327,6 +372,12 @@ PORTS: Final = Resource(
         Field(name="binding:vif_details", admin_sees=True, filterable=False, sortable=False),
         Field(name="dns_assignment", filterable=False, sortable=False),
         Field(name="ip_allocation"),
+        qos_policy.POLICY_FIELD,
+        _said("data_plane_status", parse.one_of("ACTIVE", "DOWN"), put=True, admin_sets=True),
+        _said("numa_affinity_policy", parse.one_of(*_NUMA_POLICIES), default=None, post=True, put=True),
+        _said("device_profile", parse.text(255), default=None, post=True),
+        Field(name="qos_network_policy_id", filterable=False, sortable=False),
+        Field(name="trunk_details", filterable=False, sortable=False),
         Field(name="status"),
     ),
     not_found=lambda port_id: errors.PortNotFound(port_id=port_id),

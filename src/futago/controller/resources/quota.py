@@ -147,15 +147,10 @@ def _asked(body: Any) -> tuple[dict[str, int], bool]:
 
 
 def _limit(name: str, value: Any) -> int:
-    limit = parse.whole(value)
-    reason = ""
-    if limit < _UNBOUNDED:
-        reason = f"'{limit}' is too small - must be at least '{_UNBOUNDED}'"
-    elif limit > _LARGEST:
-        reason = f"'{limit}' is too large - must be no larger than '{_LARGEST}'"
-    if reason:
-        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {reason}.")
-    return limit
+    try:
+        return parse.between(_UNBOUNDED, _LARGEST)(value)
+    except parse.Unfit as unfit:
+        raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {unfit}.") from unfit
 
 
 def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -190,14 +190,7 @@ def _check_ends(row: SegmentRange) -> None:
         raise routing_errors.NetworkTunnelRangeError(tunnel_range=ends, error=error)
 
 
-def _id(value: Any) -> int:
-    number = parse.whole(value)
-    if number < 1:
-        raise parse.Unfit(f"'{number}' is too small - must be at least '1'")
-    if number > _LARGEST_ID:
-        raise parse.Unfit(f"'{number}' is too large - must be no larger than '{_LARGEST_ID}'")
-    return number
-
+_id = parse.between(1, _LARGEST_ID)
 
 SEGMENT_RANGES: Final = Resource(
     name="network_segment_range",

@@ -10,6 +10,7 @@ from futago.controller.resources import errors
 from futago.controller.resources.forwarding_rows import end_to_port
 from futago.controller.store import lowest_free
 from futago.controller.store.database import Conflict, Transaction
+from futago.controller.store.port_rows import PortBinding
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Subnet
 from futago.values import IPAddress, IPv6Network, Mac, eui64
 
@@ -91,7 +92,7 @@ def remove_port(txn: Transaction, port: Port) -> None:
     end_to_port(txn, port.id)
     for fixed_ip in txn.find(FixedIp, port_id=port.id):
         txn.remove(fixed_ip)
-    for data in txn.find(InstanceData, port_id=port.id):
+    for data in (*txn.find(InstanceData, port_id=port.id), *txn.find(PortBinding, port_id=port.id)):
         txn.remove(data)
     txn.remove(port)
 

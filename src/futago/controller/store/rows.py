@@ -44,6 +44,7 @@ class Network(StandardRow, frozen=True, kw_only=True):
     port_security_enabled: bool = True
     dns_domain: str = ""
     availability_zone_hints: tuple[str, ...] = ()
+    qos_policy_id: str | None = None
 
 
 class Segment(Row, frozen=True, kw_only=True):
@@ -120,6 +121,12 @@ class Port(StandardRow, frozen=True, kw_only=True):
     propagate_uplink_status: bool = True
     up: bool = False
     """A node has reported it wired: the API's status ACTIVE."""
+    qos_policy_id: str | None = None
+    data_plane_status: str | None = None
+    """What somebody who watches the hosts says of it, for others to read."""
+    numa_affinity_policy: str | None = None
+    """For whoever places the instance, as is the next."""
+    device_profile: str | None = None
 
 
 class InstanceData(Row, frozen=True, kw_only=True):

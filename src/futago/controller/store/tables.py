@@ -17,7 +17,7 @@ from sqlalchemy import (
     true,
 )
 
-from futago.controller.store import addressing_tables, routing_tables, rows
+from futago.controller.store import addressing_tables, port_tables, routing_tables, rows
 from futago.controller.store.table_parts import ID as _ID
 from futago.controller.store.table_parts import NAME as _NAME
 from futago.controller.store.table_parts import metadata
@@ -60,6 +60,7 @@ networks = Table(
     Column("port_security_enabled", Boolean, nullable=False),
     Column("dns_domain", _NAME, nullable=False),
     Column("availability_zone_hints", JSON, nullable=False),
+    Column("qos_policy_id", _ID, index=True),
 )
 
 segments = Table(
@@ -109,6 +110,10 @@ ports = Table(
     Column("dns_domain", _NAME, nullable=False, server_default=""),
     Column("propagate_uplink_status", Boolean, nullable=False),
     Column("up", Boolean, nullable=False),
+    Column("qos_policy_id", _ID, index=True),
+    Column("data_plane_status", String(16)),
+    Column("numa_affinity_policy", String(16)),
+    Column("device_profile", _NAME),
     UniqueConstraint("network_id", "mac_address"),
 )
 
@@ -349,5 +354,6 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Revocation: revocations,
     **addressing_tables.TABLES,
     **routing_tables.TABLES,
+    **port_tables.TABLES,
 }
 """Where the rows of each class live."""

@@ -7,6 +7,7 @@ router/<id>    a router and its replicas
 security-group/<id>   a group, its rules, and which nodes have ports of it
 address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
 metering/<project>   every router of the project; without one, of all projects
+qos-policy/<id>   whatever has the policy
 node/<name>    every router and DHCP server that the node carries
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
@@ -18,7 +19,7 @@ Beside these, IDENTITY stands for rows on which it depends who a token's user is
 from typing import Final
 
 from futago.controller import device_owners
-from futago.controller.store import routing_rows, rows
+from futago.controller.store import port_rows, routing_rows, rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
@@ -41,10 +42,6 @@ def touched(row: rows.Row) -> tuple[str, ...]:
             keys = (f"network/{row.network_id}", f"port/{port_id}", *_groups(row))
         case rows.Router(id=router_id) | rows.Replica(router_id=router_id) | rows.FloatingIp(router_id=str(router_id)):
             keys = (f"router/{router_id}",)
-        case routing_rows.PortForwarding(router_id=router_id) | routing_rows.ConntrackHelper(router_id=router_id):
-            keys = (f"router/{router_id}",)
-        case routing_rows.MeteringLabel():
-            keys = (f"{METERING}/{'' if row.shared else row.project_id}",)
         case rows.DhcpReplica() | rows.InstanceData():
             keys = (f"network/{row.network_id}",)
         case rows.Node(name=name):
@@ -52,8 +49,23 @@ def touched(row: rows.Row) -> tuple[str, ...]:
         case rows.VrrpKey():
             keys = (VRRP_KEYS, REPLICATION)
         case _:
-            keys = (IDENTITY,) if isinstance(row, _WHO) else _groups(row)
+            keys = (IDENTITY,) if isinstance(row, _WHO) else _parts(row) or _groups(row)
     return keys
+
+
+def _parts(row: rows.Row) -> tuple[str, ...]:
+    """What it bears on as a part of something, or as what many have."""
+    match row:
+        case routing_rows.PortForwarding(router_id=router_id) | routing_rows.ConntrackHelper(router_id=router_id):
+            return (f"router/{router_id}",)
+        case routing_rows.MeteringLabel():
+            return (f"{METERING}/{'' if row.shared else row.project_id}",)
+        case port_rows.QosRule(policy_id=policy_id):
+            return (f"qos-policy/{policy_id}",)
+        case port_rows.SubPort(port_id=port_id):
+            return (f"port/{port_id}",)
+        case _:
+            return ()
 
 
 def _groups(row: rows.Row) -> tuple[str, ...]:

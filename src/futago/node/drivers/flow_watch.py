@@ -7,13 +7,13 @@ from typing import Final
 
 import structlog
 
-from futago.node.drivers.flows import FIREWALL_MARK, MARK, MARK_MASK
+from futago.node.drivers.flows import FIREWALL_MARK, MARK, MARK_MASK, QOS_MARK
 from futago.node.drivers.openflow import OpenFlow
 from futago.node.host import HostRefused
 
 INTERVAL_SECONDS: Final = 2.0
 """How often each bridge is asked."""
-_EITHER: Final = MARK_MASK & ~(MARK ^ FIREWALL_MARK)
+_EITHER: Final = MARK_MASK & ~(MARK ^ FIREWALL_MARK) & ~(MARK ^ QOS_MARK)
 """What the marks of our flows have in common, and that of learned ones has not: those come and go."""
 
 _log = structlog.get_logger()

@@ -14,11 +14,12 @@ from typing import Final
 from futago.node.drivers.ovs import MARK as PORT_MARK
 from futago.node.drivers.ovsdb import Ovsdb, Row, only
 from futago.node.drivers.run import run
-from futago.node.host import FIREWALL, LEARNED_COOKIE, FlowTable, HostRefused
+from futago.node.host import FIREWALL, LEARNED_COOKIE, QOS, FlowTable, HostRefused
 
 MARK: Final = 0xF7A0 << 48
 FIREWALL_MARK: Final = 0xF7A2 << 48
-_MARKS: Final = {"": MARK, FIREWALL: FIREWALL_MARK}
+QOS_MARK: Final = 0xF7A4 << 48
+_MARKS: Final = {"": MARK, FIREWALL: FIREWALL_MARK, QOS: QOS_MARK}
 """By the part of the flows; 0xF7A1 is LEARNED_COOKIE's."""
 MARK_MASK: Final = 0xFFFF << 48
 

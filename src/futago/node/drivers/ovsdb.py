@@ -36,6 +36,8 @@ _STRING: Final = {"type": "string"}
 _OPTIONAL_STRING: Final = {"type": {"key": "string", "min": 0, "max": 1}}
 _OPTIONAL_INTEGER: Final = {"type": {"key": "integer", "min": 0, "max": 1}}
 _REFERENCES: Final = {"type": {"key": "uuid", "min": 0, "max": "unlimited"}}
+_OPTIONAL_REFERENCE: Final = {"type": {"key": "uuid", "min": 0, "max": 1}}
+_NUMBERED_REFERENCES: Final = {"type": {"key": "integer", "value": "uuid", "min": 0, "max": "unlimited"}}
 _MAP: Final = {"type": {"key": "string", "value": "string", "min": 0, "max": "unlimited"}}
 _WATCHED: Final[dict[str, dict[str, Any]]] = {
     ROOT: {"cur_cfg": {"type": "integer"}},
@@ -46,7 +48,15 @@ _WATCHED: Final[dict[str, dict[str, Any]]] = {
         "fail_mode": _OPTIONAL_STRING,
         "external_ids": _MAP,
     },
-    "Port": {"name": _STRING, "tag": _OPTIONAL_INTEGER, "interfaces": _REFERENCES, "external_ids": _MAP},
+    "Port": {
+        "name": _STRING,
+        "tag": _OPTIONAL_INTEGER,
+        "interfaces": _REFERENCES,
+        "qos": _OPTIONAL_REFERENCE,
+        "external_ids": _MAP,
+    },
+    "QoS": {"queues": _NUMBERED_REFERENCES, "external_ids": _MAP},
+    "Queue": {"other_config": _MAP},
     "Interface": {
         "name": _STRING,
         "type": _STRING,
@@ -287,7 +297,11 @@ def _mirror_rows(replica: _Replica, mirror: dict[str, dict[str, Row]], changed: 
 
 
 def _plain(value: Any) -> Any:
-    return [str(one) if isinstance(one, UUID) else one for one in value] if isinstance(value, list) else value
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    return str(value) if isinstance(value, UUID) else value
 
 
 def _reason(said: str) -> str:

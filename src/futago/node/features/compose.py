@@ -10,6 +10,7 @@ from futago.node.features.helpers import helpers
 from futago.node.features.metadata import metadata
 from futago.node.features.meters import meters
 from futago.node.features.nat import nat
+from futago.node.features.qos import qos
 from futago.node.features.radv import told
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
@@ -32,6 +33,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
     owned = [
         *served,
         *switching(specs, vlans, place, [one.element for one in served if isinstance(one.element, OvsPort)]),
+        *qos(specs, vlans, place),
         *nat(specs),
         *helpers(specs),
         *meters(specs),

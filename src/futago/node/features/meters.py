@@ -7,7 +7,7 @@ packet counts once for each label that has a rule for it, unless the label leave
 from futago.contract.router_parts import MeterRule, MeterSpec
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg, namespace_of
-from futago.node.host import Meter, MeterTable, Owned
+from futago.node.host import MeterTable, NftCounter, Owned
 from futago.values import IPNetwork
 
 
@@ -37,9 +37,9 @@ def _table(router: RouterSpec, gateway: GatewaySpec) -> MeterTable:
     )
 
 
-def _meter(spec: MeterSpec, outer: str) -> Meter:
+def _meter(spec: MeterSpec, outer: str) -> NftCounter:
     name = counter_of(spec.label_id)
-    return Meter(name=name, rules=tuple(_rule(rule, outer, name) for rule in spec.rules))
+    return NftCounter(name=name, rules=tuple(_rule(rule, outer, name) for rule in spec.rules))
 
 
 def _rule(rule: MeterRule, outer: str, counter: str) -> str:

@@ -16,7 +16,13 @@ class Table(NamedTuple):
 
 
 TABLES: Final = (
-    Table("br-int", 0, "classify", "drop what has the dead VLAN; a provider's frame gets its network's local VLAN"),
+    Table(
+        "br-int",
+        0,
+        "classify",
+        "drop what has the dead VLAN; a provider's frame gets its network's local VLAN; "
+        "a trunk's tags come and go; rates and DSCP of instances",
+    ),
     Table(
         "br-int",
         60,

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from futago.contract.specs import NetworkSpec, NodeSpecs, PortSpec
 from futago.node.features.firewall.compose import firewall
 from futago.node.features.steering import steering, ways_out
+from futago.node.features.trunk import subport_patches, subports, trunk_flows
 from futago.node.features.tunnels import TUNNEL_TABLE, VLAN_PRESENT, bfd_interval, peers_of, tunnel_flows, tunnel_port
 from futago.node.host import DEAD_VLAN, HOST, Bridge, FlowTable, OvsPort, Owned, Place, Plug
 from futago.values import NetworkType, Vlan
@@ -36,7 +37,7 @@ def switching(
     for peer in peers_of(specs, place):
         every = bfd_interval(peer, specs, place)
         owned += [Owned(peer.key, tunnel_port(peer.tunnel_address, kind, place, every)) for kind in place.tunnel_types]
-    owned += _plugs(specs, vlans)
+    owned += [*_plugs(specs, vlans), *subport_patches(specs, vlans, place)]
     # The integration bridge comes last: until its flows are there it forwards nothing, so that no other bridge
     # sees a frame before its own flows are there.
     owned += [Owned(HOST, flows) for flows in _provider_flows(networks, vlans, place)]
@@ -87,7 +88,7 @@ def _patches(place: Place) -> list[Owned]:
 def _plugs(specs: NodeSpecs, vlans: Mapping[str, Vlan]) -> list[Owned]:
     plugs = []
     for spec in specs.specs.values():
-        if isinstance(spec, PortSpec) and spec.network_id in vlans:
+        if isinstance(spec, PortSpec) and spec.trunk is None and spec.network_id in vlans:
             tag = vlans[spec.network_id] if spec.admin_state_up else DEAD_VLAN
             plugs.append(Owned(spec.key, Plug(port_id=spec.port_id, tag=tag, network_id=spec.network_id)))
     return plugs
@@ -118,9 +119,10 @@ def _integration_flows(
         elif network.network_type is NetworkType.VLAN:
             flows.append(f"{source},dl_vlan={network.segmentation_id} actions=set_field:{vid}->vlan_vid,resubmit(,60)")
     steered = steering(specs, ways_out(networks, vlans, place))
-    flows += [flow for of_one in steered.values() for flow in of_one]
-    # A router whose port the switch refuses holds up no other.
-    may_lack = tuple(sorted({*patches, *own, *steered}))
+    trunked = trunk_flows(subports(specs, vlans))
+    flows += [flow for of_one in (*steered.values(), *trunked.values()) for flow in of_one]
+    # A router whose port the switch refuses holds up no other, and neither does an instance that is not there yet.
+    may_lack = tuple(sorted({*patches, *own, *steered, *trunked}))
     return FlowTable(bridge=place.integration_bridge, flows=tuple(sorted(set(flows))), may_lack=may_lack)
 
 

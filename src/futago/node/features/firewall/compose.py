@@ -22,13 +22,16 @@ def firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place, service:
     """
     ports = _ports(specs, vlans)
     by_flows = place.firewall_driver == "openvswitch"
-    guarded = [port for port in ports if by_flows and port.port_security]
+    # A subport is behind no Linux bridge of its own.
+    behind_none = place.firewall_driver == "iptables_hybrid"
+    guarded = [port for port in ports if port.port_security and (by_flows or (behind_none and port.trunk is not None))]
     groups, sets = _groups_and_sets(specs)
     flows = common_flows() if guarded else []
     for port in guarded:
         flows += guarded_flows(port, vlans[port.network_id], stateful=stateful(port, groups))
+    watched = {port.port_id for port in guarded}
     for port in ports:
-        if not by_flows or not port.port_security:
+        if port.port_id not in watched:
             flows += open_flows(port, vlans[port.network_id])
     out = _ways_out(specs, vlans, place)
     flows += shared_mac_flows(
@@ -50,7 +53,7 @@ def bridge_firewall(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -
     """The same on Linux bridges, where that is what the node is set to."""
     if place.firewall_driver != "iptables_hybrid":
         return []
-    guarded = [port for port in _ports(specs, vlans) if port.port_security]
+    guarded = [port for port in _ports(specs, vlans) if port.port_security and port.trunk is None]
     return [Owned(HOST, hybrid(guarded, *_groups_and_sets(specs)))]
 
 

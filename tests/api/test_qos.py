@@ -1,0 +1,152 @@
+"""QoS policies: their rules, who may use them, and what has them."""
+
+from typing import Any
+
+import pytest
+
+from api_kit import PROJECT, Client
+
+NOBODY = "99999999-9999-4999-8999-999999999999"
+LIMIT = {"max_kbps": 1000, "max_burst_kbps": "800"}
+
+
+def _policy(client: Client, **attributes: Any) -> Any:
+    return client.post("/v2.0/qos/policies", {"policy": {"name": "gold", **attributes}})["policy"]
+
+
+def _rule(client: Client, policy: Any, kind: str, status: int = 201, **attributes: Any) -> Any:
+    return client.post(f"/v2.0/qos/policies/{policy['id']}/{kind}_rules", {f"{kind}_rule": attributes}, status)
+
+
+def test_a_policy_shows_its_rules(admin: Client) -> None:
+    policy = _policy(admin, project_id=PROJECT)
+    assert (policy["rules"], policy["shared"], policy["is_default"]) == ([], False, False)
+    limit = _rule(admin, policy, "bandwidth_limit", **LIMIT)["bandwidth_limit_rule"]
+    assert limit == {"id": limit["id"], "max_kbps": 1000, "max_burst_kbps": 800, "direction": "egress"}
+    mark = _rule(admin, policy, "dscp_marking", dscp_mark=10)["dscp_marking_rule"]
+    assert mark == {"id": mark["id"], "dscp_mark": 10}
+    least = _rule(admin, policy, "minimum_bandwidth", min_kbps=5, direction="ingress")["minimum_bandwidth_rule"]
+    shown = admin.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]
+    assert {rule["type"]: rule["id"] for rule in shown["rules"]} == {
+        "bandwidth_limit": limit["id"],
+        "dscp_marking": mark["id"],
+        "minimum_bandwidth": least["id"],
+    }
+    assert {rule["qos_policy_id"] for rule in shown["rules"]} == {policy["id"]}
+
+
+def test_rules_are_listed_changed_and_deleted_below_their_policy_and_by_their_id(admin: Client) -> None:
+    policy = _policy(admin)
+    rules = f"/v2.0/qos/policies/{policy['id']}/bandwidth_limit_rules"
+    rule = _rule(admin, policy, "bandwidth_limit", **LIMIT)["bandwidth_limit_rule"]
+    _rule(admin, policy, "bandwidth_limit", **LIMIT, direction="ingress")
+    assert admin.get(f"{rules}?direction=egress")["bandwidth_limit_rules"] == [rule]
+    changed = admin.put(f"{rules}/{rule['id']}", {"bandwidth_limit_rule": {"max_kbps": 7}})
+    assert changed["bandwidth_limit_rule"]["max_kbps"] == 7
+    alias = f"/v2.0/qos/alias-bandwidth-limit-rules/{rule['id']}"
+    assert admin.get(alias)["alias_bandwidth_limit_rule"]["max_kbps"] == 7
+    admin.put(alias, {"alias_bandwidth_limit_rule": {"max_kbps": 8}})
+    admin.delete(alias)
+    admin.refused("GET", f"{rules}/{rule['id']}", None, 404, "QosRuleNotFound", rule["id"])
+    other = _policy(admin)
+    (left,) = admin.get(rules)["bandwidth_limit_rules"]
+    path = f"/v2.0/qos/policies/{other['id']}/bandwidth_limit_rules/{left['id']}"
+    admin.refused("DELETE", path, None, 404, "QosRuleNotFound")
+
+
+@pytest.mark.parametrize(
+    ("kind", "rule", "status", "error"),
+    [
+        ("bandwidth_limit", {"max_kbps": 9}, 409, "QoSRulesConflict"),
+        ("bandwidth_limit", {"max_kbps": "x", "direction": "ingress"}, 400, "InvalidInput"),
+        ("bandwidth_limit", {"max_kbps": -1, "direction": "ingress"}, 400, "HTTPBadRequest"),
+        ("bandwidth_limit", {"direction": "ingress"}, 400, "HTTPBadRequest"),
+        ("bandwidth_limit", {"max_kbps": 9, "direction": "up"}, 400, "HTTPBadRequest"),
+        ("minimum_bandwidth", {"min_kbps": 1001}, 409, "QoSRuleParameterConflict"),
+        ("dscp_marking", {"dscp_mark": 1}, 400, "HTTPBadRequest"),
+        ("dscp_marking", {"max_kbps": 1}, 400, "HTTPBadRequest"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused(
+    admin: Client, kind: str, rule: dict[str, Any], status: int, error: str
+) -> None:
+    policy = _policy(admin)
+    _rule(admin, policy, "bandwidth_limit", **LIMIT)
+    path = f"/v2.0/qos/policies/{policy['id']}/{kind}_rules"
+    admin.refused("POST", path, {f"{kind}_rule": rule}, status, error)
+    assert len(admin.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]["rules"]) == 1
+
+
+def test_a_limit_below_what_is_asked_for_at_least_is_refused(admin: Client) -> None:
+    policy = _policy(admin)
+    _rule(admin, policy, "minimum_bandwidth", min_kbps=500)
+    rule = _rule(admin, policy, "bandwidth_limit", **LIMIT)["bandwidth_limit_rule"]
+    path = f"/v2.0/qos/policies/{policy['id']}/bandwidth_limit_rules/{rule['id']}"
+    words = "as the existing rule of type minimum_bandwidth has value 500"
+    body = {"bandwidth_limit_rule": {"max_kbps": 499}}
+    admin.refused("PUT", path, body, 409, "QoSRuleParameterConflict", words)
+
+
+def test_members_use_policies_and_do_not_make_them(admin: Client, member: Client) -> None:
+    member.refused("POST", "/v2.0/qos/policies", {"policy": {"name": "x"}}, 403, "PolicyNotAuthorized")
+    own, foreign = _policy(admin, project_id=PROJECT), _policy(admin)
+    member.refused("PUT", f"/v2.0/qos/policies/{own['id']}", {"policy": {"name": "x"}}, 403, "PolicyNotAuthorized")
+    path = f"/v2.0/qos/policies/{own['id']}/dscp_marking_rules"
+    member.refused("POST", path, {"dscp_marking_rule": {"dscp_mark": 8}}, 403, "PolicyNotAuthorized")
+    member.refused("GET", f"/v2.0/qos/policies/{foreign['id']}", None, 404, "QosPolicyNotFound", foreign["id"])
+    network = member.network(qos_policy_id=own["id"])
+    body = {"port": {"network_id": network["id"], "qos_policy_id": foreign["id"]}}
+    member.refused("POST", "/v2.0/ports", body, 404, "QosPolicyNotFound")
+
+
+def test_a_port_shows_its_policy_and_that_of_its_network(admin: Client) -> None:
+    gold, silver = _policy(admin), _policy(admin)
+    network = admin.network(qos_policy_id=gold["id"])
+    port = admin.port(network, qos_policy_id=silver["id"])
+    assert (port["qos_policy_id"], port["qos_network_policy_id"]) == (silver["id"], gold["id"])
+    words = f"QoS Policy {silver['id']} is used by port {port['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{silver['id']}", None, 409, "QosPolicyInUse", words)
+    words = f"QoS Policy {gold['id']} is used by network {network['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{gold['id']}", None, 409, "QosPolicyInUse", words)
+    changed = admin.put(f"/v2.0/ports/{port['id']}", {"port": {"qos_policy_id": None}})["port"]
+    assert changed["qos_policy_id"] is None
+    admin.put(f"/v2.0/networks/{network['id']}", {"network": {"qos_policy_id": None}})
+    admin.delete(f"/v2.0/qos/policies/{gold['id']}")
+    admin.delete(f"/v2.0/qos/policies/{silver['id']}")
+    body = {"port": {"qos_policy_id": NOBODY}}
+    admin.refused("PUT", f"/v2.0/ports/{port['id']}", body, 404, "QosPolicyNotFound")
+
+
+def test_a_shared_policy_is_everybodys_until_it_is_not(admin: Client, member: Client) -> None:
+    policy = _policy(admin, shared=True)
+    assert [one["id"] for one in member.get("/v2.0/qos/policies?shared=True")["policies"]] == [policy["id"]]
+    network = member.network(qos_policy_id=policy["id"])
+    admin.put(f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}})
+    body = {"network": {"qos_policy_id": None}}
+    path = f"/v2.0/networks/{network['id']}"
+    member.refused("PUT", path, body, 403, "PolicyRemoveAuthorizationError", policy["id"])
+    assert member.put(path, {"network": {"name": "n"}})["network"]["qos_policy_id"] == policy["id"]
+
+
+def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Client, member: Client) -> None:
+    before = member.network()
+    policy = _policy(admin, project_id=PROJECT, is_default=True)
+    assert member.network()["qos_policy_id"] == policy["id"]
+    assert member.get(f"/v2.0/networks/{before['id']}")["network"]["qos_policy_id"] is None
+    assert admin.network()["qos_policy_id"] is None
+    body = {"policy": {"name": "silver", "project_id": PROJECT, "is_default": True}}
+    words = f"A default QoS policy exists for project {PROJECT}."
+    admin.refused("POST", "/v2.0/qos/policies", body, 409, "QoSPolicyDefaultAlreadyExists", words)
+    admin.put(f"/v2.0/qos/policies/{policy['id']}", {"policy": {"is_default": False}})
+    assert admin.post("/v2.0/qos/policies", body)["policy"]["is_default"] is True
+
+
+def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client) -> None:
+    kinds = member.get("/v2.0/qos/rule-types")["rule_types"]
+    assert sorted(kind["type"] for kind in kinds) == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    (driver,) = admin.get("/v2.0/qos/rule-types/bandwidth_limit")["rule_type"]["drivers"]
+    parameters = {one["parameter_name"]: one["parameter_values"] for one in driver["supported_parameters"]}
+    assert parameters["direction"] == ["egress", "ingress"]
+    assert parameters["max_kbps"] == {"start": 0, "end": 2147483647}
+    admin.get("/v2.0/qos/rule-types/nonsense", 404)
+    member.refused("GET", "/v2.0/qos/rule-types/bandwidth_limit", None, 403, "PolicyNotAuthorized")
