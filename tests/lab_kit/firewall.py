@@ -156,7 +156,11 @@ class Street:
         argv = ["keepalived", "--dont-fork", "--vrrp", "--use-file", f"{path}.conf", "--log-console"]
         argv += ["--pid", f"{path}.pid", "--vrrp_pid", f"{path}.vrrp-pid"]
         with self.daemon(vm, argv):
-            yield
+            try:
+                yield
+            finally:  # one that is killed leaves its child, and the address
+                self.run(vm, f"kill $(cat {path}.pid)")
+                self.eventually("it has ended", lambda: self.run(vm, f"test -e {path}.pid").returncode != 0)
 
     def holders(self) -> list[str]:
         """Which instances have taken the tenants' address."""
