@@ -82,6 +82,11 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """An SQLAlchemy URL; "" is SQLite in `state_path`."""
     region: str = "RegionOne"
     token_lifetime_seconds: int = 4 * 3600
+    lockout_failure_attempts: int = 10
+    """After this many bad passwords in a row nobody can log in as that user, except by an application credential; 0 is
+    no limit."""
+    lockout_duration_seconds: int = 300
+    """For how long; counted from the last of them."""
 
     l3_ha: bool = True
     """Routers are highly available unless a request says otherwise."""

@@ -10,7 +10,8 @@ from structlog.testing import capture_logs
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.app import build_identity
-from futago.controller.identity.service import Identity, PasswordUser
+from futago.controller.identity.login import PasswordUser
+from futago.controller.identity.service import Identity
 from identity_kit import TOKENS, Cloud, error, project_scope
 
 
