@@ -41,6 +41,13 @@ def unauthorized(identity_url: str) -> Response:
     return response
 
 
+def unavailable(message: str) -> Response:
+    """Identity does not answer; a client may try again."""
+    response = _neutron_error(503, "HTTPServiceUnavailable", message)
+    response.headers["Retry-After"] = "5"
+    return response
+
+
 def _neutron_error(status: int, kind: str, message: str) -> Response:
     return _json(status, {"NeutronError": {"type": kind, "message": message, "detail": ""}})
 

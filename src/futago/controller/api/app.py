@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from futago.config import ControllerConfig
 from futago.controller.api import answers, crud, tags
 from futago.controller.api.call import Answer, Call, Service, decode
-from futago.controller.caller import Authenticator, Unauthorized
+from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.resources import errors
 from futago.controller.resources.catalog import ACTIONS, RESOURCES
 from futago.controller.resources.definition import Action, Resource
@@ -69,7 +69,10 @@ class Door:
         try:
             return answers.of(work(self._call(request, body)))
         except Unauthorized:
-            return answers.unauthorized(f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity")
+            ours = f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity"
+            return answers.unauthorized(self.config.identity.url or ours)
+        except IdentityUnavailable as error:
+            return answers.unavailable(str(error))
         except ApiError as error:
             return answers.of_error(error)
         except RecursionError:  # a body of lists within lists within lists, quoted in what is wrong with it

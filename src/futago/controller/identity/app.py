@@ -1,8 +1,9 @@
-"""The embedded identity, wired: `/identity` and below."""
+"""Identity, wired: the embedded one, `/identity` and below, or the client of a real Keystone."""
 
 from starlette.routing import BaseRoute, Mount
 
 from futago.config import ControllerConfig
+from futago.controller.caller import Authenticator
 from futago.controller.identity import crud
 from futago.controller.identity.auth import auth_routes, version_routes
 from futago.controller.identity.catalog import Catalog
@@ -10,6 +11,7 @@ from futago.controller.identity.credentials import credential_routes
 from futago.controller.identity.domains import DOMAINS
 from futago.controller.identity.grants import grant_routes
 from futago.controller.identity.groups import group_routes
+from futago.controller.identity.keystone import Keystone
 from futago.controller.identity.project_tags import project_tag_routes
 from futago.controller.identity.projects import project_routes
 from futago.controller.identity.roles import role_routes
@@ -18,6 +20,13 @@ from futago.controller.identity.tokens import sealer
 from futago.controller.identity.users import user_routes
 from futago.controller.identity.web import no_such_path, route
 from futago.controller.store.database import Database
+
+
+def build_authenticator(database: Database, config: ControllerConfig) -> tuple[Authenticator, list[BaseRoute]]:
+    """Who says whose a token is, and the routes that this needs: none of ours with a real Keystone."""
+    if config.identity.url:
+        return Keystone(config.identity), []
+    return build_identity(database, config)
 
 
 def build_identity(database: Database, config: ControllerConfig) -> tuple[Identity, list[BaseRoute]]:

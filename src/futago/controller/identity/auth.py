@@ -7,10 +7,10 @@ from starlette.routing import BaseRoute
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.catalog import Catalog
-from futago.controller.identity.directory import domains_of, projects_of
+from futago.controller.identity.directory import domains_of, projects_of, roles_in
 from futago.controller.identity.documents import domain_document, project_document, token_document
 from futago.controller.identity.login import Login, Methods
-from futago.controller.identity.service import Identity, Session
+from futago.controller.identity.service import Identity, Place, Session
 from futago.controller.identity.web import (
     NO_CONTENT,
     Answer,
@@ -23,7 +23,7 @@ from futago.controller.identity.web import (
     parse,
     route,
 )
-from futago.controller.store.identity_rows import ApplicationCredential, Domain, Project, User
+from futago.controller.store.identity_rows import SYSTEM, ApplicationCredential, Domain, Project, User
 
 _VERSION: Final = "v3.14"
 _VERSION_DATE: Final = "2020-04-07T00:00:00Z"
@@ -124,7 +124,7 @@ def _token(call: Call, session: Session, catalog: Catalog) -> Document:
         project = view.get(Project, id=token.project_id) if token.project_id else None
     if user is None:
         raise Unauthorized
-    target = project or (domains.get(token.domain_id) if token.domain_id else None)
+    target: Place = SYSTEM if token.system else project or domains.get(token.domain_id or "")
     document = token_document(session, user, target, domains, credential)
     if target is not None and "nocatalog" not in call.query:
         document["catalog"] = catalog.shown(call)
@@ -146,6 +146,8 @@ def _own_domains(call: Call) -> Answer:
 
 
 def _own_systems(call: Call) -> Answer:
-    """Nobody has a role in the system as such."""
-    call.session()
-    return collection("system", [], call)
+    """The system, where the user has a role in it."""
+    user_id = call.session().token.user_id
+    with call.identity.database.read() as view:
+        system = [{SYSTEM: True}] if roles_in(view, user_id, "system", SYSTEM) else []
+    return collection("system", system, call)

@@ -80,8 +80,10 @@ def roles_in(view: View, user_id: str, kind: Target, target_id: str) -> tuple[Ro
     user = select(users.c.id).join(domains).where(users.c.id == user_id, users.c.enabled, domains.c.enabled)
     if kind == "project":
         there = select(projects.c.id).join(domains).where(projects.c.id == target_id, projects.c.enabled)
-    else:
+    elif kind == "domain":
         there = select(domains.c.id).where(domains.c.id == target_id)
+    else:
+        there = select(domains.c.id)  # the system is there as long as anything is
     found = view.search(
         RoleRow,
         roles.c.id.in_(select(all_held.c.role_id)),

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 from futago.config import ControllerConfig
-from futago.controller.identity.service import Session
+from futago.controller.identity.service import Place, Session
 from futago.controller.identity.web import Document
 from futago.controller.store.identity_rows import (
+    SYSTEM,
     ApplicationCredential,
     Assignment,
     Domain,
@@ -93,12 +94,13 @@ def role_document(row: RoleRow, base: str) -> Document:
 
 
 def assignment_document(row: Assignment, base: str) -> Document:
-    where = f"{row.target_kind}s/{row.target_id}/{row.actor_kind}s/{row.actor_id}/roles/{row.role_id}"
+    system = row.target_kind == "system"
+    where = "system" if system else f"{row.target_kind}s/{row.target_id}"
     return {
         "role": {"id": row.role_id},
         row.actor_kind: {"id": row.actor_id},
-        "scope": {row.target_kind: {"id": row.target_id}},
-        "links": {"assignment": f"{base}/{where}"},
+        "scope": {row.target_kind: {SYSTEM: True} if system else {"id": row.target_id}},
+        "links": {"assignment": f"{base}/{where}/{row.actor_kind}s/{row.actor_id}/roles/{row.role_id}"},
     }
 
 
@@ -122,7 +124,7 @@ def credential_document(row: ApplicationCredential, roles: dict[str, RoleRow], b
 def token_document(
     session: Session,
     user: User,
-    target: Project | Domain | None,
+    target: Place,
     domains: dict[str, Domain],
     credential: ApplicationCredential | None = None,
 ) -> Document:
@@ -143,6 +145,8 @@ def token_document(
             document["domain"] = {"id": target.id, "name": target.name}
         case None:
             return document
+        case _:
+            document["system"] = {SYSTEM: True}
     document["roles"] = [{"id": role.id, "name": role.name} for role in session.roles]
     if credential is not None:
         restricted = not credential.unrestricted

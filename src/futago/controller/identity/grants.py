@@ -1,4 +1,4 @@
-"""Who has which role where: `/v3/{projects,domains}/…/{users,groups}/…/roles`, `/v3/role_assignments`."""
+"""Who has which role where: `/v3/{projects,domains,system}/…/{users,groups}/…/roles`, `/v3/role_assignments`."""
 
 from typing import Any, Final, get_args
 
@@ -21,6 +21,7 @@ from futago.controller.identity.web import (
 )
 from futago.controller.store.database import View
 from futago.controller.store.identity_rows import (
+    SYSTEM,
     Actor,
     Assignment,
     Domain,
@@ -34,7 +35,7 @@ from futago.controller.store.identity_rows import (
 )
 
 _ACTORS: Final[dict[Actor, Any]] = {"user": User, "group": Group}
-_TARGETS: Final[dict[Target, Any]] = {"project": Project, "domain": Domain}
+_PLACES: Final[dict[str, Any]] = {"project": Project, "domain": Domain}
 
 
 def grant_routes(identity: Identity) -> list[BaseRoute]:
@@ -42,7 +43,8 @@ def grant_routes(identity: Identity) -> list[BaseRoute]:
     made: list[BaseRoute] = [route(identity, "/v3/role_assignments", GET=_list_assignments)]
     for target in get_args(Target):
         for actor in get_args(Actor):
-            path = f"/v3/{target}s/{{target_id}}/{actor}s/{{actor_id}}/roles"
+            place = "system" if target == "system" else f"{target}s/{{target_id}}"
+            path = f"/v3/{place}/{actor}s/{{actor_id}}/roles"
             made.append(route(identity, path, GET=_bound(_list_granted, actor, target)))
             made.append(
                 route(
@@ -58,7 +60,7 @@ def grant_routes(identity: Identity) -> list[BaseRoute]:
 
 def _bound(work: Any, actor: Actor, target: Target) -> Handler:
     """A handler that knows the kinds of the path's actor and target."""
-    return lambda call: work(call, {"actor_kind": actor, "target_kind": target, **call.path})
+    return lambda call: work(call, {"actor_kind": actor, "target_kind": target, "target_id": SYSTEM, **call.path})
 
 
 def _list_granted(call: Call, key: dict[str, Any]) -> Answer:
@@ -96,12 +98,13 @@ def _take_away(call: Call, key: dict[str, Any]) -> Answer:
 
 
 def _check_ends(view: View, key: dict[str, Any]) -> None:
-    found(view, _TARGETS[key["target_kind"]], key["target_kind"], id=key["target_id"])
+    if key["target_kind"] in _PLACES:
+        found(view, _PLACES[key["target_kind"]], key["target_kind"], id=key["target_id"])
     found(view, _ACTORS[key["actor_kind"]], key["actor_kind"], id=key["actor_id"])
 
 
 def _domain_of(view: View, key: dict[str, Any]) -> str:
-    if key["target_kind"] == "domain":
+    if key["target_kind"] != "project":
         return str(key["target_id"])
     return found(view, Project, "project", id=key["target_id"]).domain_id
 
@@ -120,10 +123,10 @@ def _list_assignments(call: Call) -> Answer:
 
 
 def _is_wanted(row: Assignment, call: Call) -> bool:
-    """A filter on one kind of actor or target lets no other through; in the system, nobody has a role."""
-    if "scope.system" in call.query:
+    """A filter on one kind of actor or target lets no other through."""
+    if "scope.system" in call.query and row.target_kind != "system":
         return False
-    ids = {f"{kind}.id": "" for kind in _ACTORS} | {f"scope.{kind}.id": "" for kind in _TARGETS}
+    ids = {f"{kind}.id": "" for kind in _ACTORS} | {f"scope.{kind}.id": "" for kind in _PLACES}
     ids |= {f"{row.actor_kind}.id": row.actor_id, f"scope.{row.target_kind}.id": row.target_id, "role.id": row.role_id}
     return matches(ids, call.query, tuple(ids))
 
@@ -176,7 +179,7 @@ def _names_of(document: Document, names: dict[str, dict[str, Any]]) -> Document:
     """The parts of an assignment's document, with names."""
     parts = {kind: names[kind][part["id"]] for kind, part in document.items() if kind in names}
     ((target, place),) = document["scope"].items()
-    return parts | {"scope": {target: names[target][place["id"]]}}
+    return parts | {"scope": {target: names[target][place["id"]] if target in names else place}}
 
 
 def _named_role(role: RoleRow, domains: dict[str, Domain]) -> Document:

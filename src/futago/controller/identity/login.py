@@ -51,7 +51,7 @@ class Methods(msgspec.Struct, frozen=True):
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """`auth.scope`: a project or a domain; the system is none here."""
+    """`auth.scope`: a project, a domain, or the system."""
 
     project: ProjectName | None = None
     domain: DomainName | None = None

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import structlog
 
@@ -29,6 +30,7 @@ from futago.controller.identity.passwords import verify_password
 from futago.controller.identity.tokens import Sealer, Token, new_audit_id
 from futago.controller.store.database import Database, Transaction, View
 from futago.controller.store.identity_rows import (
+    SYSTEM,
     ApplicationCredential,
     Domain,
     LoginFailures,
@@ -41,6 +43,9 @@ from futago.controller.store.identity_rows import (
 from futago.controller.store.identity_tables import revocations
 
 log = structlog.get_logger()
+
+Place = Project | Domain | Literal["all"] | None
+"""What a token is scoped to; `SYSTEM` is the system, None is nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +219,7 @@ class Identity:
         self,
         methods: tuple[str, ...],
         user: User,
-        target: Project | Domain | None,
+        target: Place,
         origin: Token | ApplicationCredential | None,
         now: float,
     ) -> Token:
@@ -230,13 +235,18 @@ class Identity:
             issued_at=now,
             expires_at=latest if ends is None else min(ends, latest),
             domain_id=target.id if isinstance(target, Domain) else None,
+            system=target == SYSTEM,
             credential_id=origin.id if isinstance(origin, ApplicationCredential) else None,
         )
 
 
 def _session(view: View, token: Token, now: float) -> Session:
     """Read at each use: a disabled user or project, or a role taken away, counts at once."""
-    where: list[tuple[Target, str | None]] = [("project", token.project_id), ("domain", token.domain_id)]
+    where: list[tuple[Target, str | None]] = [
+        ("project", token.project_id),
+        ("domain", token.domain_id),
+        ("system", SYSTEM if token.system else None),
+    ]
     for kind, target_id in where:
         if target_id is not None:
             roles = roles_in(view, token.user_id, kind, target_id)
@@ -269,14 +279,12 @@ def _credential(view: View, method: CredentialMethod) -> ApplicationCredential |
     return view.get(ApplicationCredential, user_id=user.id, name=method.name) if user else None
 
 
-def _target(
-    view: View, user: User, scope: Scope | str | None, origin: Token | ApplicationCredential | None
-) -> Project | Domain | None:
+def _target(view: View, user: User, scope: Scope | str | None, origin: Token | ApplicationCredential | None) -> Place:
     """What the request means; without a scope, the user's default project if it has a role there.
 
     An application credential is of one project, and asks for no other.
     """
-    found: Project | Domain | None = None
+    found: Place = None
     match scope:
         case None if isinstance(origin, ApplicationCredential):
             found = find_project(view, ProjectName(id=origin.project_id))
@@ -286,6 +294,8 @@ def _target(
             found = find_project(view, wanted)
         case Scope(domain=DomainName() as wanted_domain):
             found = find_domain(view, wanted_domain)
+        case Scope(system={"all": True}):
+            found = SYSTEM
         case Scope(system=None) | "unscoped":
             return None
         case None if origin is None and user.default_project_id is not None:

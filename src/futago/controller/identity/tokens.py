@@ -30,6 +30,8 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Both in seconds since the Unix epoch."""
     domain_id: str | None = None
     """The domain that it is scoped to, rather than a project."""
+    system: bool = False
+    """It is scoped to the system."""
     credential_id: str | None = None
     """The application credential from which it came."""
 

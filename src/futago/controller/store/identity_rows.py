@@ -1,14 +1,16 @@
 """The rows of identity: who asks, in which project or domain, and in which role."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from futago.controller.store.rows import Row
 
 Actor = Literal["user", "group"]
-Target = Literal["project", "domain"]
+Target = Literal["project", "domain", "system"]
+"""The system is one: its id is `SYSTEM`."""
 Interface = Literal["public", "internal", "admin"]
+SYSTEM: Final = "all"
 
 
 class IdentityRow(Row, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class Implication(Row, frozen=True, kw_only=True):
 
 
 class Assignment(Row, frozen=True, kw_only=True):
-    """A user or group has a role in a project or domain."""
+    """A user or group has a role in a project, in a domain, or in the system."""
 
     actor_kind: Actor
     actor_id: str
