@@ -27,6 +27,12 @@ def of_error(error: ApiError) -> Response:
     return _neutron_error(error.status, error.kind, str(error))
 
 
+def of_page(content: str) -> Response:
+    """A page that loads nothing and runs nothing."""
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(content, media_type="text/html", headers=_headers() | policy)
+
+
 def of_bug() -> Response:
     """The service itself is at fault; the log has why."""
     sentence = "Request Failed: internal server error while processing your request."

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from futago.config import ControllerConfig
-from futago.controller.api import answers, crud, tags
+from futago.controller.api import answers, crud, docs, openapi, tags
 from futago.controller.api.call import Answer, Call, Service, decode
 from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.resources import errors
@@ -43,6 +43,8 @@ def build_api(database: Database, config: ControllerConfig, authenticator: Authe
             Route(_PREFIX + path, door.endpoint(work), methods=[method])
             for method, path, work in _resource(service, resource)
         )
+    routes.append(Route(_PREFIX + "/openapi.json", _description, methods=["GET"]))
+    routes.append(Route(_PREFIX + "/docs", _docs, methods=["GET"]))
     index = door.endpoint(_index)
     routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
     routes.append(Route(_PREFIX + "/{rest:path}", door.endpoint(_nothing_here), methods=list(_METHODS)))
@@ -151,6 +153,16 @@ async def _versions(request: Request) -> Response:
     """Which versions there are; anybody may know."""
     links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}{_PREFIX}/"}]
     return answers.of(Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}))
+
+
+async def _description(_request: Request) -> Response:
+    """The API in OpenAPI's words; anybody may know."""
+    return answers.of(Answer(200, openapi.document()))
+
+
+async def _docs(_request: Request) -> Response:
+    """The same to read."""
+    return answers.of_page(docs.page(openapi.document()))
 
 
 def _index(call: Call) -> Answer:
