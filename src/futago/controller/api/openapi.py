@@ -26,7 +26,7 @@ _STATUSES: Final = {
     404: "There is no such thing, or the caller may not see it.",
     409: "It contradicts what is there: something is in use, taken or used up.",
     412: "Somebody was quicker (If-Match).",
-    413: "The body is too large, or the quota used up.",
+    413: "The body is too large.",
     503: "Identity does not answer.",
 }
 _READING: Final = (400, 401, 403, 404, 503)

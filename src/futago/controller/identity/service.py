@@ -141,10 +141,10 @@ class Identity:
         with self.database.read() as view:
             found = find_user(view, user_id=user.id, name=user.name, domain=user.domain)
             failures = view.get(LoginFailures, user_id=found.id) if found else None
-        if failures is not None and self._locks(failures):
+        good = verify_password(user.password, found.password_hash if found else None)
+        if failures is not None and self._locks(failures):  # told after as long as any other refusal
             log.warning("login refused after too many bad passwords", user=failures.user_id, failures=failures.count)
             raise Unauthorized
-        good = verify_password(user.password, found.password_hash if found else None)
         if found is not None and (failures is not None or not good):
             self._count(found.id, good=good)
         if found is None or not good:
