@@ -290,3 +290,19 @@ def test_a_user_of_another_domain_is_another_user(cloud: Cloud, admin: dict[str,
     answer = cloud.http.post(TOKENS, json={"auth": auth})
     assert answer.json()["token"]["user"]["domain"] == {"id": domain, "name": "Lab"}
     assert cloud.log_in("demo", "lab").status_code == 401
+
+
+def test_a_region_has_the_id_that_a_put_gives_it(cloud: Cloud, admin: dict[str, str]) -> None:
+    made = cloud.http.put(f"{V3}/regions/two", json={"region": {"description": "the other"}}, headers=admin)
+    assert (made.status_code, made.json()["region"]["id"]) == (201, "two")
+    assert cloud.http.put(f"{V3}/regions/two", json={"region": {}}, headers=admin).status_code == 409
+    assert cloud.http.put(f"{V3}/regions/RegionOne", json={"region": {}}, headers=admin).status_code == 403
+    assert cloud.http.get(f"{V3}/regions/two", headers=cloud.demo()).status_code == 200
+
+
+def test_whoever_has_the_old_password_may_change_it(cloud: Cloud, admin: dict[str, str]) -> None:
+    path = f"{V3}/users/{cloud.new_user('u', admin)}/password"
+    body = {"user": {"original_password": "first", "password": "second"}}
+    assert cloud.http.post(path, json=body).status_code == 204
+    assert cloud.http.post(path, json=body).status_code == 401
+    assert cloud.log_in("u", "second", "unscoped").status_code == 201

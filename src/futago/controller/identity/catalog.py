@@ -1,6 +1,5 @@
 """The catalog: `/v3/services`, `/v3/endpoints`, `/v3/regions`. Ours follow from the settings, others' are kept."""
 
-import uuid
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -97,7 +96,7 @@ class Catalog:
                 filters=("parent_region_id",),
                 unique=(),
                 fixed=(),
-                new_id=lambda given: str(given.get("id") or uuid.uuid4().hex),
+                chosen_id=True,
                 check=self._check_region,
                 release=_release_region,
                 visible=lambda _session, _document: True,

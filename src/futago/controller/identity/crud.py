@@ -51,10 +51,6 @@ def _no_columns(_given: Document) -> dict[str, Any]:
     return {}
 
 
-def _random(_given: Document) -> str:
-    return uuid.uuid4().hex
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind(Generic[R]):
     """A kind of thing, by its name in requests."""
@@ -68,7 +64,8 @@ class Kind(Generic[R]):
     unique: tuple[str, ...] = ("name", "domain_id")
     fixed: tuple[str, ...] = ("domain_id",)
     """What no PATCH changes."""
-    new_id: Callable[[Document], str] = _random
+    chosen_id: bool = False
+    """A client may choose the id, in the body of a POST or by a PUT."""
     columns: Callable[[Document], dict[str, Any]] = _no_columns
     """Columns that take time to make of a request; this happens outside the transaction."""
     check: Callable[[Call, Transaction, R], None] = _nothing
@@ -98,6 +95,7 @@ def routes(identity: Identity, kind: Kind[Any]) -> list[BaseRoute]:
         return lambda call: work(kind, call)
 
     path = f"/v3/{kind.plural}"
+    chosen = {"PUT": bound(_create)} if kind.chosen_id else {}
     return [
         route(identity, path, slow=kind.slow, GET=bound(_list), POST=bound(_create)),
         route(
@@ -107,6 +105,7 @@ def routes(identity: Identity, kind: Kind[Any]) -> list[BaseRoute]:
             GET=bound(_show),
             PATCH=bound(_update),
             DELETE=bound(_delete),
+            **chosen,
         ),
     ]
 
@@ -128,7 +127,8 @@ def _create(kind: Kind[R], call: Call) -> Answer:
     given = _given(call.document(kind.name))
     fields = parse(given, kind.fields)
     columns = _columns(kind, fields) | kind.columns(given)
-    row = kind.row(id=kind.new_id(given), extra=_extra(kind, given), **columns)
+    chosen = (call.path.get("id") or given.get("id")) if kind.chosen_id else None
+    row = kind.row(id=chosen or uuid.uuid4().hex, extra=_extra(kind, given), **columns)
     with call.identity.database.note() as txn:
         _check(kind, call, txn, row)
         txn.add(row)
