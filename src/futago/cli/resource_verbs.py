@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from inspect import Parameter, Signature
@@ -16,6 +17,8 @@ from futago.controller.resources import parse
 from futago.controller.resources.catalog import RESOURCES
 from futago.controller.resources.definition import REQUIRED, Field, Resource
 
+_WIDE: Final = 1000
+"""Characters: where nobody looks at a terminal, nothing is folded."""
 _ID: Final = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
@@ -60,7 +63,7 @@ def _create(resource: Resource[Any]) -> _Verb:
         values = _values(client, fields, given) | ({"name": given["name"]} if given.get("name") else {})
         _show_one(client.create(resource.path, resource.name, values), as_json=given["as_json"])
 
-    name = [_parameter("name", str, typer.Argument("", metavar="[NAME]", show_default=False))] if named else []
+    name = [_parameter("name", str, typer.Argument("", metavar="NAME", show_default=False))] if named else []
     options = [
         _option(field, needed=field.default is REQUIRED)
         for field in fields
@@ -283,10 +286,13 @@ def _print_table(columns: list[str], rows: list[Body]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(*columns, box=None)
+    table = Table(box=None)
+    for column in columns:
+        table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*(_text(row.get(column)) for column in columns))
-    Console(highlight=False, markup=False).print(table)
+    width = None if sys.stdout.isatty() else _WIDE
+    Console(highlight=False, markup=False, width=width).print(table)
 
 
 def _text(value: Any) -> str:

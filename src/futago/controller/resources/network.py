@@ -136,6 +136,7 @@ def _check_only_own_ports(txn: Transaction, network: Network) -> None:
         raise errors.InvalidSharedSetting(network_id=network.id)
 
 
+@parse.described({"type": "integer", "minimum": 0, "maximum": 65535})
 def _mtu_value(value: object) -> int:
     return parse.integer(68, 65535)(value) if value not in (0, "0") else 0
 
