@@ -224,6 +224,8 @@ def test_what_roles_imply_can_be_changed_but_nothing_implies_admin(cloud: Cloud,
     path = f"{V3}/roles/{made}/implies"
     assert cloud.http.put(f"{path}/{service}", headers=admin).status_code == 201
     assert error(cloud.http.put(f"{path}/{top}", headers=admin)) == (403, "Forbidden")
+    assert cloud.http.head(f"{path}/{service}", headers=admin).status_code == 204
+    assert cloud.http.put(f"{path}/{made}", headers=admin).status_code == 400
     inference = cloud.http.get(path, headers=admin).json()["role_inference"]
     assert [role["name"] for role in inference["implies"]] == ["service"]
     assert len(cloud.http.get(f"{V3}/role_inferences", headers=admin).json()["role_inferences"]) == 4
@@ -278,6 +280,7 @@ def test_a_list_tells_a_member_nothing_of_others(cloud: Cloud) -> None:
     demo = cloud.demo()
     for query in ({"name": "admin"}, {"name": "nobody"}, {}):
         assert cloud.http.get(f"{V3}/users", params=query, headers=demo).status_code == 403
+    assert cloud.http.get(f"{V3}/domains/default", headers=demo).status_code == 200
     assert len(cloud.http.get(f"{V3}/users", params={"name": "demo"}, headers=demo).json()["users"]) == 1
 
 

@@ -59,11 +59,11 @@ class Keystone:
         self._fill(network_url)
 
     def start(self) -> None:
-        log = (self._state / "server.log").open("ab")
         command = [str(self._python), "-W", "ignore", "-c", _SERVER, str(self._port)]
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
-        )
+        with (self._state / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
             assert self._process.poll() is None, (self._state / "server.log").read_text()

@@ -99,7 +99,7 @@ class Catalog:
                 chosen_id=True,
                 check=self._check_region,
                 release=_release_region,
-                visible=lambda _session, _document: True,
+                visible=lambda _call, _session, _document: True,
                 built_in=lambda call: own_regions(self.config, call.base),
             ),
         )

@@ -5,7 +5,7 @@ not know are kept and shown as they came, as Keystone does.
 """
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, Final, Generic, TypeVar
@@ -74,7 +74,7 @@ class Kind(Generic[R]):
     """What follows of a change, from old to new."""
     release: Callable[[Call, Transaction, R], None] = _nothing
     """Refuses a deletion, or takes away what refers to the row."""
-    visible: Callable[[Session, Mapping[str, Any]], bool] = lambda _session, _document: False
+    visible: Callable[[Call, Session, Document], bool] = lambda _call, _session, _document: False
     """Whether somebody who is no administrator may see one."""
     built_in: Callable[[Call], list[Document]] = lambda _call: []
     """Those that follow from the settings: nobody changes them."""
@@ -116,7 +116,7 @@ def _list(kind: Kind[R], call: Call) -> Answer:
     with call.identity.database.read() as view:
         rows = view.find(kind.row, **columns)
     documents = [*kind.built_in(call), *(kind.document(row, call.base) for row in rows)]
-    if not session.admin and not (documents and all(kind.visible(session, document) for document in documents)):
+    if not session.admin and not (documents and all(kind.visible(call, session, document) for document in documents)):
         raise forbidden(f"identity:list_{kind.plural}")
     shown = [each for each in documents if matches(each, call.query, kind.filters) and kind.wanted(call, each)]
     return collection(kind.plural, shown, call)
@@ -141,7 +141,7 @@ def _show(kind: Kind[R], call: Call) -> Answer:
     if document is None:
         with call.identity.database.read() as view:
             document = kind.document(found(view, kind.row, kind.name, id=call.path["id"]), call.base)
-    if not session.admin and not kind.visible(session, document):
+    if not session.admin and not kind.visible(call, session, document):
         raise forbidden(f"identity:get_{kind.name}")
     return Answer(document={kind.name: document})
 

@@ -1,7 +1,6 @@
 """Domains: `/v3/domains`."""
 
-from collections.abc import Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -13,7 +12,7 @@ from futago.controller.identity.project_tags import Tags, has_wanted_tags
 from futago.controller.identity.projects import Name
 from futago.controller.identity.release import release_domain
 from futago.controller.identity.service import Session
-from futago.controller.identity.web import Call, forbidden
+from futago.controller.identity.web import Call, Document, forbidden, found
 from futago.controller.store.database import Transaction
 from futago.controller.store.identity_rows import Domain, Project, User
 
@@ -46,8 +45,13 @@ def _release(_call: Call, txn: Transaction, row: Domain) -> None:
     release_domain(txn, row)
 
 
-def _is_own(session: Session, document: Mapping[str, Any]) -> bool:
-    return bool(document["id"] == session.token.domain_id)
+def _is_own(call: Call, session: Session, document: Document) -> bool:
+    """The domain of the token, or of its project."""
+    if session.token.project_id is None:
+        return bool(document["id"] == session.token.domain_id)
+    with call.identity.database.read() as view:
+        project = found(view, Project, "project", id=session.token.project_id)
+    return project.domain_id == str(document["id"])
 
 
 DOMAINS: Final = Kind(

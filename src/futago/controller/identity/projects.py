@@ -1,6 +1,5 @@
 """Projects: `/v3/projects`."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -62,7 +61,7 @@ def _release(_call: Call, txn: Transaction, row: Project) -> None:
     release_project(txn, row)
 
 
-def _is_own(session: Session, document: Mapping[str, Any]) -> bool:
+def _is_own(_call: Call, session: Session, document: Document) -> bool:
     return bool(document["id"] == session.token.project_id)
 
 

@@ -40,7 +40,12 @@ def role_routes(identity: Identity) -> list[BaseRoute]:
         *crud.routes(identity, ROLES),
         route(identity, "/v3/roles/{prior_id}/implies", GET=_list_implied),
         route(
-            identity, "/v3/roles/{prior_id}/implies/{implied_id}", GET=_show_implied, PUT=_imply, DELETE=_imply_no_more
+            identity,
+            "/v3/roles/{prior_id}/implies/{implied_id}",
+            GET=_show_implied,
+            HEAD=_check_implied,
+            PUT=_imply,
+            DELETE=_imply_no_more,
         ),
         route(identity, "/v3/role_inferences", GET=_list_inferences),
     ]
@@ -82,6 +87,11 @@ def _show_implied(call: Call) -> Answer:
     return Answer(document=document)
 
 
+def _check_implied(call: Call) -> Answer:
+    _show_implied(call)
+    return NO_CONTENT
+
+
 def _imply(call: Call) -> Answer:
     """No role but its own implies `admin`: whoever may give a small role must not give that."""
     call.admin("identity:create_implied_role")
@@ -90,8 +100,11 @@ def _imply(call: Call) -> Answer:
         implied = found(txn, RoleRow, "role", id=call.path["implied_id"])
         if implied.name == "admin" and not implied.domain_id:
             raise forbidden("implying the role 'admin'")
-        if implied.domain_id or implied.id == call.path["prior_id"]:
-            raise bad_request("A role can imply other roles that belong to no domain.")
+        prior = found(txn, RoleRow, "role", id=call.path["prior_id"])
+        if implied.domain_id and not prior.domain_id:
+            raise forbidden("implying a role of one domain by a role of all")
+        if implied.id == prior.id:
+            raise bad_request("A role does not imply itself.")
         if txn.get(Implication, **call.path) is None:
             txn.add(Implication(**call.path))
     return Answer(HTTPStatus.CREATED, document)

@@ -1,6 +1,5 @@
 """Users: `/v3/users`. A change of a password, or disabling a user, ends all of its tokens."""
 
-from collections.abc import Mapping
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -52,7 +51,7 @@ def _hashed(given: Document) -> dict[str, Any]:
     return {"password_hash": hash_password(password)} if isinstance(password, str) and password else {}
 
 
-def _is_oneself(session: Session, document: Mapping[str, Any]) -> bool:
+def _is_oneself(_call: Call, session: Session, document: Document) -> bool:
     return bool(document["id"] == session.token.user_id)
 
 

@@ -185,7 +185,8 @@ def route(identity: Identity, path: str, *, slow: Collection[str] = (), **handle
         call = await _call(identity, request)
         if call is None:
             return _response(error_answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large."))
-        handler = handlers.get("GET" if request.method == "HEAD" else request.method, _no_such_method)
+        method = "GET" if request.method not in handlers and request.method == "HEAD" else request.method
+        handler = handlers.get(method, _no_such_method)
         answer = await run_sync(_answer, handler, call, limiter=limiter if request.method in slow else None)
         return _response(answer)
 
