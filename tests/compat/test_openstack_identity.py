@@ -55,11 +55,11 @@ def test_an_application_credential_is_made_and_used_and_deleted(typed: Openstack
     program = {
         "OS_AUTH_URL": f"{controller.url}/identity",
         "OS_AUTH_TYPE": "v3applicationcredential",
-        "OS_APPLICATION_CREDENTIAL_ID": made["id"],
-        "OS_APPLICATION_CREDENTIAL_SECRET": made["secret"],
+        "OS_APPLICATION_CREDENTIAL_ID": made["ID"],
+        "OS_APPLICATION_CREDENTIAL_SECRET": made["Secret"],
     }
     token = shown(typed("token issue -f json", program))
-    assert token["project_id"] == made["project_id"]
+    assert token["project_id"] == made["Project ID"]
     typed("application credential delete ci", "futago-demo")
     assert shown(typed("application credential list -f json", "futago-demo")) == []
 
