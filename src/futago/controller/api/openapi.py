@@ -227,7 +227,7 @@ def _asked(field: Field) -> Document:
 
 def _shown(field: Field) -> Document:
     """An attribute that requests give is shown in the same type, or as null; one that they do not is anything."""
-    if field.name in {"created_at", "updated_at", "id", "name", "description"}:
+    if field.name in {"id", "created_at", "updated_at"}:
         return _TEXT
     schema = parse.schema_of(field.parse)
     kinds = {option.get("type") for option in schema.get("anyOf", [schema])} | {schema.get("type"), "null"}
