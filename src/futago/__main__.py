@@ -17,6 +17,7 @@ from futago.cli import (
     moves,
     node,
     port,
+    resources,
     trace,
     vrrp,
     vrrpd,
@@ -28,6 +29,8 @@ app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
+    cls=resources.TopGroup,
+    epilog=resources.HOW,
 )
 controller.register(app)
 config.register(app)
@@ -43,6 +46,7 @@ metadata.register(app)
 trace.register(app)
 lab.register(app)
 drill.register(app)
+resources.register(app)
 
 
 def _print_version(wanted: bool) -> None:

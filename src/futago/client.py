@@ -43,9 +43,19 @@ class ApiClient:
     def get(self, collection: str, object_id: str) -> Body:
         return _inner(self._call("GET", f"/v2.0/{collection}/{object_id}"))
 
+    def create(self, collection: str, name: str, fields: Body) -> Body:
+        """One thing made; `name` is what the API calls one of the collection."""
+        return _inner(self._call("POST", f"/v2.0/{collection}", json={name: fields}))
+
     def update(self, collection: str, object_id: str, **fields: object) -> Body:
-        body = {collection.removesuffix("s"): fields}
-        return _inner(self._call("PUT", f"/v2.0/{collection}/{object_id}", json=body))
+        return self.change(collection, collection.removesuffix("s"), object_id, fields)
+
+    def change(self, collection: str, name: str, object_id: str, fields: Body) -> Body:
+        """One thing changed; `name` is what the API calls one of the collection."""
+        return _inner(self._call("PUT", f"/v2.0/{collection}/{object_id}", json={name: fields}))
+
+    def delete(self, collection: str, object_id: str) -> None:
+        self._call("DELETE", f"/v2.0/{collection}/{object_id}")
 
     def _log_in(self, environment: Mapping[str, str]) -> tuple[str, str]:
         """Where the Networking API is, by the catalog, and a token."""

@@ -68,6 +68,42 @@ class NodeRole(StrEnum):
     """It answers instances of its routers and DHCP servers that ask who they are."""
 
 
+class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A real Keystone instead of the identity that is built in, and who asks it whose a token is."""
+
+    url: str = ""
+    """Where it is, as http://controller:5000; "" is the identity that is built in."""
+    username: str = "neutron"
+    password: str = ""
+    """Of a user who may validate tokens: with the role `admin`, or `service`, in `project_name`."""
+    project_name: str = "service"
+    user_domain_name: str = "Default"
+    project_domain_name: str = "Default"
+    cache_seconds: float = 30.0
+    """How long an answer counts; a token that is revoked there is refused here so much later at most."""
+
+    def __post_init__(self) -> None:
+        """What else a file may say wrongly.
+
+        Raises:
+            ValueError: names the key.
+
+        """
+        if self.url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.url):
+            raise ValueError(f"identity.url: expected http://HOST:PORT, not {self.url}")
+        if self.url and not self.password:
+            raise ValueError("identity.password: the password of the user who asks Keystone is missing")
+
+    @property
+    def v3_url(self) -> str:
+        """Where version 3 begins."""
+        return f"{self.url.rstrip('/').removesuffix('/v3')}/v3"
+
+    def __repr__(self) -> str:
+        """A password in a log is a password lost."""
+        return f"IdentityConfig(url={self.url!r}, username={self.username!r}, password=...)"
+
+
 class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The settings of `futago controller`."""
 
@@ -83,7 +119,14 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     region: str = "RegionOne"
     policy_file: Path | None = None
     """Rules of who may do what, as in Neutron's `policy.yaml`: they replace the defaults (docs/policy.md)."""
+    identity: IdentityConfig = IdentityConfig()
+    """A table, `[identity]`: a real Keystone. The three settings that follow are of the identity that is built in."""
     token_lifetime_seconds: int = 4 * 3600
+    lockout_failure_attempts: int = 10
+    """After this many bad passwords in a row nobody can log in as that user, except by an application credential; 0 is
+    no limit."""
+    lockout_duration_seconds: int = 300
+    """For how long; counted from the last of them."""
 
     l3_ha: bool = True
     """Routers are highly available unless a request says otherwise."""

@@ -10,7 +10,9 @@ from structlog.testing import capture_logs
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.app import build_identity
-from futago.controller.identity.service import Identity, PasswordUser
+from futago.controller.identity.directory import user_key
+from futago.controller.identity.login import PasswordUser
+from futago.controller.identity.service import Identity
 from identity_kit import TOKENS, Cloud, error, project_scope
 
 
@@ -220,7 +222,7 @@ def test_a_login_that_was_under_way_when_the_password_changed_gives_nothing(
     def verify_then_change(user: PasswordUser) -> str:
         found = verify(user)
         with cloud.database.note() as txn:
-            cloud.identity.revoke_user(txn, user_id)
+            cloud.identity.revoke_all(txn, user_key(user_id))
         return found
 
     monkeypatch.setattr(cloud.identity, "check_password", verify_then_change)

@@ -89,7 +89,7 @@ class Controller:
     def _answers(self) -> bool:
         assert self.process.poll() is None, f"the controller ended:\n{self.log()}"
         try:
-            return httpx.get(f"{self.url}/identity/v3", timeout=5).status_code == 200
+            return httpx.get(f"{self.url}/", timeout=5).status_code == 200
         except httpx.TransportError:
             return False
 

@@ -44,6 +44,10 @@ class Cloud:
     def demo(self) -> dict[str, str]:
         return {"X-Auth-Token": self.log_in("demo", self.demo_password).headers["X-Subject-Token"]}
 
+    def demo_token(self) -> dict[str, Any]:
+        """What a new token of demo says."""
+        return dict(self.log_in("demo", self.demo_password).json()["token"])
+
     def project_id(self, name: str, admin: dict[str, str]) -> str:
         found = self.http.get(f"{V3}/projects", params={"name": name}, headers=admin).json()["projects"]
         return str(found[0]["id"])

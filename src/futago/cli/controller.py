@@ -101,7 +101,9 @@ def _serve(settings: ControllerConfig) -> None:
     except (SQLAlchemyError, Failed) as error:
         _fail(f"cannot use the database in {_place(settings)}: {_first_line(error)}")
     made = app.state.first_start
-    if made is not None:
+    if settings.identity.url:
+        print(f"identity is {settings.identity.url}; join-token (for nodes) is in {settings.state_path}", flush=True)
+    elif made is not None:
         print(_WELCOME.format(state=made.state_path, clouds=made.clouds_file), flush=True)
     else:
         print(f"clouds.yaml and join-token (for nodes) are in {settings.state_path}", flush=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from futago.cli.resources import SharedGroup
 from futago.cli.store import BAD_USE, FAILED, Config, State, fail, opened
 
 if TYPE_CHECKING:
@@ -35,7 +36,11 @@ NodeName = Annotated[str, typer.Argument(metavar="NODE", help="The node's name, 
 RouterName = Annotated[str, typer.Argument(metavar="ROUTER", help="Its name, its id, or how its id begins.")]
 
 _router = typer.Typer(
-    name="router", help="Where routers are active: planned moves, preferences.", epilog=_HOW, no_args_is_help=True
+    name="router",
+    cls=SharedGroup,
+    help="Where routers are active: planned moves, preferences.",
+    epilog=_HOW,
+    no_args_is_help=True,
 )
 
 

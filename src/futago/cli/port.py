@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 import typer
 
 from futago import logs
+from futago.cli.resources import SharedGroup
 from futago.cli.store import BAD_USE, FAILED, fail
 from futago.config import NODE_FILE, OVSDB, BadConfig, NodeConfig, load
 
@@ -44,7 +45,10 @@ Ovsdb = Annotated[str, typer.Option("--ovsdb", help="The switch's database.")]
 Host = Annotated[str, typer.Option(help="This host's name in the API. \\[default: as in the node's settings]")]
 
 port = typer.Typer(
-    name="port", help="Plug plain processes into networks; tell instances who they are.", no_args_is_help=True
+    name="port",
+    cls=SharedGroup,
+    help="Plug plain processes into networks; tell instances who they are.",
+    no_args_is_help=True,
 )
 
 

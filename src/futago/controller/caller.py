@@ -9,6 +9,10 @@ class Unauthorized(Exception):
     """The token is missing, unknown, expired or revoked."""
 
 
+class IdentityUnavailable(Exception):
+    """Nobody can say whose a token is at present; the text says why."""
+
+
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
     """The user behind a request, in one project."""
 
@@ -41,6 +45,7 @@ class Authenticator(Protocol):
 
         Raises:
             Unauthorized: it is no good.
+            IdentityUnavailable: nobody can say.
 
         """
         ...

@@ -21,7 +21,7 @@ from futago.config import BadConfig, ControllerConfig
 from futago.controller import vrrp_keys
 from futago.controller.api.app import build_api
 from futago.controller.identity import first_start
-from futago.controller.identity.app import build_identity
+from futago.controller.identity.app import build_authenticator
 from futago.controller.metrics import CountRequests, Measure
 from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.overlap import Overlaps
@@ -90,13 +90,13 @@ def build(config: ControllerConfig) -> Starlette:
     rules = _rules(config)
     database = open_database(config)
     database.transact_note(forget_segments)
-    made = first_start.prepare(database, config)
+    made = None if config.identity.url else first_start.prepare(database, config)
     vrrp_keys.ensure(database)
-    identity, identity_routes = build_identity(database, config)
+    authenticator, identity_routes = build_authenticator(database, config)
     feed = Feed(database, config)
     overlaps = Overlaps()
     node_routes = build_nodes(database, config, first_start.join_token(config.state_path), feed, overlaps)
-    api_routes = build_api(database, config, identity, rules)
+    api_routes = build_api(database, config, authenticator, rules)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ import pytest
 from futago.config import ControllerConfig
 from futago.controller.identity import first_start
 from futago.controller.store.database import Database
-from futago.controller.store.rows import Assignment, Project, RoleRow, User
+from futago.controller.store.identity_rows import Assignment, Project, RoleRow, User
 
 
 @pytest.fixture

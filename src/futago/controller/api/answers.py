@@ -27,6 +27,12 @@ def of_error(error: ApiError) -> Response:
     return _neutron_error(error.status, error.kind, str(error))
 
 
+def of_page(content: str) -> Response:
+    """A page that loads nothing and runs nothing."""
+    policy = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    return Response(content, media_type="text/html", headers=_headers() | policy)
+
+
 def of_bug() -> Response:
     """The service itself is at fault; the log has why."""
     sentence = "Request Failed: internal server error while processing your request."
@@ -38,6 +44,13 @@ def unauthorized(identity_url: str) -> Response:
     message = "The request you have made requires authentication."
     response = _json(401, {"error": {"code": 401, "title": "Unauthorized", "message": message}})
     response.headers["WWW-Authenticate"] = f'Keystone uri="{identity_url}"'
+    return response
+
+
+def unavailable(message: str) -> Response:
+    """Identity does not answer; a client may try again."""
+    response = _neutron_error(503, "HTTPServiceUnavailable", message)
+    response.headers["Retry-After"] = "5"
     return response
 
 

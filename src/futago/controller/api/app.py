@@ -11,9 +11,9 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from futago.config import ControllerConfig
-from futago.controller.api import answers, crud, policy, tags
+from futago.controller.api import answers, crud, docs, openapi, policy, tags
 from futago.controller.api.call import Answer, Call, Service, decode
-from futago.controller.caller import Authenticator, Unauthorized
+from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.policy.rules import STANDARD, Policy
 from futago.controller.resources import errors
 from futago.controller.resources.catalog import ACTIONS, RESOURCES
@@ -47,6 +47,8 @@ def build_api(
             Route(_PREFIX + path, door.endpoint(work), methods=[method])
             for method, path, work in _resource(service, resource)
         )
+    routes.append(Route(_PREFIX + "/openapi.json", _description, methods=["GET"]))
+    routes.append(Route(_PREFIX + "/docs", _docs, methods=["GET"]))
     index = door.endpoint(_index)
     routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
     known = dict.fromkeys(route.path for route in routes if isinstance(route, Route))
@@ -76,11 +78,12 @@ class Door:
         try:
             return answers.of(work(self._call(request, body)))
         except Unauthorized:
-            return answers.unauthorized(f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity")
-        except ApiError as error:
-            return answers.of_error(error)
-        except Interrupted:
-            return answers.of_error(errors.ServiceUnavailable())
+            ours = f"{self.config.public_url or str(request.base_url).rstrip('/')}/identity"
+            return answers.unauthorized(self.config.identity.url or ours)
+        except IdentityUnavailable as error:
+            return answers.unavailable(str(error))
+        except (ApiError, Interrupted) as error:
+            return answers.of_error(error if isinstance(error, ApiError) else errors.ServiceUnavailable())
         except RecursionError:  # a body of lists within lists within lists, quoted in what is wrong with it
             return answers.of_error(errors.HTTPBadRequest(message="The body is nested too deeply."))
         except Exception:
@@ -159,6 +162,16 @@ async def _versions(request: Request) -> Response:
     """Which versions there are; anybody may know."""
     links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}{_PREFIX}/"}]
     return answers.of(Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}))
+
+
+async def _description(_request: Request) -> Response:
+    """The API in OpenAPI's words; anybody may know."""
+    return answers.of(Answer(200, openapi.document()))
+
+
+async def _docs(_request: Request) -> Response:
+    """The same to read."""
+    return answers.of_page(docs.page(openapi.document()))
 
 
 def _index(call: Call) -> Answer:

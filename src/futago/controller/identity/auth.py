@@ -1,16 +1,16 @@
 """Versions, tokens and the catalog: `/identity`, `/identity/v3`, `/identity/v3/auth/…`."""
 
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 from starlette.routing import BaseRoute
 
-from futago.config import ControllerConfig
 from futago.controller.caller import Unauthorized
-from futago.controller.identity.directory import projects_of
-from futago.controller.identity.documents import catalog_document, project_document, token_document
-from futago.controller.identity.service import Identity, Login, Session
+from futago.controller.identity.catalog import Catalog
+from futago.controller.identity.directory import domains_of, projects_of, roles_in
+from futago.controller.identity.documents import domain_document, project_document, token_document
+from futago.controller.identity.login import Login, Methods
+from futago.controller.identity.service import Identity, Place, Session
 from futago.controller.identity.web import (
     NO_CONTENT,
     Answer,
@@ -23,13 +23,10 @@ from futago.controller.identity.web import (
     parse,
     route,
 )
-from futago.controller.store.rows import Domain, Project, User
+from futago.controller.store.identity_rows import SYSTEM, ApplicationCredential, Domain, Project, User
 
 _VERSION: Final = "v3.14"
 _VERSION_DATE: Final = "2020-04-07T00:00:00Z"
-
-Catalog = Callable[[str], list[Document]]
-"""The catalog for a client that reached us at some origin."""
 
 
 def version_routes(identity: Identity) -> list[BaseRoute]:
@@ -42,11 +39,8 @@ def version_routes(identity: Identity) -> list[BaseRoute]:
     ]
 
 
-def auth_routes(identity: Identity, config: ControllerConfig) -> list[BaseRoute]:
+def auth_routes(identity: Identity, catalog: Catalog) -> list[BaseRoute]:
     """Getting, checking and giving back tokens, and what a token is good for."""
-
-    def catalog(origin: str) -> list[Document]:
-        return catalog_document(config, origin)
 
     def create(call: Call) -> Answer:
         return _create_token(call, catalog)
@@ -56,13 +50,14 @@ def auth_routes(identity: Identity, config: ControllerConfig) -> list[BaseRoute]
 
     def show_catalog(call: Call) -> Answer:
         call.session()
-        return Answer(document={"catalog": catalog(call.origin), "links": {"self": call.url}})
+        return Answer(document={"catalog": catalog.shown(call), "links": {"self": call.url}})
 
     return [
         route(identity, "/v3/auth/tokens", slow=["POST"], POST=create, GET=show, DELETE=_revoke_token),
         route(identity, "/v3/auth/catalog", GET=show_catalog),
         route(identity, "/v3/auth/projects", GET=_own_projects),
         route(identity, "/v3/auth/domains", GET=_own_domains),
+        route(identity, "/v3/auth/system", GET=_own_systems),
     ]
 
 
@@ -87,8 +82,9 @@ def _version_document(call: Call) -> Document:
 def _create_token(call: Call, catalog: Catalog) -> Answer:
     login = parse(call.document("auth"), Login)
     for method in login.identity.methods:
-        if method not in {"password", "token"}:
-            raise bad_request(f"Authentication method '{method}' is not supported; 'password' and 'token' are.")
+        if method not in Methods.__struct_fields__[1:]:
+            known = ", ".join(Methods.__struct_fields__[1:])
+            raise bad_request(f"Authentication method '{method}' is not supported; supported are: {known}.")
         if getattr(login.identity, method) is None:
             raise bad_request(f"Expecting to find '{method}' in identity.")
     text, session = call.identity.log_in(login)
@@ -120,15 +116,18 @@ def _subject(call: Call, action: str) -> Session:
 
 
 def _token(call: Call, session: Session, catalog: Catalog) -> Document:
+    token = session.token
     with call.identity.database.read() as view:
-        user = view.get(User, id=session.token.user_id)
-        project = view.get(Project, id=session.token.project_id) if session.token.project_id else None
+        user = view.get(User, id=token.user_id)
+        credential = view.get(ApplicationCredential, id=token.credential_id) if token.credential_id else None
         domains = {domain.id: domain for domain in view.find(Domain)}
+        project = view.get(Project, id=token.project_id) if token.project_id else None
     if user is None:
         raise Unauthorized
-    document = token_document(session, user, project, domains)
-    if project is not None and "nocatalog" not in call.query:
-        document["catalog"] = catalog(call.origin)
+    target: Place = SYSTEM if token.system else project or domains.get(token.domain_id or "")
+    document = token_document(session, user, target, domains, credential)
+    if target is not None and "nocatalog" not in call.query:
+        document["catalog"] = catalog.shown(call)
     return {"token": document}
 
 
@@ -140,6 +139,15 @@ def _own_projects(call: Call) -> Answer:
 
 
 def _own_domains(call: Call) -> Answer:
-    """Nobody has a role in a domain as such."""
-    call.session()
-    return collection("domains", [], call)
+    user_id = call.session().token.user_id
+    with call.identity.database.read() as view:
+        found = domains_of(view, user_id)
+    return collection("domains", [domain_document(row, call.base) for row in found], call)
+
+
+def _own_systems(call: Call) -> Answer:
+    """The system, where the user has a role in it."""
+    user_id = call.session().token.user_id
+    with call.identity.database.read() as view:
+        system = [{SYSTEM: True}] if roles_in(view, user_id, "system", SYSTEM) else []
+    return collection("system", system, call)

@@ -5,6 +5,7 @@ Each step looks at what is there, so that a start that died half way is finished
 
 import os
 import uuid
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from futago.config import ControllerConfig
 from futago.controller.identity.passwords import hash_password
 from futago.controller.identity.secret_files import new_password, read_or_create, write_secret
 from futago.controller.store.database import Conflict, Database, Transaction
-from futago.controller.store.rows import Assignment, Domain, Project, RoleRow, User
+from futago.controller.store.identity_rows import Assignment, Domain, Implication, Project, RoleRow, User
 
 ADMIN_PASSWORD_VARIABLE: Final = "FUTAGO_ADMIN_PASSWORD"  # noqa: S105 - a name, not a secret
 DEFAULT_DOMAIN: Final = "default"
@@ -26,6 +27,8 @@ CLOUDS_FILE: Final = "clouds.yaml"
 OPENRC_FILE: Final = "admin-openrc"
 JOIN_TOKEN_FILE: Final = "join-token"  # noqa: S105 - a name, not a secret
 
+_IMPLYING: Final = BUILT_IN_ROLES[:4]
+"""Who has one has the next, too, as in Keystone."""
 _PROJECTS: Final = {"admin": "Administrators' project", "service": "Service project", "demo": "A project to try"}
 _ASSIGNMENTS: Final = (("admin", "admin", "admin"), ("admin", "admin", "demo"), ("demo", "member", "demo"))
 """User, role, project."""
@@ -115,8 +118,10 @@ def _fill(database: Database, *, admin_password: str, demo_password: str) -> Non
                 "admin": _user(txn, "admin", hashes[0], projects["admin"]),
                 "demo": _user(txn, "demo", hashes[1], projects["demo"]),
             }
+            for prior, implied in pairwise(_IMPLYING):
+                txn.add(Implication(prior_id=roles[prior], implied_id=roles[implied]))
             for user, role, project in _ASSIGNMENTS:
-                txn.add(Assignment(user_id=users[user], role_id=roles[role], project_id=projects[project]))
+                _assign(txn, users[user], roles[role], projects[project])
     except Conflict:
         if _is_empty(database):  # otherwise another controller on the same database was quicker
             raise
@@ -136,6 +141,12 @@ def _user(txn: Transaction, name: str, password_hash: str, project_id: str) -> s
         default_project_id=project_id,
     )
     return txn.add(user).id
+
+
+def _assign(txn: Transaction, user_id: str, role_id: str, project_id: str) -> None:
+    txn.add(
+        Assignment(actor_kind="user", actor_id=user_id, target_kind="project", target_id=project_id, role_id=role_id)
+    )
 
 
 def _write_client_files(config: ControllerConfig) -> None:

@@ -1,90 +1,87 @@
-"""Identity itself: gives tokens for passwords and tokens, and says whose a token is."""
+"""Identity itself: gives tokens for what proves who asks, and says whose a token is."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Literal
 
-import msgspec
+import structlog
 
 from futago.controller.caller import Caller, Unauthorized
 from futago.controller.identity.directory import (
     DomainName,
     ProjectName,
+    find_domain,
     find_project,
     find_user,
     revoked,
     roles_in,
-    user_key,
 )
 from futago.controller.identity.known import Known
+from futago.controller.identity.login import (
+    CredentialMethod,
+    Login,
+    Methods,
+    PasswordMethod,
+    PasswordUser,
+    Scope,
+    TokenMethod,
+)
 from futago.controller.identity.passwords import verify_password
 from futago.controller.identity.tokens import Sealer, Token, new_audit_id
 from futago.controller.store.database import Database, Transaction, View
-from futago.controller.store.rows import Project, Revocation, RoleRow, User
-from futago.controller.store.tables import revocations
+from futago.controller.store.identity_rows import (
+    SYSTEM,
+    ApplicationCredential,
+    Domain,
+    LoginFailures,
+    Project,
+    Revocation,
+    RoleRow,
+    Target,
+    User,
+)
+from futago.controller.store.identity_tables import revocations
+
+log = structlog.get_logger()
+
+Place = Project | Domain | Literal["all"] | None
+"""What a token is scoped to; `SYSTEM` is the system, None is nothing."""
 
 
-class PasswordUser(msgspec.Struct, frozen=True):
-    """Who logs in by password."""
-
-    password: str
-    id: str | None = None
-    name: str | None = None
-    domain: DomainName | None = None
-
-
-class PasswordMethod(msgspec.Struct, frozen=True):
-    user: PasswordUser
-
-
-class TokenMethod(msgspec.Struct, frozen=True):
-    id: str
-
-
-class Methods(msgspec.Struct, frozen=True):
-    """`auth.identity`: the methods in use and what each needs."""
-
-    methods: tuple[str, ...]
-    password: PasswordMethod | None = None
-    token: TokenMethod | None = None
-
-
-class Scope(msgspec.Struct, frozen=True):
-    """`auth.scope`: only projects can be scopes here; whoever asks for a domain or the system has no role there."""
-
-    project: ProjectName | None = None
-    domain: DomainName | None = None
-    system: dict[str, bool] | None = None
-    unscoped: dict[str, str] | None = None
-
-
-class Login(msgspec.Struct, frozen=True):
-    """The body of POST /v3/auth/tokens."""
-
-    identity: Methods
-    scope: Scope | Literal["unscoped"] | None = None
-
-
-class Session(msgspec.Struct, frozen=True, kw_only=True):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
     """A good token with what its user may be."""
 
     token: Token
     roles: tuple[RoleRow, ...]
+    restricted: bool = False
+    """It came from an application credential that may not make others."""
 
     @property
     def admin(self) -> bool:
         return any(role.name == "admin" for role in self.roles)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """How tokens and logins are limited."""
+
+    token_lifetime_seconds: int
+    lockout_failure_attempts: int = 0
+    """After this many bad passwords in a row a user cannot log in by password for a while; 0: never."""
+    lockout_duration_seconds: int = 0
+
+
 class Identity:
     """The embedded identity, as far as it is not HTTP; a `caller.Authenticator`."""
 
     def __init__(
-        self, database: Database, sealer: Sealer, lifetime_seconds: int, clock: Callable[[], float] = time.time
+        self, database: Database, sealer: Sealer, rules: Rules, clock: Callable[[], float] = time.time
     ) -> None:
         self.database = database
         self._sealer = sealer
-        self._lifetime = lifetime_seconds
+        self._rules = rules
         self._clock = clock
         self._known: Known[Session] = Known()
 
@@ -120,7 +117,7 @@ class Identity:
         token = self._sealer.open(text)
         if token.expires_at <= self._clock() or revoked(view, token):
             raise Unauthorized
-        session = _session(view, token)
+        session = _session(view, token, self._clock())
         self._known.keep(text, view.identity_revision(), session)
         return session
 
@@ -134,99 +131,188 @@ class Identity:
 
         """
         now = self._clock()
-        user_id, parent = self._who(login.identity)
+        user_id, origin = self._who(login.identity)
         with self.database.read() as view:
             user = find_user(view, user_id=user_id, name=None, domain=None)
             if user is None:
                 raise Unauthorized
-            project = _scope(view, user, login.scope, parent)
-            session = _session(view, self._token(login.identity.methods, user, project, parent, now))
-        return self._sealer.seal(session.token), session
+            target = _target(view, user, login.scope, origin)
+            token = self._token(login.identity.methods, user, target, origin, now)
+            session = _session(view, token, now)
+        return self._sealer.seal(token), session
 
     def check_password(self, user: PasswordUser) -> str:
         """The id of the user with this name and password. Hashing takes long: the store is not held meanwhile.
+
+        Raises:
+            Unauthorized: there is none, or too many bad passwords came for it.
+
+        """
+        with self.database.read() as view:
+            found = find_user(view, user_id=user.id, name=user.name, domain=user.domain)
+            failures = view.get(LoginFailures, user_id=found.id) if found else None
+        good = verify_password(user.password, found.password_hash if found else None)
+        if failures is not None and self._locks(failures):  # told after as long as any other refusal
+            log.warning("login refused after too many bad passwords", user=failures.user_id, failures=failures.count)
+            raise Unauthorized
+        if found is not None and (failures is not None or not good):
+            self._count(found.id, good=good)
+        if found is None or not good:
+            raise Unauthorized
+        return found.id
+
+    def check_credential(self, method: CredentialMethod) -> ApplicationCredential:
+        """The application credential with this secret, unless its time is over.
 
         Raises:
             Unauthorized: there is none.
 
         """
         with self.database.read() as view:
-            found = find_user(view, user_id=user.id, name=user.name, domain=user.domain)
-        if not verify_password(user.password, found.password_hash if found else None) or found is None:
+            found = _credential(view, method)
+        good = verify_password(method.secret, found.secret_hash if found else None)
+        if found is None or not good or _over(found, self._clock()):
             raise Unauthorized
-        return found.id
+        return found
 
     def revoke(self, token: Token) -> None:
         """From now on the token is refused; those that came from it keep their own life."""
         with self.database.note() as txn:
-            self._add_revocation(txn, token.audit_ids[0])
+            self.revoke_all(txn, token.audit_ids[0])
 
-    def revoke_user(self, txn: Transaction, user_id: str) -> None:
-        """All of a user's tokens are refused, as part of `txn`; new ones can be had."""
-        self._add_revocation(txn, user_key(user_id))
+    def revoke_all(self, txn: Transaction, key: str) -> None:
+        """All tokens of a user or project are refused, as part of `txn`; new ones can be had.
 
-    def _add_revocation(self, txn: Transaction, audit_id: str) -> None:
-        """Note it; forget those that no token can be as old as."""
+        Revocations that no token can be as old as are forgotten.
+        """
         now = self._clock()
-        for old in txn.search(Revocation, revocations.c.before < now - self._lifetime):
+        for old in txn.search(Revocation, revocations.c.before < now - self._rules.token_lifetime_seconds):
             txn.remove(old)
-        if known := txn.get(Revocation, audit_id=audit_id):
+        if known := txn.get(Revocation, audit_id=key):
             txn.remove(known)
-        txn.add(Revocation(audit_id=audit_id, before=now))
+        txn.add(Revocation(audit_id=key, before=now))
 
-    def _who(self, methods: Methods) -> tuple[str, Token | None]:
-        """The user's id, and the token shown where that is how."""
+    def _locks(self, failures: LoginFailures) -> bool:
+        most = self._rules.lockout_failure_attempts
+        return 0 < most <= failures.count and self._clock() < failures.last + self._rules.lockout_duration_seconds
+
+    def _count(self, user_id: str, *, good: bool) -> None:
+        """A bad password, or the good one that ends a row of bad ones."""
+        now = self._clock()
+        with self.database.note() as txn:
+            known = txn.get(LoginFailures, user_id=user_id)
+            if known is not None:
+                txn.remove(known)
+            if good or self._rules.lockout_failure_attempts == 0 or txn.get(User, id=user_id) is None:
+                return
+            fresh = known is None or now >= known.last + self._rules.lockout_duration_seconds
+            count = 1 if known is None or fresh else known.count + 1
+            txn.add(LoginFailures(user_id=user_id, count=count, last=now))
+
+    def _who(self, methods: Methods) -> tuple[str, Token | ApplicationCredential | None]:
+        """The user's id, and the token or credential shown where that is how."""
         match methods:
             case Methods(methods=("password",), password=PasswordMethod(user=user)):
                 return self.check_password(user), None
             case Methods(methods=("token",), token=TokenMethod(id=text)):
                 token = self.session(text).token
+                if token.credential_id is not None:
+                    raise Unauthorized
                 return token.user_id, token
+            case Methods(methods=("application_credential",), application_credential=CredentialMethod() as method):
+                credential = self.check_credential(method)
+                return credential.user_id, credential
             case _:
                 raise Unauthorized
 
     def _token(
-        self, methods: tuple[str, ...], user: User, project: Project | None, parent: Token | None, now: float
+        self,
+        methods: tuple[str, ...],
+        user: User,
+        target: Place,
+        origin: Token | ApplicationCredential | None,
+        now: float,
     ) -> Token:
-        """A token from a token lives no longer than that one."""
-        inherited = parent.audit_ids[-1:] if parent else ()
+        """A token from a token or credential lives no longer than that one."""
+        parent = origin if isinstance(origin, Token) else None
+        latest = float(int(now) + self._rules.token_lifetime_seconds)
+        ends = origin.expires_at if origin is not None else None
         return Token(
             user_id=user.id,
-            project_id=project.id if project else None,
+            project_id=target.id if isinstance(target, Project) else None,
             methods=tuple(dict.fromkeys([*methods, *(parent.methods if parent else ())])),
-            audit_ids=(new_audit_id(), *inherited),
+            audit_ids=(new_audit_id(), *(parent.audit_ids[-1:] if parent else ())),
             issued_at=now,
-            expires_at=parent.expires_at if parent else float(int(now) + self._lifetime),
+            expires_at=latest if ends is None else min(ends, latest),
+            domain_id=target.id if isinstance(target, Domain) else None,
+            system=target == SYSTEM,
+            credential_id=origin.id if isinstance(origin, ApplicationCredential) else None,
         )
 
 
-def _session(view: View, token: Token) -> Session:
+def _session(view: View, token: Token, now: float) -> Session:
     """Read at each use: a disabled user or project, or a role taken away, counts at once."""
-    if token.project_id is not None:
-        roles = roles_in(view, token.user_id, token.project_id)
-        good = bool(roles)
+    where: list[tuple[Target, str | None]] = [
+        ("project", token.project_id),
+        ("domain", token.domain_id),
+        ("system", SYSTEM if token.system else None),
+    ]
+    for kind, target_id in where:
+        if target_id is not None:
+            roles = roles_in(view, token.user_id, kind, target_id)
+            break
     else:
-        roles = ()
-        good = find_user(view, user_id=token.user_id, name=None, domain=None) is not None
-    if not good:
+        if find_user(view, user_id=token.user_id, name=None, domain=None) is None:
+            raise Unauthorized
+        return Session(token=token, roles=())
+    restricted = False
+    if token.credential_id is not None:
+        credential = view.get(ApplicationCredential, id=token.credential_id)
+        if credential is None or _over(credential, now):
+            raise Unauthorized
+        roles = tuple(role for role in roles if role.id in credential.role_ids)
+        restricted = not credential.unrestricted
+    if not roles:
         raise Unauthorized
-    return Session(token=token, roles=roles)
+    return Session(token=token, roles=roles, restricted=restricted)
 
 
-def _scope(view: View, user: User, scope: Scope | str | None, parent: Token | None) -> Project | None:
-    """The project that the request means; without a scope, the user's default one if it has a role there."""
+def _over(credential: ApplicationCredential, now: float) -> bool:
+    return credential.expires_at is not None and credential.expires_at <= now
+
+
+def _credential(view: View, method: CredentialMethod) -> ApplicationCredential | None:
+    if method.id is not None:
+        return view.get(ApplicationCredential, id=method.id)
+    named = method.user
+    user = find_user(view, user_id=named.id, name=named.name, domain=named.domain) if named else None
+    return view.get(ApplicationCredential, user_id=user.id, name=method.name) if user else None
+
+
+def _target(view: View, user: User, scope: Scope | str | None, origin: Token | ApplicationCredential | None) -> Place:
+    """What the request means; without a scope, the user's default project if it has a role there.
+
+    An application credential is of one project, and asks for no other.
+    """
+    found: Place = None
     match scope:
+        case None if isinstance(origin, ApplicationCredential):
+            found = find_project(view, ProjectName(id=origin.project_id))
+        case _ if isinstance(origin, ApplicationCredential):
+            pass
         case Scope(project=ProjectName() as wanted):
-            project = find_project(view, wanted)
-            if project is None:
-                raise Unauthorized
-            return project
-        case Scope(domain=None, system=None) | "unscoped":
+            found = find_project(view, wanted)
+        case Scope(domain=DomainName() as wanted_domain):
+            found = find_domain(view, wanted_domain)
+        case Scope(system={"all": True}):
+            found = SYSTEM
+        case Scope(system=None) | "unscoped":
             return None
-        case None if parent is None and user.default_project_id is not None:
+        case None if origin is None and user.default_project_id is not None:
             project = find_project(view, ProjectName(id=user.default_project_id))
-            return project if project and roles_in(view, user.id, project.id) else None
+            return project if project and roles_in(view, user.id, "project", project.id) else None
         case None:
             return None
-        case _:
-            raise Unauthorized
+    if found is None:
+        raise Unauthorized
+    return found

@@ -21,13 +21,19 @@ class Token(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
     user_id: str
     project_id: str | None
-    """None: it is unscoped, good only for asking for another."""
+    """None: it is a domain's, or unscoped and good only for asking for another."""
     methods: tuple[str, ...]
     audit_ids: tuple[str, ...]
     """Its own, then that of the password login from which it came."""
     issued_at: float
     expires_at: float
     """Both in seconds since the Unix epoch."""
+    domain_id: str | None = None
+    """The domain that it is scoped to, rather than a project."""
+    system: bool = False
+    """It is scoped to the system."""
+    credential_id: str | None = None
+    """The application credential from which it came."""
 
 
 class Sealer:

@@ -21,9 +21,11 @@ from starlette.routing import Route
 
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.service import Identity, Session
-from futago.controller.store.database import Conflict, Interrupted
+from futago.controller.store.database import Conflict, Interrupted, View
+from futago.controller.store.rows import Row
 
 T = TypeVar("T")
+R = TypeVar("R", bound=Row)
 log = structlog.get_logger()
 
 REQUEST_ID_HEADER: Final = "x-openstack-request-id"
@@ -48,6 +50,24 @@ class Refused(Exception):
 def not_found(kind: str, name: str) -> Refused:
     """In Keystone's words, which clients look for."""
     return Refused(HTTPStatus.NOT_FOUND, f"Could not find {kind}: {name}.")
+
+
+def found(view: View, kind: type[R], name: str, **key: str) -> R:
+    """The row with this key.
+
+    Raises:
+        Refused: there is none.
+
+    """
+    row = view.get(kind, **key)
+    if row is None:
+        raise not_found(name, key.get("id") or "/".join(key.values()))
+    return row
+
+
+def conflict(kind: str, what: str) -> Refused:
+    """In Keystone's words."""
+    return Refused(HTTPStatus.CONFLICT, f"Conflict occurred attempting to store {kind} - {what}.")
 
 
 def bad_request(message: str) -> Refused:
@@ -121,14 +141,24 @@ class Call:
             Refused: it is not JSON, or has no such object.
 
         """
+        body = self.body_document()
+        if not isinstance(body.get(name), dict):
+            raise bad_request(f"Expecting to find '{name}' in the request body.")
+        inner: Document = body[name]
+        return inner
+
+    def body_document(self) -> Document:
+        """The body, which is a JSON object.
+
+        Raises:
+            Refused: it is none.
+
+        """
         try:
             body = msgspec.json.decode(self.body)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise bad_request(f"The request body is not JSON: {error}.") from error
-        if not isinstance(body, dict) or not isinstance(body.get(name), dict):
-            raise bad_request(f"Expecting to find '{name}' in the request body.")
-        found: Document = body[name]
-        return found
+        return body if isinstance(body, dict) else {}
 
 
 def parse(document: Document, kind: type[T]) -> T:
@@ -155,7 +185,8 @@ def route(identity: Identity, path: str, *, slow: Collection[str] = (), **handle
         call = await _call(identity, request)
         if call is None:
             return _response(error_answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "The request body is too large."))
-        handler = handlers.get("GET" if request.method == "HEAD" else request.method, _no_such_method)
+        method = "GET" if request.method not in handlers and request.method == "HEAD" else request.method
+        handler = handlers.get(method, _no_such_method)
         answer = await run_sync(_answer, handler, call, limiter=limiter if request.method in slow else None)
         return _response(answer)
 

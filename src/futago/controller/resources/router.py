@@ -172,6 +172,7 @@ def _gateway_info(router: Router, addresses: Sequence[FixedIp]) -> Rendered | No
     }
 
 
+@parse.described({"type": "boolean"})
 def _optional_boolean(value: Any) -> bool | None:
     return None if value is None else parse.boolean(value)
 

@@ -17,7 +17,7 @@ from sqlalchemy import (
     true,
 )
 
-from futago.controller.store import addressing_tables, port_tables, routing_tables, rows
+from futago.controller.store import addressing_tables, identity_tables, port_tables, routing_tables, rows
 from futago.controller.store.table_parts import ID as _ID
 from futago.controller.store.table_parts import NAME as _NAME
 from futago.controller.store.table_parts import metadata
@@ -270,62 +270,6 @@ quotas = Table(
     Column("limit", Integer, nullable=False),
 )
 
-domains = Table(
-    "domains",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    Column("name", _NAME, nullable=False, unique=True),
-    Column("description", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-)
-
-projects = Table(
-    "projects",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    _reference("domain_id", "domains.id"),
-    Column("name", _NAME, nullable=False),
-    Column("description", Text, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    UniqueConstraint("domain_id", "name"),
-)
-
-users = Table(
-    "users",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    _reference("domain_id", "domains.id"),
-    Column("name", _NAME, nullable=False),
-    Column("password_hash", _NAME, nullable=False),
-    Column("enabled", Boolean, nullable=False),
-    Column("default_project_id", _ID),
-    Column("email", _NAME, nullable=False),
-    Column("description", Text, nullable=False),
-    UniqueConstraint("domain_id", "name"),
-)
-
-roles = Table(
-    "roles",
-    metadata,
-    Column("id", _ID, primary_key=True),
-    Column("name", _NAME, nullable=False, unique=True),
-)
-
-assignments = Table(
-    "assignments",
-    metadata,
-    _reference("user_id", "users.id", primary_key=True),
-    _reference("project_id", "projects.id", primary_key=True),
-    _reference("role_id", "roles.id", primary_key=True),
-)
-
-revocations = Table(
-    "revocations",
-    metadata,
-    Column("audit_id", _NAME, primary_key=True),
-    Column("before", Float, nullable=False),
-)
-
 TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Network: networks,
     rows.Segment: segments,
@@ -346,12 +290,7 @@ TABLES: Final[dict[type[rows.Row], Table]] = {
     rows.Node: nodes,
     rows.VrrpKey: vrrp_keys,
     rows.Quota: quotas,
-    rows.Domain: domains,
-    rows.Project: projects,
-    rows.User: users,
-    rows.RoleRow: roles,
-    rows.Assignment: assignments,
-    rows.Revocation: revocations,
+    **identity_tables.TABLES,
     **addressing_tables.TABLES,
     **routing_tables.TABLES,
     **port_tables.TABLES,

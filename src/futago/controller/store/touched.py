@@ -19,14 +19,25 @@ Beside these, IDENTITY stands for rows on which it depends who a token's user is
 from typing import Final
 
 from futago.controller import device_owners
-from futago.controller.store import port_rows, routing_rows, rows
+from futago.controller.store import identity_rows, port_rows, routing_rows, rows
 
 PEERS: Final = "peers"
 VRRP_KEYS: Final = "vrrp-keys"
 REPLICATION: Final = "replication"
 IDENTITY: Final = "identity"
 METERING: Final = "metering"
-_WHO: Final = (rows.User, rows.Project, rows.Domain, rows.RoleRow, rows.Assignment, rows.Revocation)
+_WHO: Final = (
+    identity_rows.User,
+    identity_rows.Project,
+    identity_rows.Domain,
+    identity_rows.Group,
+    identity_rows.Membership,
+    identity_rows.RoleRow,
+    identity_rows.Implication,
+    identity_rows.Assignment,
+    identity_rows.ApplicationCredential,
+    identity_rows.Revocation,
+)
 _MEMBERS: Final = "address-set/group"
 _ADDRESSES: Final = "address-set/address-group"
 

@@ -1,0 +1,40 @@
+"""The verbs of resources: all of them are there, and none of them makes `futago --help` slow."""
+
+import subprocess
+import sys
+
+from typer.testing import CliRunner
+
+from futago.__main__ import app
+from futago.controller.resources.catalog import RESOURCES
+
+_HELP = """
+import sys
+sys.argv = ["futago", "--help"]
+from futago.__main__ import main
+try:
+    main()
+except SystemExit as end:
+    assert not end.code
+assert not {"sqlalchemy", "httpx", "futago.controller.resources.catalog"} & sys.modules.keys()
+"""
+
+
+def test_the_help_of_futago_reads_no_table() -> None:
+    done = subprocess.run([sys.executable, "-c", _HELP], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "futago network create" in done.stdout
+
+
+def test_every_resource_has_its_verbs_with_examples() -> None:
+    for resource in RESOURCES:
+        name = resource.name.replace("_", "-")
+        verbs = {"list": True, "create": resource.create, "update": resource.update, "delete": resource.delete}
+        for verb in (verb for verb, work in verbs.items() if work):
+            shown = CliRunner().invoke(app, [name, verb, "--help"])
+            assert shown.exit_code == 0, shown.output
+            assert f"futago {name} {verb}" in shown.output
+
+
+def test_a_resource_that_is_none_is_no_command() -> None:
+    assert CliRunner().invoke(app, ["nothing", "list"]).exit_code == 2
