@@ -21,6 +21,13 @@ _WIDE: Final = 1000
 """Characters: where nobody looks at a terminal, nothing is folded."""
 _PARENT: Final = "parent"
 """What holds, among what was given, what a thing is a part of."""
+_BESIDE: Final = frozenset(
+    f"{field.name}_id"
+    for resource in RESOURCES
+    for field in resource.fields
+    if resource.field(f"{field.name}_id") is not None
+)
+"""Ids whose attributes keep their names whole: without `_id` they are those of others."""
 _ID: Final = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 
@@ -148,17 +155,27 @@ def _parameter(name: str, kind: Any, info: Any) -> Parameter:
 def _examples(resource: Resource[Any], verb: str, program: str) -> str:
     needed = [field for field in resource.fields if field.post and field.default is REQUIRED and field.name != "name"]
     required = "".join(f" {_flag(field)} {field.name.upper()}" for field in needed)
-    of = resource.name
-    within = "" if resource.above is None else f" {_parent_flag(resource)} my-{resource.above.resource.name}"
+    named = resource.field("name")
+    of = "ID" if named is None else f"my-{resource.name.replace('_', '-')}"
+    made = f" {of}" if named is not None and named.post else ""
+    within = "" if resource.above is None else f" {_parent_flag(resource)} NAME-OR-ID"
     lines = {
-        "create": [f"{program} my-{of}{within}{required}", f"{program} my-{of}{within}{required} --json"],
-        "list": [f"{program}{within}", f"{program}{within} --name my-{of} --json", f"{program}{within} -c id -c name"],
-        "show": [f"{program} my-{of}{within}"],
-        "update": [f"{program} my-{of}{within} --name its-new-name"],
-        "delete": [f"{program} my-{of}{within}"],
+        "create": [f"{program}{made}{within}{required}", f"{program}{made}{within}{required} --json"],
+        "list": [f"{program}{within}", f"{program}{within} --json", f"{program}{within} -c id"],
+        "show": [f"{program} {of}{within}"],
+        "update": [f"{program} {of}{within} {_change(resource)}"],
+        "delete": [f"{program} {of}{within}"],
     }
     shown = "".join(f"  {line}\n" for line in (". admin-openrc    # who asks", *lines[verb]))
     return f"[b]Examples[/b]\n\n{shown}"
+
+
+def _change(resource: Resource[Any]) -> str:
+    """The first attribute that can be changed, as an option."""
+    field = next((field for field in resource.fields if field.put), None)
+    if field is None:
+        return ""
+    return "--name its-new-name" if field.name == "name" else f"{_flag(field)} {field.name.upper()}"
 
 
 def _reference() -> Parameter:
@@ -230,7 +247,8 @@ def _settable(field: Field) -> bool:
 
 
 def _flag(field: Field) -> str:
-    name = field.name.removesuffix("_id") if _target(field) is not None else field.name
+    short = field.name.removesuffix("_id")
+    name = short if _target(field) is not None and field.name not in _BESIDE else field.name
     return "--" + re.sub("[_:]", "-", name)
 
 

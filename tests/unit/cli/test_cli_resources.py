@@ -3,9 +3,11 @@
 import subprocess
 import sys
 
+from typer.main import get_group
 from typer.testing import CliRunner
 
 from futago.__main__ import app
+from futago.cli.resource_verbs import group
 from futago.controller.resources.catalog import RESOURCES
 
 _HELP = """
@@ -34,6 +36,15 @@ def test_every_resource_has_its_verbs_with_examples() -> None:
             shown = CliRunner().invoke(app, [name, verb, "--help"])
             assert shown.exit_code == 0, shown.output
             assert f"futago {name} {verb}" in shown.output
+
+
+def test_no_two_options_of_a_verb_have_one_name() -> None:
+    for resource in RESOURCES:
+        made = group(resource.name.replace("_", "-"))
+        assert made is not None
+        for verb, command in get_group(made).commands.items():
+            flags = [flag for parameter in command.params for flag in (*parameter.opts, *parameter.secondary_opts)]
+            assert len(set(flags)) == len(flags), (resource.name, verb)
 
 
 def test_a_resource_that_is_none_is_no_command() -> None:
