@@ -117,7 +117,7 @@ class Api:
             raise LabError(f"{method} {path}: the API does not answer: {error}") from error
         if not answer.is_success:
             raise LabError(f"{method} {path}: {answer.status_code} {answer.text}")
-        return dict(answer.json()) if answer.content else {}
+        return dict(answer.json() or {}) if answer.content else {}
 
     def _authenticate(self) -> str:
         domain = {"name": "Default"}
