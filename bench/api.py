@@ -49,7 +49,7 @@ class Cloud:
         self.controller = controller
         self.token = controller.token()
         api = self.client()
-        self.project = api.call("GET", "/v2.0/quotas/tenant")["tenant"]["project_id"]
+        self.project = api.call("GET", "/v2.0/quotas/tenant")["tenant"]["tenant_id"]
         api.call("PUT", f"/v2.0/quotas/{self.project}", {"quota": dict.fromkeys(DEFAULTS, -1)})
         outside = {"router:external": True, "provider:network_type": "flat", "provider:physical_network": "external1"}
         self.external = self.network(api, "10.64.0.0/12", outside)[0]

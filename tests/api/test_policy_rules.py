@@ -114,3 +114,20 @@ def test_a_file_gives_agents_to_others_and_takes_actions_away(
     words = "rule:add_router_interface is disallowed by policy"
     path = f"/v2.0/routers/{router['id']}/add_router_interface"
     member.refused("PUT", path, body, 403, "PolicyNotAuthorized", words)
+
+
+@pytest.mark.each_database
+def test_pages_are_full_though_rules_hide_some_of_the_rows(ruled: Callable[[str], Client]) -> None:
+    member, operator = ruled("member"), ruled("operator")
+    made = [operator.network(name=name, project_id=PROJECT) for name in ("open", "hidden") * 4]
+    seen = sorted(one["id"] for one in made if one["name"] == "open")
+    order = "sort_key=id&sort_dir=asc&limit=2"
+    first = member.get(f"/v2.0/networks?{order}")["networks"]
+    second = member.get(f"/v2.0/networks?{order}&marker={first[-1]['id']}")["networks"]
+    assert [one["id"] for one in (*first, *second)] == seen
+    back = member.get(f"/v2.0/networks?{order}&page_reverse=True&marker={second[0]['id']}")["networks"]
+    assert [one["id"] for one in back] == seen[:2]
+    hidden = next(one["id"] for one in made if one["name"] == "hidden")
+    member.refused("GET", f"/v2.0/networks?limit=2&marker={hidden}", None, 404, "NetworkNotFound")
+    assert member.get("/v2.0/networks?name=hidden&limit=5")["networks"] == []
+    assert member.get("/v2.0/networks?provider:segmentation_id=1&limit=5")["networks"] == []

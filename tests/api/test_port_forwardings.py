@@ -1,5 +1,6 @@
 """Port forwardings: parts of a floating IP, and what they keep others from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -220,3 +221,26 @@ def test_a_reader_looks_and_changes_nothing(as_: Any, member: Client, cloud: dic
     assert reader.get(cloud["path"]) == {"port_forwardings": [made]}
     reader.refused("DELETE", f"{cloud['path']}/{made['id']}", None, 403, "PolicyNotAuthorized")
     reader.refused("POST", cloud["path"], _wish(cloud["second"], 22, 22), 403, "PolicyNotAuthorized")
+
+
+def test_pages_of_forwardings_are_of_one_floating_ip(admin: Client, member: Client, cloud: dict[str, Any]) -> None:
+    made = sorted(_forward(member, cloud, cloud["first"], port, 2000 + port)["id"] for port in (22, 80, 443))
+    other = member.floating_ip(cloud["external"])
+    beside = {**cloud, "path": f"/v2.0/floatingips/{other['id']}/port_forwardings"}
+    _forward(member, beside, cloud["second"], 22, 2201)
+    for client in (admin, member):
+        first = client.get(f"{cloud['path']}?limit=2")["port_forwardings"]
+        rest = client.get(f"{cloud['path']}?limit=2&marker={first[-1]['id']}")["port_forwardings"]
+        assert [one["id"] for one in (*first, *rest)] == made
+
+
+def test_a_stranger_sees_no_forwarding_and_a_reader_changes_none(
+    as_: Callable[[str], Client], member: Client, stranger: Client, cloud: dict[str, Any]
+) -> None:
+    made = _forward(member, cloud, cloud["first"], 22, 2201)
+    path = f"{cloud['path']}/{made['id']}"
+    stranger.refused("GET", cloud["path"], None, 404, "FloatingIPNotFound")
+    reader = as_("reader")
+    assert reader.get(path)["port_forwarding"]["id"] == made["id"]
+    words = "rule:delete_floatingip_port_forwarding is disallowed by policy"
+    reader.refused("DELETE", path, None, 403, "PolicyNotAuthorized", words)

@@ -76,7 +76,7 @@ class Cloud:
 def build(controller: Controller, token: str) -> Cloud:
     """Make it."""
     api = Client(controller.port, token)
-    project = api.call("GET", "/v2.0/quotas/tenant")["tenant"]["project_id"]
+    project = api.call("GET", "/v2.0/quotas/tenant")["tenant"]["tenant_id"]
     quota = {"network": NETWORK_QUOTA, "port": -1, "router": -1, "floatingip": -1, "subnet": -1}
     outside = {"router:external": True, "provider:network_type": "flat", "provider:physical_network": "external1"}
     external, external_subnet = _network(api, outside, "10.0.80.0/27")
