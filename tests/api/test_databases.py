@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 
 from database_kit import MariaDb, Postgres, migrate
 from futago.controller.store.database import Conflict, Database, Transaction
+from futago.controller.store.identity_rows import Revocation
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Segment, Subnet
 from futago.controller.store.tables import metadata
 from futago.values import IPv4Address, IPv4Network, IPv6Mode, Mac, NetworkType
@@ -112,6 +113,7 @@ def test_rows_come_out_as_they_went_in(database: Database) -> None:
         ),
         FixedIp(subnet_id="s", ip_address=IPv4Address("10.0.0.2"), network_id="n", port_id="q", position=3),
         InstanceData(port_id="q", network_id="n", user_data=bytes(range(256)) * 300, meta={"a": "b"}),
+        Revocation(audit_id="a", before=1_795_833_812.125),
     ]
 
     def work(txn: Transaction) -> list[Any]:

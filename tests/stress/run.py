@@ -134,12 +134,12 @@ def _together(clients: int, work: Callable[[int], None], tally: Tally) -> None:
 
 def _clean_up(client: Client, tally: Tally) -> None:
     """Delete everything that was made, the users of a thing before it."""
+    for floating_ip in tally.some("floatingips"):
+        client.call("DELETE", f"/v2.0/floatingips/{floating_ip}")
     for port in client.call("GET", "/v2.0/ports?fields=id&fields=device_id&fields=device_owner")["ports"]:
         if port["device_owner"] in {"network:router_interface", "network:ha_router_replicated_interface"}:
             body = {"port_id": port["id"]}
             client.call("PUT", f"/v2.0/routers/{port['device_id']}/remove_router_interface", body)
-    for floating_ip in tally.some("floatingips"):
-        client.call("DELETE", f"/v2.0/floatingips/{floating_ip}")
     for collection in (kind for kind in ORDER if kind in KINDS and kind != "floatingips"):
         for object_id in tally.some(collection):
             status, content = client.exchange(client.prepared("DELETE", f"/v2.0/{collection}/{object_id}"))

@@ -6,10 +6,9 @@ from sqlalchemy import (
     JSON,
     Boolean,
     Column,
-    Float,
+    Double,
     ForeignKey,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -18,8 +17,7 @@ from sqlalchemy import (
 
 from futago.controller.store import identity_rows as rows
 from futago.controller.store.rows import Row
-
-_metadata = MetaData()
+from futago.controller.store.table_parts import metadata
 
 _ID: Final = String(64)
 _NAME: Final = String(255)
@@ -35,7 +33,7 @@ def _reference(name: str, to: str) -> Column[object]:
 
 def _made(name: str, *columns: Column[object] | UniqueConstraint) -> Table:
     """A table of what clients can make."""
-    return Table(name, _metadata, _key("id"), Column("extra", JSON, nullable=False), *columns)
+    return Table(name, metadata, _key("id"), Column("extra", JSON, nullable=False), *columns)
 
 
 def _text(name: str = "description") -> Column[object]:
@@ -80,22 +78,22 @@ users = _made(
 )
 login_failures = Table(
     "login_failures",
-    _metadata,
+    metadata,
     _key("user_id", "users.id"),
     Column("count", Integer, nullable=False),
-    Column("last", Float, nullable=False),
+    Column("last", Double, nullable=False),
 )
 groups = _made(
     "groups", _reference("domain_id", "domains.id"), _named(), _text(), UniqueConstraint("domain_id", "name")
 )
-memberships = Table("memberships", _metadata, _key("user_id", "users.id"), _key("group_id", "groups.id"))
+memberships = Table("memberships", metadata, _key("user_id", "users.id"), _key("group_id", "groups.id"))
 roles = _made(
     "roles", Column("domain_id", _ID, nullable=False), _named(), _text(), UniqueConstraint("domain_id", "name")
 )
-implications = Table("implications", _metadata, _key("prior_id", "roles.id"), _key("implied_id", "roles.id"))
+implications = Table("implications", metadata, _key("prior_id", "roles.id"), _key("implied_id", "roles.id"))
 assignments = Table(
     "role_assignments",
-    _metadata,
+    metadata,
     Column("actor_kind", String(16), primary_key=True),
     _key("actor_id"),
     Column("target_kind", String(16), primary_key=True),
@@ -110,14 +108,14 @@ application_credentials = _made(
     _text(),
     _named("secret_hash"),
     Column("role_ids", JSON, nullable=False),
-    Column("expires_at", Float),
+    Column("expires_at", Double),
     _flag("unrestricted"),
     UniqueConstraint("user_id", "name"),
 )
 services = _made("services", _named("type"), _named(), _text(), _flag())
 regions = Table(
     "regions",
-    _metadata,
+    metadata,
     Column("id", _NAME, primary_key=True),
     Column("extra", JSON, nullable=False),
     _text(),
@@ -132,7 +130,7 @@ endpoints = _made(
     _flag(),
 )
 revocations = Table(
-    "revocations", _metadata, Column("audit_id", _NAME, primary_key=True), Column("before", Float, nullable=False)
+    "revocations", metadata, Column("audit_id", _NAME, primary_key=True), Column("before", Double, nullable=False)
 )
 
 TABLES: Final[dict[type[Row], Table]] = {

@@ -62,7 +62,7 @@ def upgrade() -> None:
         sa.Column("facts", sa.JSON(), nullable=True),
         sa.Column("created_at", sa.String(length=32), nullable=False),
         sa.Column("started_at", sa.String(length=32), nullable=False),
-        sa.Column("heartbeat_at", sa.Float(), nullable=False),
+        sa.Column("heartbeat_at", sa.Double(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("failures", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("name"),
@@ -77,7 +77,7 @@ def upgrade() -> None:
     op.create_table(
         "revocations",
         sa.Column("audit_id", sa.String(length=255), nullable=False),
-        sa.Column("before", sa.Float(), nullable=False),
+        sa.Column("before", sa.Double(), nullable=False),
         sa.PrimaryKeyConstraint("audit_id"),
     )
     op.create_table(
@@ -441,7 +441,7 @@ def upgrade() -> None:
         sa.Column("ha_port_id", sa.String(length=64), nullable=True),
         sa.Column("priority", sa.Integer(), nullable=False),
         sa.Column("role", sa.String(length=16), nullable=False),
-        sa.Column("role_since", sa.Float(), nullable=False),
+        sa.Column("role_since", sa.Double(), nullable=False),
         sa.ForeignKeyConstraint(
             ["ha_port_id"],
             ["ports.id"],

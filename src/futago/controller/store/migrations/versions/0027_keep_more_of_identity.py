@@ -48,7 +48,7 @@ def _make_groups() -> None:
         "login_failures",
         sa.Column("user_id", _ID, sa.ForeignKey("users.id"), primary_key=True),
         sa.Column("count", sa.Integer(), nullable=False),
-        sa.Column("last", sa.Float(), nullable=False),
+        sa.Column("last", sa.Double(), nullable=False),
     )
 
 
@@ -101,7 +101,7 @@ def _make_the_rest() -> None:
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("secret_hash", _NAME, nullable=False),
         sa.Column("role_ids", sa.JSON(), nullable=False),
-        sa.Column("expires_at", sa.Float()),
+        sa.Column("expires_at", sa.Double()),
         sa.Column("unrestricted", sa.Boolean(), nullable=False),
         sa.UniqueConstraint("user_id", "name"),
     )
