@@ -22,8 +22,9 @@ from futago.vrrp import accept, rounds
 from futago.vrrp.alarm import LATE, Alarm, awake_or_asleep
 from futago.vrrp.config import VirtualRouterConfig, without_secrets
 from futago.vrrp.control import HostStatus, RouterStatus
-from futago.vrrp.engine import Engine, Order, Transmit, refuse, same_virtual_router
+from futago.vrrp.engine import Engine, Order, Transmit, same_virtual_router
 from futago.vrrp.events import Announce, Put, Remove, RoleChanged
+from futago.vrrp.flaws import refuse
 from futago.vrrp.hosts import Hosts
 from futago.vrrp.machine import OWNER_PRIORITY
 from futago.vrrp.memory import Memory

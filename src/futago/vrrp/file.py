@@ -25,7 +25,7 @@ from futago.vrrp.config import (
     VirtualRoute,
     VirtualRouterConfig,
 )
-from futago.vrrp.engine import refuse
+from futago.vrrp.flaws import refuse
 from futago.vrrp.machine import OWNER_PRIORITY
 
 REQUIRED: Final = {

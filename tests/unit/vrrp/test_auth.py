@@ -12,8 +12,9 @@ from futago.values import IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import auth, packet, send
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import AuthMode, Freshness, Version, VirtualRouterConfig
-from futago.vrrp.engine import Engine, refuse
+from futago.vrrp.engine import Engine
 from futago.vrrp.events import SendAdvert
+from futago.vrrp.flaws import refuse
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
 from unit.vrrp.samples import KEY, NEXT_KEY, PEER, authenticated, from_peer, router, router_v2, router_v6
 

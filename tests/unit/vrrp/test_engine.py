@@ -3,8 +3,9 @@
 from futago.values import IPv4Address, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.engine import Engine, Transmit, refuse, same_virtual_router
+from futago.vrrp.engine import Engine, Transmit, same_virtual_router
 from futago.vrrp.events import Put, Remove, RoleChanged
+from futago.vrrp.flaws import refuse
 from futago.vrrp.packet import DropReason
 from unit.vrrp.samples import FLOATING, advert_from, ip_packet, router, router_v2
 

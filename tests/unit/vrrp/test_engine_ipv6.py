@@ -7,7 +7,8 @@ from futago.contract.codec import decode, encode
 from futago.values import IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.config import Checksum, Version, VirtualRouterConfig
-from futago.vrrp.engine import Engine, Transmit, refuse
+from futago.vrrp.engine import Engine, Transmit
+from futago.vrrp.flaws import refuse
 from futago.vrrp.packet import Datagram, DropReason, Ends
 from unit.vrrp.samples import INSIDE, INSIDE_IPV6, authenticated, from_peer, router, router_v6
 

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from futago.values import IPAddress, IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp.config import Peer, VirtualRouterConfig
-from futago.vrrp.engine import Engine, Transmit, refuse
+from futago.vrrp.engine import Engine, Transmit
 from futago.vrrp.events import (
     Announce,
     Cause,
@@ -28,6 +28,7 @@ from futago.vrrp.events import (
     Started,
     TimerFired,
 )
+from futago.vrrp.flaws import refuse
 from futago.vrrp.machine import step
 from futago.vrrp.peers import LEAST_PRIORITY, RESIGNING_PRIORITY
 from futago.vrrp.virtual_router import Machine

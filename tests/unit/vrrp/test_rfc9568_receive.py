@@ -12,7 +12,8 @@ import pytest
 from futago.values import IPAddress, IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import packet
 from futago.vrrp.config import VirtualRouterConfig
-from futago.vrrp.engine import Engine, Order, refuse
+from futago.vrrp.engine import Engine, Order
+from futago.vrrp.flaws import refuse
 from futago.vrrp.packet import Advert, Datagram, DropReason, Ends
 from unit.vrrp.samples import from_peer, router, router_v2, router_v6
 

@@ -10,8 +10,8 @@ from futago.controller import schedule
 from futago.values import IPv4Address, IPv6Address, Mac, Millis
 from futago.vrrp import packet, send
 from futago.vrrp.config import Checksum, VirtualRouterConfig
-from futago.vrrp.engine import refuse
 from futago.vrrp.events import SendAdvert
+from futago.vrrp.flaws import refuse
 from futago.vrrp.packet import Ends
 from unit.vrrp.samples import router, router_v6
 
