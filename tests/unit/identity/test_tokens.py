@@ -50,7 +50,7 @@ def test_any_text_is_refused_and_nothing_else_happens(text: str) -> None:
 def test_a_token_with_one_changed_letter_is_refused(position: int, change: int) -> None:
     ours = a_sealer()
     text = ours.seal(TOKEN)
-    place = position % (len(text) - 2)  # the last letters may hold bits that mean nothing
+    place = position % (len(text.rstrip("=")) - 1)  # the last letter may hold bits that mean nothing
     letter = chr((ord(text[place]) + change) % 128)
     if letter == text[place]:
         return
