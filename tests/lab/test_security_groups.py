@@ -81,7 +81,7 @@ def test_an_address_group_lets_in_whom_it_names(web: Cloud) -> None:
     path = f"/v2.0/address-groups/{office['id']}"
     try:
         with let_in(web, **rule):
-            api.call("PUT", f"{path}/add_addresses", json={"addresses": ["10.0.80.1"]})
+            api.call("PUT", f"{path}/add_addresses", json={"addresses": ["10.0.80.1/32"]})
             web.eventually("its address is let in", lambda: seen_outside(web) == f"22 open, {WEB} open")
             api.call("PUT", f"{path}/remove_addresses", json={"addresses": ["10.0.80.1/32"]})
             web.eventually("it is not any more", lambda: seen_outside(web) == f"22 open, {WEB} filtered")
