@@ -44,6 +44,9 @@ from futago.node.state import StateDirectory
 from futago.values import Vlan
 from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
+LOOK_SOON_SECONDS: Final = 2.0
+"""After a start the whole host is compared again so soon, then after twice as long, until that is the usual pause: a
+switch that boots beside us has its old port numbers in its database until it has made the ports anew."""
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
 MOST_COALESCE_SECONDS: Final = 1.0
@@ -143,6 +146,7 @@ class Loop:
         self._vlans: LocalVlans | None = None
         self._reached = 0
         self._open_ports: frozenset[str] = frozenset()
+        self._look_after = LOOK_SOON_SECONDS
         self._wanted = HostState()
         self._refused: str = ""
         self._unsaved: dict[str, str] = {}
@@ -249,7 +253,8 @@ class Loop:
     async def _pass(self) -> None:
         now = time.monotonic()
         if now >= self._full_at:
-            self._full_at = now + self._resync_seconds
+            self._full_at = now + min(self._resync_seconds, self._look_after)
+            self._look_after *= 2
             self._host.reconciler.forget()
         elif self._forget:
             self._host.reconciler.forget(self._forget)
