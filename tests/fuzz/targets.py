@@ -9,7 +9,7 @@ from futago.conntrack.entry import KEY_BYTES, REPLY_BYTES
 from futago.conntrack.session import Refused, Session
 from futago.contract.codec import BadMessage
 from futago.values import IPv4Address, IPv6Address, Millis, Role
-from futago.vrrp import control, engine, packet, radv
+from futago.vrrp import control, flaws, packet, radv
 from futago.vrrp.config import Checksum, VirtualRouterConfig
 from futago.vrrp.control import Change, Configure, Resign, Status
 from futago.vrrp.engine import Engine
@@ -76,7 +76,7 @@ def requests(data: bytes) -> None:
     assert control.read_request(control.to_line(request)) == request
     if isinstance(request, Configure | Change):
         routers = request.routers if isinstance(request, Configure) else request.put
-        refused = engine.refuse(routers)
+        refused = flaws.refuse(routers)
         running = Engine()
         for wanted in routers:
             if wanted.name not in refused:
