@@ -15,8 +15,10 @@ nice -n -10 \
 """
 _BRIDGES: Final = """
 ovs-vsctl --no-wait init -- set Open_vSwitch . external_ids:system-id=$(hostname) external_ids:hostname=$(hostname) \
-  other_config:n-handler-threads=1 other_config:n-revalidator-threads=1 {bridges}
+  other_config:n-handler-threads=1 other_config:n-revalidator-threads=1 \
+  other_config:stats-update-interval=60000 {bridges}
 """
+"""Else a switch asks the kernel for each port's counters every 5 s, under a lock that all hosts of a lab share."""
 _SWITCH: Final = "nice -n -10 ovs-vswitchd --pidfile --detach --no-chdir --log-file -vconsole:off"
 """Both run at the priority that Open vSwitch's own service gives them (ovs-ctl(8))."""
 _WAIT: Final = "ovs-vsctl --timeout=30 set Open_vSwitch . external_ids:lab-started=$(date +%s%N)"

@@ -8,11 +8,15 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
+import structlog
+
 from futago.contract.specs import Key
 from futago.node.host import HOST, Element, HostRefused, HostState, Owned
 
 FIRST_RETRY_SECONDS: Final = 0.2
 LAST_RETRY_SECONDS: Final = 10.0
+
+_log = structlog.get_logger()
 
 
 class Driver(Protocol):
@@ -141,6 +145,9 @@ class Reconciler:
         except (HostRefused, OSError) as error:
             seen.known, seen.refused = {}, str(error)
             return
+        lost = sorted(key for key, element in seen.known.items() if key in mine and found.get(key) != element)
+        if lost:
+            _log.info("changed behind our back", stage=stage.name, keys=lost)
         seen.known, seen.unread, seen.refused = dict(found), False, ""
         for key, element in seen.known.items():
             if key in mine and mine[key].element == element:

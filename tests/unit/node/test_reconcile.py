@@ -2,6 +2,7 @@ from collections.abc import Collection, Sequence
 
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from futago.node.host import HOST, HostRefused, HostState, Namespace, NftTable, Owned
 from futago.node.reconcile import LAST_RETRY_SECONDS, Reconciler, Stage
@@ -224,3 +225,19 @@ def test_a_stage_looks_again_in_the_same_pass_when_something_it_hangs_on_was_put
     host.calls.clear()
     loop.put(state({"a": 1}))
     assert host.calls == []
+
+
+def test_what_somebody_else_changed_is_logged_and_what_we_did_is_not() -> None:
+    host = FakeHost()
+    it = reconciler(host)
+    with capture_logs() as logs:
+        settle(it, state({"a": 1, "b": 1}))
+        settle(it, state({"a": 2}))
+        it.forget()
+        settle(it, state({"a": 2}))
+        assert logs == []
+        host.have.pop("nft/a")
+        it.forget()
+        settle(it, state({"a": 2}))
+    assert [(log["event"], log["keys"]) for log in logs] == [("changed behind our back", ["nft/a"])]
+    assert host.have == wanted_of({"a": 2})
