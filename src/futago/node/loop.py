@@ -34,6 +34,7 @@ from futago.node.host import (
     Impairment,
     LocalVlans,
     MeterTable,
+    Namespace,
     OvsPort,
     Place,
     Plug,
@@ -46,7 +47,7 @@ from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
 LOOK_SOON_SECONDS: Final = 2.0
 """After a start the whole host is compared again so soon, then after twice as long, until that is the usual pause: a
-switch that boots beside us has its old port numbers in its database until it has made the ports anew."""
+host that boots does much at a time, and others than we have their hands in it, too."""
 COALESCE_SECONDS: Final = 0.05
 """Changes of state that come together are reported together."""
 MOST_COALESCE_SECONDS: Final = 1.0
@@ -169,6 +170,12 @@ class Loop:
         elements = [owned.element for owned in self._wanted.elements.values()]
         return [element for element in elements if isinstance(element, MeterTable)]
 
+    def namespaces(self) -> list[str]:
+        """The namespaces that are wanted here, and are there as far as we know."""
+        elements = [owned.element for owned in self._wanted.elements.values()]
+        holds = self._host.reconciler.holds
+        return [element.name for element in elements if isinstance(element, Namespace) and holds(element)]
+
     def switch_changed(self) -> None:
         """Something in the switch's database is different: perhaps an instance's interface was plugged."""
         self.look_again(*self._host.switch_stages)
@@ -176,6 +183,11 @@ class Loop:
     def look_again(self, *stages: str) -> None:
         """Something of these stages has changed by itself."""
         self._forget.update(stages)
+        self._wake.set()
+
+    def look_at_all(self) -> None:
+        """Something that everything else may hang on has changed by itself."""
+        self._full_at = 0.0
         self._wake.set()
 
     def wake(self) -> None:

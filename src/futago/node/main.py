@@ -12,6 +12,7 @@ from futago import __version__
 from futago.config import NodeConfig, NodeRole
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
+from futago.node.drivers import netns as namespaces
 from futago.node.drivers.bridge_firewall import BridgeFirewallDriver
 from futago.node.drivers.conntrackd import ConntrackDriver
 from futago.node.drivers.dnsmasq import DnsmasqDriver
@@ -20,7 +21,6 @@ from futago.node.drivers.flow_watch import FlowWatch
 from futago.node.drivers.flows import FlowDriver
 from futago.node.drivers.metadata import MetadataDriver
 from futago.node.drivers.netlink import Layer3Driver, VethDriver, datapath_in_kernel
-from futago.node.drivers.netns import NamespaceDriver
 from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.nft_beside import BesideDriver, counted
 from futago.node.drivers.ovs import SwitchDriver
@@ -127,6 +127,7 @@ class Agent:
         work = [
             self._loop.run(),
             self._flows.run(),
+            namespaces.watch(self._loop.namespaces, self._loop.look_at_all),
             self._loop.report_by(self._link.report, LinkDown),
             self._link.follow(self._saved or NodeSpecs()),
         ]
@@ -246,11 +247,12 @@ def build_host(
 ) -> Host:
     """The drivers, in the order in which elements are put."""
     switch = SwitchDriver(ovsdb, place.integration_bridge)
+    links = VethDriver(checksum_offload=place.datapath_type == "system", let_go=switch.let_go)
     stages = (
-        Stage("namespaces", NamespaceDriver(), (Namespace,)),
-        Stage("links", VethDriver(checksum_offload=place.datapath_type == "system"), (Veth,)),
+        Stage("namespaces", namespaces.NamespaceDriver(), (Namespace,)),
+        Stage("links", links, (Veth,)),
         Stage("bridge firewall", BridgeFirewallDriver(), (BridgeFirewall,)),
-        Stage("switch", switch, (Bridge, OvsPort, Plug)),
+        Stage("switch", switch, (Bridge, OvsPort, Plug), after="links"),
         Stage("qos", QosDriver(ovsdb), (Meter, Shaper), after="switch"),
         Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),

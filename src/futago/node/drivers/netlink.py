@@ -2,7 +2,7 @@
 
 import os
 import socket
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -43,8 +43,12 @@ outage."""
 class VethDriver:
     """Pairs of interfaces between a namespace and the switch."""
 
-    def __init__(self, *, checksum_offload: bool) -> None:
+    def __init__(
+        self, *, checksum_offload: bool, let_go: Callable[[Collection[str]], None] = lambda _names: None
+    ) -> None:
+        """`let_go` is called with the names of the host ends that are about to be made: the switch may know others."""
         self._offload = checksum_offload
+        self._let_go = let_go
 
     def read(self, wanted: Collection[Veth]) -> dict[str, Veth]:
         """Every pair that has an end in a namespace of ours."""
@@ -57,6 +61,9 @@ class VethDriver:
         return found
 
     def put(self, veths: Sequence[Veth]) -> dict[str, str]:
+        new = [veth.host_name for veth in veths if not _joined(veth)]
+        if new:
+            self._let_go(new)
         return each(veths, self._put)
 
     def remove(self, veths: Sequence[Veth]) -> dict[str, str]:
@@ -156,7 +163,7 @@ def join_bridge(bridge: str, outer: str, pair: tuple[str, str], mtu: int) -> Non
         if _lookup(bridge) is None:
             ip.link("add", ifname=bridge, kind="bridge", br_ageing_time=0, br_stp_state=0, br_mcast_snooping=0)
         if _lookup(near) is None:
-            ip.link("add", ifname=near, kind="veth", mtu=mtu, peer={"ifname": far, "mtu": mtu})
+            ip.link("add", ifname=far, kind="veth", mtu=mtu, peer={"ifname": near, "mtu": mtu}, state="up")
         master = _index(bridge)
         for name in (bridge, outer, near, far):
             namespaces.write_sysctl(f"net/ipv6/conf/{name}/disable_ipv6", "1")
@@ -164,6 +171,11 @@ def join_bridge(bridge: str, outer: str, pair: tuple[str, str], mtu: int) -> Non
             ip.link("set", index=_index(name), master=master, state="up")
         for name in (bridge, far):
             ip.link("set", index=_index(name), state="up")
+
+
+def exists(name: str) -> bool:
+    """Whether the host has an interface of this name."""
+    return _lookup(name) is not None
 
 
 def unplug(outer: str) -> None:
@@ -174,17 +186,28 @@ def unplug(outer: str) -> None:
             ip.link("del", index=index)
 
 
+def _joined(veth: Veth) -> bool:
+    """Whether both ends are where they are wanted."""
+    return (
+        _lookup(veth.host_name) is not None
+        and netns.exists(veth.namespace)
+        and inside(veth.namespace, lambda: _lookup(veth.name)) is not None
+    )
+
+
 def _ensure_pair(ip: Any, veth: Veth) -> int:
     """The index of the outer end, made with its inner one if they are not joined as wanted."""
     found = _lookup(veth.host_name)
     if found is not None:
-        if inside(veth.namespace, lambda: _lookup(veth.name)) is not None:
+        if _joined(veth):
             return found
         ip.link("del", index=found)
     fd = os.open(netns.DIRECTORY / veth.namespace, os.O_RDONLY | os.O_CLOEXEC)
     try:
         peer = {"ifname": veth.name, "address": veth.mac, "mtu": veth.mtu, "net_ns_fd": fd}
-        ip.link("add", ifname=veth.host_name, kind="veth", mtu=veth.mtu, peer=peer)
+        # Up from its first moment: a switch that opens it writes back the flags that it has read a moment before, and
+        # so takes down what has come up meanwhile.
+        ip.link("add", ifname=veth.host_name, kind="veth", mtu=veth.mtu, peer=peer, state="up")
     finally:
         os.close(fd)
     return _index(veth.host_name)

@@ -3,6 +3,7 @@
 Ours are told from others' by their name's prefix and by a mark inside: the alias of `lo`.
 """
 
+import asyncio
 import ctypes
 import errno
 import os
@@ -23,6 +24,9 @@ from futago.vrrp.inside import inside
 
 PREFIXES: Final = ("qrouter-", "qdhcp-", "futago-")
 MARK: Final = "futago"
+
+LOOK_SECONDS: Final = 2.0
+"""How often somebody looks whether namespaces are still there: nothing says so when one is deleted."""
 
 _CLONE_NEWNET: Final = 0x40000000
 _MS_BIND: Final = 4096
@@ -50,6 +54,14 @@ _QUIET: Final = {
 }
 
 _FORWARDING: Final = ("net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding")
+
+
+async def watch(wanted: Callable[[], Collection[str]], on_lost: Callable[[], None]) -> None:
+    """Look for ever whether the `wanted` namespaces are there, and say when one is not."""
+    while True:
+        await asyncio.sleep(LOOK_SECONDS)
+        if not all(map(netns.exists, wanted())):
+            on_lost()
 
 
 @contextmanager

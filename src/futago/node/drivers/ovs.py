@@ -81,6 +81,19 @@ class SwitchDriver:
     def remove(self, elements: Sequence[SwitchElement]) -> dict[str, str]:
         return self._together(elements, self._remove_operations, lambda *_: None)
 
+    def let_go(self, names: Collection[str]) -> None:
+        """Take the ports of these names off their bridges, if the switch has opened their interfaces.
+
+        A switch in userspace keeps the interface that it opened, and hears nothing from another of the same name.
+
+        Raises:
+            HostRefused: the database or the switch does not answer.
+
+        """
+        opened = [port for name, port in self._ports().items() if name in names and port.ofport > 0]
+        if opened:
+            self._ovsdb.commit([_detach(port) for port in opened], _COMMIT_SECONDS)
+
     def _together(self, elements: Sequence[SwitchElement], plan: Any, check: Any) -> dict[str, str]:
         """Do all in one transaction; if it is refused, one by one, so that each failure finds its own."""
         failures: dict[str, str] = {}

@@ -6,6 +6,7 @@ the port has the dead VLAN, so that it hears and says nothing.
 
 import os
 import signal
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -96,6 +97,9 @@ def plug_port(connection: str, port: Bound, place: Place, *, bridge: str, hybrid
     ovsdb = _connected(connection)
     try:
         _check_free(ovsdb, port.port_id, name, bridge)
+        if not netlink.exists(name):
+            # Of a port that is left over from another interface of this name, a switch in userspace would hear nothing.
+            _take_off(ovsdb, {name})
         if isinstance(place, Tap):
             netlink.make_tap(outer, port.mtu)
         else:
@@ -128,11 +132,7 @@ def unplug_port(connection: str, port_id: str) -> None:
     try:
         ours = [row for row in _plugged(ovsdb, port_id) if _MADE_BY_US in row["external_ids"]]
         names |= {name for row in ours for name in (row["name"], row["external_ids"][_MADE_BY_US])}
-        rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] in names]
-        bridges = ovsdb.table("Bridge").items()
-        operations = [_leave(bridge, uuid) for bridge, row in bridges for uuid in rows if uuid in row["ports"]]
-        if operations:
-            ovsdb.commit(operations, _SECONDS)
+        _take_off(ovsdb, names)
     finally:
         ovsdb.close()
     for name in sorted(names.union(_hybrid_names(port_id))):
@@ -179,6 +179,15 @@ def _check_free(ovsdb: Ovsdb, port_id: str, name: str, bridge: str) -> None:
 
 def _plugged(ovsdb: Ovsdb, port_id: str) -> list[Any]:
     return [row for row in ovsdb.table("Interface").values() if row["external_ids"].get("iface-id") == port_id]
+
+
+def _take_off(ovsdb: Ovsdb, names: Collection[str]) -> None:
+    """Take the ports of these names off their bridges."""
+    rows = [uuid for uuid, row in ovsdb.table("Port").items() if row["name"] in names]
+    bridges = ovsdb.table("Bridge").items()
+    operations = [_leave(bridge, uuid) for bridge, row in bridges for uuid in rows if uuid in row["ports"]]
+    if operations:
+        ovsdb.commit(operations, _SECONDS)
 
 
 def _stop_dhcp(port_id: str) -> None:
