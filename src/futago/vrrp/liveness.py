@@ -15,7 +15,7 @@ FLAPS: Final = 3
 """So many losses within `MEMORY` are too many."""
 MEMORY: Final = Millis(60_000)
 STEADY: Final = Millis(20_000)
-"""How long a session that flapped has to be up before it is believed again."""
+"""How long a session has to be up until its former losses are forgotten, and it is believed again if it flapped."""
 TOGETHER: Final = Millis(100)
 """Sessions that one cut ends end within a packet's interval of each other (3 × 100 ms: within 100 ms)."""
 
@@ -60,9 +60,9 @@ class Liveness:
         return lost
 
     def settle(self, now: Millis) -> None:
-        """Believe those again that flapped and have been up for long enough since."""
+        """Forget the losses of those that have been up for long enough since."""
         for session in self.sessions.values():
-            if session.damped and session.up and now - session.since >= STEADY:
+            if session.up and now - session.since >= STEADY:
                 session.damped = False
                 session.recent.clear()
 

@@ -52,6 +52,16 @@ def test_a_session_that_flaps_is_not_believed_until_it_was_up_for_long() -> None
     assert liveness.update({ONE: False}, Millis(at(200) + STEADY)) == [ONE]
 
 
+def test_what_was_lost_before_a_long_time_up_is_forgotten() -> None:
+    """However many failures a node's start has brought: its death soon after that is believed."""
+    liveness = Liveness()
+    assert flap(liveness, FLAPS, since=0) == [[ONE]] * FLAPS
+    liveness.update({ONE: True}, at(10))
+    assert liveness.update({ONE: False}, Millis(at(10) + STEADY)) == [ONE]
+    liveness.update({ONE: True}, at(31))
+    assert not liveness.sessions[ONE].damped
+
+
 def test_a_few_losses_in_an_hour_are_no_flapping() -> None:
     liveness = Liveness()
     for number in range(3 * FLAPS):

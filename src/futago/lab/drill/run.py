@@ -50,6 +50,7 @@ def run(scene: Scene, event: Event, settings: Settings, tell: Callable[[str], No
     scene.settle()
     if scene.crowd:
         scene.gather()
+        tell("waiting until the nodes trust each other's silence again")
     scene.wait_for_trust()
     with Probes(scene, connections=settings.connections, others=settings.others) as probes:
         load = os.getloadavg()[0]

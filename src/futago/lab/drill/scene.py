@@ -9,6 +9,7 @@ from futago.lab.api import wait_for
 from futago.lab.cloud import Cloud
 from futago.lab.errors import CommandFailed, LabError
 from futago.lab.lab import Lab
+from futago.vrrp.liveness import STEADY
 
 SECONDS_PER_ROUTER: Final = 2
 """How long a router may take to be settled where there are many."""
@@ -67,8 +68,12 @@ class Scene:
         self.active = self.holder()
 
     def wait_for_trust(self) -> None:
-        """Wait until no session between hosts is doubted for what happened before: by then a loss is seen at once."""
-        wait_for("no session that flapped is doubted any more", lambda: not self._doubted(), seconds=40)
+        """Wait until no session between hosts is doubted for what happened before: by then a loss is seen at once.
+
+        Many routers make a switch in userspace late, and sessions fail while they are made or moved: one more failure
+        soon after that would be doubted.
+        """
+        wait_for("no session that flapped is doubted any more", lambda: not self._doubted(), seconds=60)
 
     def gather(self) -> None:
         """Let the other node resign every further router, so that one node is active for all."""
@@ -94,7 +99,9 @@ class Scene:
         return all(pair == ["active", "backup"] for pair in pairs.values()) and bool(self.holder())
 
     def _doubted(self) -> bool:
-        return any(session["damped"] for host in self.cloud.nodes for session in self._ask(host, "hosts")["hosts"])
+        sessions = [session for host in self.cloud.nodes for session in self._ask(host, "hosts")["hosts"]]
+        steady_since = time.time() - STEADY / 1000 if self.crowd else time.time()
+        return any(one["damped"] or (one["losses"] and one["since"] > steady_since) for one in sessions)
 
     def _roles_on(self, host: str) -> dict[str, str]:
         return {router["name"]: router["role"] for router in self._ask(host, "status")["routers"]}
