@@ -106,6 +106,7 @@ class Daemon:
             self._records.setdefault(name, Record(time.time()))
             self._note(name, "configure", refused.get(name))
         changed = [router for router in put if router.name not in refused and not self._runs(router)]
+        self._hosts.busy(sum(router.name not in self._wanted for router in changed), self._now())
         self._wanted |= {router.name: router for router in changed}
         for router in changed:
             self._apply(router)

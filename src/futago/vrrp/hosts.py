@@ -40,6 +40,10 @@ class Hosts:
         if self._watch is not None:
             self._watch.close()
 
+    def busy(self, routers: int, now: Millis) -> None:
+        """So many routers have just been started here."""
+        self._liveness.busy(routers, now)
+
     def update(self, engine: Engine, states: Mapping[IPAddress, bool], now: Millis, wall: float) -> list[Order]:
         """Tell the engine what these sessions say; isolation first, since an isolated host elects nobody."""
         lost = self._liveness.update(states, now)

@@ -16,6 +16,10 @@ FLAPS: Final = 3
 MEMORY: Final = Millis(60_000)
 STEADY: Final = Millis(20_000)
 """How long a session has to be up until its former losses are forgotten, and it is believed again if it flapped."""
+BUSY_MILLIS_A_ROUTER: Final = 40
+"""For so long after it has started a router, for each of them, a host believes no loss: a switch in userspace that gets
+hundreds of ports at once hears nobody meanwhile (0.7 s of silence from all were measured with 250), and who then takes
+over what its twin serves well has two actives, and is later still."""
 TOGETHER: Final = Millis(100)
 """Sessions that one cut ends end within a packet's interval of each other (3 × 100 ms: within 100 ms)."""
 
@@ -42,6 +46,7 @@ class Liveness:
         self.sessions: dict[IPAddress, Session] = {}
         self.found: list[IPAddress] = []
         """The hosts that the last update has brought back."""
+        self._busy_until = Millis(0)
 
     def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
         """These are all sessions, and whether each is up; the hosts that are lost since the last time, and believed."""
@@ -58,6 +63,10 @@ class Liveness:
             if not up and self._believed(session, now):
                 lost.append(address)
         return lost
+
+    def busy(self, routers: int, now: Millis) -> None:
+        """This host has just started so many routers."""
+        self._busy_until = max(self._busy_until, Millis(now + routers * BUSY_MILLIS_A_ROUTER))
 
     def settle(self, now: Millis) -> None:
         """Forget the losses of those that have been up for long enough since."""
@@ -81,9 +90,10 @@ class Liveness:
     def _was_lost(session: Session) -> bool:
         return session.seen_up and not session.up
 
-    @staticmethod
-    def _believed(session: Session, now: Millis) -> bool:
+    def _believed(self, session: Session, now: Millis) -> bool:
         session.losses += 1
+        if now < self._busy_until:
+            return False
         session.recent = [at for at in session.recent if now - at < MEMORY]
         session.recent.append(now)
         session.damped |= len(session.recent) > FLAPS

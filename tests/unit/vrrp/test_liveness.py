@@ -62,6 +62,17 @@ def test_what_was_lost_before_a_long_time_up_is_forgotten() -> None:
     assert not liveness.sessions[ONE].damped
 
 
+def test_a_host_that_starts_many_routers_believes_no_loss_meanwhile() -> None:
+    """Nor does what it missed then count against a session afterwards."""
+    liveness = Liveness()
+    liveness.busy(250, at(1))
+    assert flap(liveness, FLAPS + 2, since=2) == [[]] * (FLAPS + 2)
+    assert not liveness.sessions[ONE].damped
+    liveness.update({ONE: True}, at(12))
+    liveness.busy(1, at(12))
+    assert liveness.update({ONE: False}, at(13)) == [ONE]
+
+
 def test_a_few_losses_in_an_hour_are_no_flapping() -> None:
     liveness = Liveness()
     for number in range(3 * FLAPS):
