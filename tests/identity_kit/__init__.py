@@ -6,10 +6,10 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from database_kit import sqlite
 from futago.config import ControllerConfig
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
-from futago.controller.store.database import Database
 
 V3 = "/identity/v3"
 TOKENS = f"{V3}/auth/tokens"
@@ -20,8 +20,7 @@ class Cloud:
 
     def __init__(self, state: Path) -> None:
         self.config = ControllerConfig(state_path=state)
-        self.database = Database(f"sqlite:///{state / 'store.sqlite'}")
-        self.database.migrate()
+        self.database = sqlite(state / "store.sqlite")
         first_start.prepare(self.database, self.config)
         self.identity, routes = build_identity(self.database, self.config)
         self.http = TestClient(Starlette(routes=routes), base_url="http://cloud.example.org:9696")
