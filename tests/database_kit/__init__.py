@@ -3,7 +3,10 @@
 And files of SQLite, which are copied from one: to migrate takes longer than most tests.
 """
 
+import sqlite3
 import tempfile
+import uuid
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 
@@ -27,8 +30,10 @@ def sqlite(path: Path) -> Database:
 
 
 def sqlite_url(path: Path) -> str:
-    """The same by its URL."""
+    """The same by its URL. It has an id of its own: revisions of one store mean nothing in another."""
     path.write_bytes(_empty())
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE clock SET store = ?", (uuid.uuid4().hex,))
     return f"sqlite:///{path}"
 
 

@@ -89,7 +89,7 @@ def every_row() -> pytest.MarkDecorator:
 
 @pytest.fixture(scope="module")
 def existing() -> dict[str, list[Found]]:
-    """By the name of the function; a name that two files have is not a name. Only files with such names are collected."""
+    """By the name of the function; a name that two files have is not a name. Files without such names are left out."""
     wanted = set().union(*(named(row.shown) | named(row.caught) for row in rows()))
     files = [path for folder in FOLDERS for path in sorted((ROOT / "tests" / folder).rglob("test_*.py"))]
     by_name: dict[str, list[Found]] = {}
