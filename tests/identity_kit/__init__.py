@@ -1,5 +1,10 @@
 """An identity service just after its first start, in process, and how to talk to it."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +62,24 @@ class Cloud:
     def new_user(self, name: str, admin: dict[str, str], **fields: Any) -> str:
         body = {"user": {"name": name, "password": "first", **fields}}
         return str(self.http.post(f"{V3}/users", json=body, headers=admin).json()["user"]["id"])
+
+
+@contextmanager
+def new_cloud(directory: Path) -> Iterator[Cloud]:
+    """One of one's own, in this directory."""
+    cloud = Cloud(shutil.copytree(_first_start().name, directory))
+    try:
+        yield cloud
+    finally:
+        cloud.database.close()
+
+
+@cache
+def _first_start() -> "tempfile.TemporaryDirectory[str]":
+    """What a first start leaves, made once: hashing takes time."""
+    directory = tempfile.TemporaryDirectory()
+    Cloud(Path(directory.name)).database.close()
+    return directory
 
 
 def project_scope(name: str) -> dict[str, Any]:
