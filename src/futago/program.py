@@ -1,8 +1,10 @@
-"""What every program of a host does at its start: be the only one, open many files."""
+"""What every program of a host does at its start: be the only one, open many files, hear when it has to end."""
 
+import asyncio
 import fcntl
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -39,3 +41,11 @@ def open_many_files() -> None:
     """A socket or two for each router and network are more than the usual limit."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
+def told_to_end() -> asyncio.Event:
+    """It will be set by SIGTERM or SIGINT; for the running event loop."""
+    told = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    return told

@@ -1,6 +1,5 @@
 """The API in process: a temporary SQLite, two projects with an admin, members and a reader."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +10,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
 from api_kit import ADMIN, Client, Tokens
-from database_kit import Postgres, migrate, name_in
+from database_kit import Postgres, migrate, name_in, sqlite_url
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
 from futago.controller.agent_types import AGENT_TYPES
@@ -26,14 +25,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_url" in metafunc.fixturenames:
         marked = metafunc.definition.get_closest_marker("each_database") is not None
         metafunc.parametrize("database_url", ["sqlite", *(["postgresql"] if marked else [])], indirect=True)
-
-
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file, made once: migrating takes longer than most tests."""
-    path = tmp_path_factory.mktemp("store") / "empty.db"
-    migrate(f"sqlite:///{path}")
-    return path
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +46,7 @@ def empty_postgresql(postgres: Postgres) -> str:
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """A new database of the kind that the test runs on."""
     if request.param == "sqlite":
-        yield f"sqlite:///{shutil.copy(request.getfixturevalue('empty_store'), tmp_path / 'futago.db')}"
+        yield sqlite_url(tmp_path / "futago.db")
         return
     server = request.getfixturevalue("postgres")
     url = server.database(request.getfixturevalue("empty_postgresql"))

@@ -13,7 +13,7 @@ from database_kit import MariaDb, Postgres, migrate
 from futago.controller.store.database import Conflict, Database, Transaction
 from futago.controller.store.identity_rows import Revocation
 from futago.controller.store.rows import FixedIp, InstanceData, Network, Port, Segment, Subnet
-from futago.controller.store.tables import metadata
+from futago.controller.store.table_parts import metadata
 from futago.values import IPv4Address, IPv4Network, IPv6Mode, Mac, NetworkType
 
 SECONDS = 30

@@ -23,7 +23,7 @@ from api_kit import Client
     ],
 )
 def test_a_method_that_a_path_does_not_have_is_refused(admin: Client, method: str, path: str) -> None:
-    body = {"security_group_rule": {}} if method != "DELETE" else None
+    body: dict[str, Any] | None = {"security_group_rule": {}} if method != "DELETE" else None
     admin.refused(method, path, body, 405, "HTTPMethodNotAllowed", "malformed or otherwise incorrect")
 
 

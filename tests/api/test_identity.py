@@ -1,6 +1,5 @@
 """Identity as clients see it: logging in, tokens, what one may do, and what is gone at once."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,13 @@ from futago.controller.identity.app import build_identity
 from futago.controller.identity.directory import user_key
 from futago.controller.identity.login import PasswordUser
 from futago.controller.identity.service import Identity
-from identity_kit import TOKENS, Cloud, error, project_scope
-
-
-@pytest.fixture(scope="module")
-def first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start leaves, made once: hashing takes time."""
-    state = tmp_path_factory.mktemp("first")
-    Cloud(state).database.close()
-    return state
+from identity_kit import TOKENS, Cloud, error, new_cloud, project_scope
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, first_state: Path) -> Iterator[Cloud]:
-    made = Cloud(shutil.copytree(first_state, tmp_path / "state"))
-    yield made
-    made.database.close()
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with new_cloud(tmp_path / "state") as made:
+        yield made
 
 
 @pytest.fixture

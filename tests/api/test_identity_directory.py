@@ -1,28 +1,18 @@
 """Projects, users, roles, domains and the catalog, as administrators keep them."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from identity_kit import V3, Cloud, error, project_scope
-
-
-@pytest.fixture(scope="module")
-def first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start leaves, made once: hashing takes time."""
-    state = tmp_path_factory.mktemp("first")
-    Cloud(state).database.close()
-    return state
+from identity_kit import V3, Cloud, error, new_cloud, project_scope
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, first_state: Path) -> Iterator[Cloud]:
-    made = Cloud(shutil.copytree(first_state, tmp_path / "state"))
-    yield made
-    made.database.close()
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with new_cloud(tmp_path / "state") as made:
+        yield made
 
 
 @pytest.fixture

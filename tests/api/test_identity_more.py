@@ -1,6 +1,5 @@
 """Application credentials, groups, domains and the system as scopes, lockout, implied roles, others' services."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,22 +10,13 @@ import pytest
 from futago.controller.caller import Unauthorized
 from futago.controller.identity.passwords import hash_password
 from futago.controller.store.identity_rows import User
-from identity_kit import TOKENS, V3, Cloud, error, project_scope
-
-
-@pytest.fixture(scope="module")
-def first_state(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start leaves, made once: hashing takes time."""
-    state = tmp_path_factory.mktemp("first")
-    Cloud(state).database.close()
-    return state
+from identity_kit import TOKENS, V3, Cloud, error, new_cloud, project_scope
 
 
 @pytest.fixture
-def cloud(tmp_path: Path, first_state: Path) -> Iterator[Cloud]:
-    made = Cloud(shutil.copytree(first_state, tmp_path / "state"))
-    yield made
-    made.database.close()
+def cloud(tmp_path: Path) -> Iterator[Cloud]:
+    with new_cloud(tmp_path / "state") as made:
+        yield made
 
 
 @pytest.fixture

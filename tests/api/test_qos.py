@@ -7,7 +7,7 @@ import pytest
 from api_kit import PROJECT, Client
 
 NOBODY = "99999999-9999-4999-8999-999999999999"
-LIMIT = {"max_kbps": 1000, "max_burst_kbps": "800"}
+LIMIT: dict[str, Any] = {"max_kbps": 1000, "max_burst_kbps": "800"}
 
 
 def _policy(client: Client, **attributes: Any) -> Any:

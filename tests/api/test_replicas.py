@@ -118,7 +118,8 @@ def test_what_cannot_be_is_refused_in_the_apis_words(admin: Client, member: Clie
     admin.refused(
         "PUT", mine, {"agent": {"colour": "red"}}, 400, "HTTPBadRequest", "Unrecognized attribute(s) 'colour'"
     )
-    for body in ({}, {"agent": 3}, [], {"l3_agent": {}}):
+    wrong: tuple[object, ...] = ({}, {"agent": 3}, [], {"l3_agent": {}})
+    for body in wrong:
         admin.refused("PUT", mine, body, 400, "HTTPBadRequest", "Unable to find 'agent' in request body")
     admin.refused("PUT", f"{path}/nobody", {"agent": {}}, 404, "AgentNotFound")
     admin.refused("PUT", f"/v2.0/routers/none/l3-agents/{active['id']}", {"agent": {}}, 404, "RouterNotFound")

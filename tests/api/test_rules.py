@@ -179,7 +179,7 @@ def test_gateway_and_interface_stay_while_a_floating_ip_needs_them(admin: Client
     admin.floating_ip(cloud["external"], port_id=admin.port(cloud["network"])["id"])
     path = f"/v2.0/routers/{cloud['router']['id']}"
     kind = "RouterExternalGatewayInUseByFloatingIp"
-    clear = {"router": {"external_gateway_info": {}}}
+    clear: dict[str, Any] = {"router": {"external_gateway_info": {}}}
     admin.refused("PUT", path, clear, 409, kind, "required by one or more floating IPs")
     subnet = {"subnet_id": cloud["subnet"]["id"]}
     kind = "RouterInterfaceInUseByFloatingIP"

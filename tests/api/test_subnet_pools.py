@@ -168,7 +168,8 @@ def test_the_prefixes_of_a_pool_grow_and_shrink_by_requests_of_their_own(member:
     left = member.put(f"{path}/remove_prefixes", {"prefixes": ["10.0.1.128/25"]})
     assert left == {"prefixes": ["10.0.0.0/24", "10.0.1.0/25"]}
     assert member.get(path)["subnetpool"]["prefixes"] == left["prefixes"]
-    for body in ({}, {"prefixes": []}, {"prefixes": ["x"]}, []):
+    wrong: tuple[object, ...] = ({}, {"prefixes": []}, {"prefixes": ["x"]}, [])
+    for body in wrong:
         member.refused("PUT", f"{path}/add_prefixes", body, 400, "HTTPBadRequest")
 
 

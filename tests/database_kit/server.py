@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 START_SECONDS = 180
 STOP_SECONDS = 30
@@ -24,7 +24,7 @@ class Server:
     def __init__(self) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix=f"futago-{self.user}-"))
         self._process: subprocess.Popen[bytes] | None = None
-        self._identity: dict[str, int] = {}
+        self._identity: dict[str, Any] = {}
         if os.geteuid() == 0:
             owner = pwd.getpwnam(self.user)
             os.chown(self.directory, owner.pw_uid, owner.pw_gid)

@@ -8,6 +8,7 @@ from futago.conntrack import ctnetlink, wire
 from futago.conntrack.entry import KEY_BYTES, REPLY_BYTES
 from futago.conntrack.session import Refused, Session
 from futago.contract.codec import BadMessage
+from futago.lines import to_line
 from futago.values import IPv4Address, IPv6Address, Millis, Role
 from futago.vrrp import control, flaws, packet, radv
 from futago.vrrp.config import Checksum, VirtualRouterConfig
@@ -73,7 +74,7 @@ def requests(data: bytes) -> None:
         request = control.read_request(data)
     except BadMessage:
         return
-    assert control.read_request(control.to_line(request)) == request
+    assert control.read_request(to_line(request)) == request
     if isinstance(request, Configure | Change):
         routers = request.routers if isinstance(request, Configure) else request.put
         refused = flaws.refuse(routers)
@@ -137,9 +138,7 @@ def examples(target: str) -> list[bytes]:
     """Bytes that are right, to begin with."""
     payloads = [bytes([_MENDED | number]) + from_peer(config).payload for number, config in enumerate(CONFIGS)]
     ways = (Configure(routers=CONFIGS[:1]), Configure(routers=CONFIGS[2:3]), Configure(routers=CONFIGS[4:5]))
-    lines = [
-        control.to_line(request) for request in (*ways, Configure(routers=CONFIGS[5:6]), Resign(name="a"), Status())
-    ]
+    lines = [to_line(request) for request in (*ways, Configure(routers=CONFIGS[5:6]), Resign(name="a"), Status())]
     whole = [ip_packet(payload[1:], source=IPv4Address("169.254.192.2")) for payload in payloads]
     told = [wire.encode(wire.Put("r", (entry(),))), wire.encode(wire.Remove("r", (entry().key,)))]
     told.append(Session("net2", {1: KEY.secret}, 1, bytes(16), dialled=True).hello())

@@ -25,7 +25,7 @@ from futago.contract.specs import FloatingIpSpec, GatewaySpec, RouterPort, Route
 from futago.node.drivers.nft import ruleset
 from futago.node.features.nat import render
 from futago.values import IPv4Address, IPv4Interface, Mac, Millis
-from host.vrrpd_kit import Host, Pair, make_pair, run, wait_for
+from host.vrrpd_kit import Host, Pair, first, make_pair, run, wait_for
 from unit.vrrp.samples import FLOATING, INSIDE, OUTSIDE, router
 
 CLIENT, FLOATING_CLIENT, SERVER = "192.168.80.9", "192.168.80.10", "10.0.80.1"
@@ -151,9 +151,7 @@ class World:
 
 def new_active(candidates: Sequence[Replicator]) -> Replicator:
     """Wait until one of these is active."""
-    found: list[Replicator] = []
-    wait_for("another is active", lambda: found.extend(one for one in candidates if one.host.active()) or found)
-    return found[0]
+    return first("another is active", lambda: [one for one in candidates if one.host.active()])
 
 
 @dataclass

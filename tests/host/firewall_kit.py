@@ -125,7 +125,7 @@ class Firewall:
             self.send(sent_by, *frames)
             self.send(sent_by, last)
             assert listener.stdout is not None
-            found = []
+            found: list[bytes] = []
             for line in listener.stdout:
                 frame = bytes.fromhex(line)
                 if frame == last:

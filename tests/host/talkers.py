@@ -11,6 +11,7 @@ import re
 import socket
 import sys
 import threading
+from collections.abc import Callable
 
 SECONDS = 20
 
@@ -79,7 +80,13 @@ def ftp_client(address: str) -> None:
                 print(data.recv(100).decode())
 
 
+PROGRAMS: dict[str, Callable[..., None]] = {
+    "serve": serve,
+    "ask": ask,
+    "hold": hold,
+    "ftp-server": ftp_server,
+    "ftp-client": ftp_client,
+}
+
 if __name__ == "__main__":
-    {"serve": serve, "ask": ask, "hold": hold, "ftp-server": ftp_server, "ftp-client": ftp_client}[sys.argv[1]](
-        *sys.argv[2:]
-    )
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -162,7 +162,7 @@ def test_a_subport_that_is_down_gets_nothing(host: Firewall) -> None:
 def _before(listener: "subprocess.Popen[str]", last: bytes) -> list[bytes]:
     """What comes in before a frame that is known to."""
     assert listener.stdout is not None
-    heard = []
+    heard: list[bytes] = []
     for line in listener.stdout:
         if (frame := bytes.fromhex(line)) == last:
             return heard

@@ -12,7 +12,7 @@ import pytest
 
 from futago import netns
 from futago.contract.keys import SharedKey
-from futago.values import IPv4Address, Millis
+from futago.values import IPAddress, IPv4Address, Millis
 from futago.vrrp import packet
 from futago.vrrp.config import AuthMode, Freshness, VirtualRouterConfig
 from futago.vrrp.control import VrrpdClient
@@ -35,7 +35,7 @@ class Intruder:
     def close(self) -> None:
         self._socket.close()
 
-    def say(self, source: IPv4Address, payload: bytes) -> None:
+    def say(self, source: IPAddress, payload: bytes) -> None:
         size = _IP.size + len(payload)
         parts = (0x45, 0xC0, size, 0, 0, packet.TTL, packet.PROTOCOL)
         bare = _IP.pack(*parts, 0, source.packed, packet.GROUP.packed)

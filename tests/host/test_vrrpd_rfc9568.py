@@ -33,7 +33,7 @@ from unit.vrrp.samples import INSIDE, router
 
 NEIGHBOUR = IPv4Address("192.168.80.9")
 FAR = IPv4Address("10.0.80.77")
-VIRTUAL_ADDRESS = INSIDE.address.ip
+VIRTUAL_ADDRESS = IPv4Address(INSIDE.address.ip)
 THIRD_MEMBER = IPv4Address("169.254.192.9")
 ASK = arp_request(NEIGHBOUR, VIRTUAL_ADDRESS)
 

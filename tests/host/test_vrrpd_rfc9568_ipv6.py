@@ -43,7 +43,7 @@ from unit.vrrp.samples import INSIDE_IPV6, INSIDE_LINK, router_v6
 
 OUTSIDE_IPV6 = VirtualAddress(interface="qg-1", address=IPv6Interface("2001:db8:90::1/64"))
 CONFIG = router_v6(advert_interval=Millis(300), priority=50, addresses=(INSIDE_LINK, INSIDE_IPV6, OUTSIDE_IPV6))
-VIRTUAL_ADDRESS = INSIDE_IPV6.address.ip
+VIRTUAL_ADDRESS, LINK_LOCAL = IPv6Address(INSIDE_IPV6.address.ip), IPv6Address(INSIDE_LINK.address.ip)
 NEIGHBOUR = IPv6Address("2001:db8:80::9")
 FAR = IPv6Address("2001:db8:90::77")
 THIRD_MEMBER = IPv6Address("fe80::a9fe:c009")
@@ -212,13 +212,13 @@ def test_an_active_that_does_not_forward_does_not_call_itself_a_router(pair: Pai
 
 
 def test_a_standby_does_not_answer_solicitations_for_the_addresses(pair: Pair, standby: Host) -> None:
-    for_link_local = neighbour_solicitation(IPv6Address("fe80::9"), INSIDE_LINK.address.ip)
+    for_link_local = neighbour_solicitation(IPv6Address("fe80::9"), LINK_LOCAL)
     assert sent_after(pair, standby, "qr-1", ASK, for_link_local) == []
 
 
 def test_an_active_is_in_the_solicited_node_group_of_each_of_its_addresses(active: Host) -> None:
     groups = run("ip", "-n", active.namespace, "maddress", "show", "dev", "qr-1")
-    assert f"{solicited_node(INSIDE_LINK.address.ip)}\n" in groups
+    assert f"{solicited_node(LINK_LOCAL)}\n" in groups
     assert f"{solicited_node(VIRTUAL_ADDRESS)}\n" in groups
 
 

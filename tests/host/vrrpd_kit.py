@@ -17,11 +17,12 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -33,7 +34,10 @@ from futago.vrrp.control import RouterStatus, VrrpdClient
 from unit.vrrp.samples import INSIDE, OUTSIDE, router
 
 LEGS = ("ha-1", "qr-1", "qg-1")
+T = TypeVar("T")
+
 SOURCES = tuple(IPv4Address(f"169.254.192.{last}") for last in (1, 2, 3))
+SOURCES_IPV6 = tuple(IPv6Address(f"fe80::a9fe:c00{last}") for last in (1, 2))
 VIRTUAL = {str(INSIDE.address), str(OUTSIDE.address)}
 LONG_HOLD, SHORT_HOLD = 10.0, 1.0
 """Seconds: more than a start takes on a busy machine; what a test can wait for."""
@@ -52,6 +56,18 @@ def wait_for(what: str, look: Callable[[], object], seconds: float = 20) -> None
     while not look():
         assert time.monotonic() < until, f"not within {seconds} s: {what}"
         time.sleep(0.02)
+
+
+def first(what: str, look: Callable[[], Sequence[T]]) -> T:
+    """The first one of these, once there is any."""
+    found: list[T] = []
+
+    def look_again() -> list[T]:
+        found.extend(look())
+        return found
+
+    wait_for(what, look_again)
+    return found[0]
 
 
 @dataclass
@@ -110,9 +126,7 @@ class Host:
 
     def worker(self) -> int:
         """The engine's process; between the death of one and the birth of the next, wait for the next."""
-        found: list[int] = []
-        wait_for("the warden has a worker", lambda: found.extend(self.children()) or found)
-        return found[0]
+        return first("the warden has a worker", self.children)
 
     def working(self, former: int) -> bool:
         """Whether another worker than the former one answers."""
@@ -188,9 +202,7 @@ class Pair:
 
     def active(self) -> Host:
         """Who is active; while the two agree on it, wait."""
-        found: list[Host] = []
-        wait_for("one of the two is active", lambda: found.extend(h for h in self.hosts if h.active()) or found)
-        return found[0]
+        return first("one of the two is active", lambda: [host for host in self.hosts if host.active()])
 
     def standby(self) -> Host:
         return next(host for host in self.hosts if not host.active())
@@ -202,7 +214,7 @@ def make_pair(
 ) -> Iterator[Pair]:
     """So many hosts wired, no engine started yet."""
     like = like or router(advert_interval=Millis(300), priority=50)
-    sources = (IPv6Address("fe80::a9fe:c001"), IPv6Address("fe80::a9fe:c002")) if like.ipv6 else SOURCES[:number]
+    sources: Sequence[IPAddress] = SOURCES_IPV6 if like.ipv6 else SOURCES[:number]
     base = f"fvt{os.getpid()}-{next(_serial)}"
     wire, *names = (f"{base}{end}" for end in ("-w", "-a", "-b", "-c")[: 1 + number])
     hosts: list[Host] = []

@@ -1,15 +1,20 @@
 """An identity service just after its first start, in process, and how to talk to it."""
 
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from database_kit import sqlite
 from futago.config import ControllerConfig
 from futago.controller.identity import first_start
 from futago.controller.identity.app import build_identity
-from futago.controller.store.database import Database
 
 V3 = "/identity/v3"
 TOKENS = f"{V3}/auth/tokens"
@@ -20,8 +25,7 @@ class Cloud:
 
     def __init__(self, state: Path) -> None:
         self.config = ControllerConfig(state_path=state)
-        self.database = Database(f"sqlite:///{state / 'store.sqlite'}")
-        self.database.migrate()
+        self.database = sqlite(state / "store.sqlite")
         first_start.prepare(self.database, self.config)
         self.identity, routes = build_identity(self.database, self.config)
         self.http = TestClient(Starlette(routes=routes), base_url="http://cloud.example.org:9696")
@@ -58,6 +62,24 @@ class Cloud:
     def new_user(self, name: str, admin: dict[str, str], **fields: Any) -> str:
         body = {"user": {"name": name, "password": "first", **fields}}
         return str(self.http.post(f"{V3}/users", json=body, headers=admin).json()["user"]["id"])
+
+
+@contextmanager
+def new_cloud(directory: Path) -> Iterator[Cloud]:
+    """One of one's own, in this directory."""
+    cloud = Cloud(shutil.copytree(_first_start().name, directory))
+    try:
+        yield cloud
+    finally:
+        cloud.database.close()
+
+
+@cache
+def _first_start() -> "tempfile.TemporaryDirectory[str]":
+    """What a first start leaves, made once: hashing takes time."""
+    directory = tempfile.TemporaryDirectory()
+    Cloud(Path(directory.name)).database.close()
+    return directory
 
 
 def project_scope(name: str) -> dict[str, Any]:

@@ -33,7 +33,7 @@ WITH_FRR = {
 CONVERSATIONS = WITH_KEEPALIVED | WITH_FRR
 
 
-@pytest.fixture(params=CONVERSATIONS.values(), ids=CONVERSATIONS.keys())
+@pytest.fixture(params=list(CONVERSATIONS.values()), ids=list(CONVERSATIONS))
 def talk(
     request: pytest.FixtureRequest, tmp_path: Path, make_frr: Callable[[Wire, Dialect, Path], Frr]
 ) -> Iterator[Talk]:

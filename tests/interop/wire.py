@@ -95,8 +95,8 @@ class Wire:
 def make_wire(directory: Path) -> Iterator[Wire]:
     """Both hosts with an address of either family, and tcpdump running."""
     base = f"fvi{os.getpid()}-{next(_serial)}"
-    names = [f"{base}{end}" for end in ("-w", "-o", "-t")]
-    wire = Wire(*names, directory / "capture.pcap")
+    wire = Wire(namespace=f"{base}-w", ours=f"{base}-o", theirs=f"{base}-t", capture=directory / "capture.pcap")
+    names = (wire.namespace, wire.ours, wire.theirs)
     tcpdump: subprocess.Popen[bytes] | None = None
     try:
         for name in names:

@@ -187,7 +187,7 @@ class Street:
             for batch in (list(sent), [last]):
                 argv = [*_PROGRAM, "send", "eth0", *(one.hex() for one in batch)]
                 self.lab.exec(sender.host, argv, netns=sender.netns)
-            found = []
+            found: list[bytes] = []
             for line in listener.stdout:
                 frame = bytes.fromhex(line)
                 if frame == last:

@@ -63,8 +63,10 @@ def imported(directory: Path) -> Path:
             shutil.copytree(kind, directory / "etc" / host.name)
             agent = directory / "etc" / host.name / "openvswitch_agent.ini"
             if agent.exists():
+                assert host.underlay_address
+                own_ip = host.underlay_address.ip
                 lines = agent.read_text().splitlines()
-                own = [f"local_ip = {host.underlay_address.ip}" if "local_ip" in one else one for one in lines]
+                own = [f"local_ip = {own_ip}" if "local_ip" in one else one for one in lines]
                 agent.write_text("\n".join(own) + "\n")
     hosts = sorted(str(path) for path in (directory / "etc").iterdir())
     command = ["config", "import", *hosts, "--out", str(directory / "out"), "--controller-url", API_URL]

@@ -73,7 +73,7 @@ class Host:
     wake_at: int | None = None
     """When the engine will be called for its timers; an early call is followed by another."""
     announced_at: int = -1
-    marks: Marks = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict[bytes, int])
     """They outlive the engine, as a mapped file does."""
     recent_adverts: deque[int] = field(default_factory=deque)
 

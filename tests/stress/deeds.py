@@ -68,7 +68,7 @@ class Fighter:
             return
         match self._random.randrange(4):
             case 0:
-                body = {"router": {"external_gateway_info": {"network_id": self._cloud.external}}}
+                body: dict[str, Any] = {"router": {"external_gateway_info": {"network_id": self._cloud.external}}}
                 self._ask("gateway", "PUT", f"/v2.0/routers/{router}", body)
             case 1:
                 body = {"router": {"external_gateway_info": None}}

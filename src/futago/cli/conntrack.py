@@ -26,7 +26,9 @@ _verbs = typer.Typer(
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
-    app.command(name="conntrackd")(conntrackd)
+    app.command(name="conntrackd", epilog="Example: futago conntrackd     # beside futago vrrpd, on a network node")(
+        conntrackd
+    )
     app.add_typer(_verbs)
 
 
@@ -44,7 +46,7 @@ def conntrackd(
     become(socket, state, vrrpd_socket)
 
 
-@_verbs.command()
+@_verbs.command(epilog="Example: futago conntrack status; for programs: futago conntrack status --json")
 def status(socket: Socket = CONNTRACKD_SOCKET, json: Json = False) -> None:
     """Show each router's connections, and how far behind the twins are."""
     import asyncio

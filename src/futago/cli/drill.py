@@ -109,7 +109,6 @@ def drill(
             live = replace(_live(node, router, target, source, profile, interface, seconds), run=run, undo=undo)
             good = [_drill_live(live, event.name, out, yes=yes) for event in chosen]
         else:
-            require_root()
             possible = [event for event in chosen if not (event.needs_controller and without_controller)]
             wanted = max(routers, *(event.routers for event in chosen))
             with _lab_scene(name, profile, keep=keep, routers=wanted, controller=not without_controller) as scene:
@@ -129,6 +128,7 @@ def _print_events(status: int) -> NoReturn:
 def _lab_scene(name: str, profile: Profile | None, *, keep: bool, routers: int, controller: bool) -> "Iterator[Scene]":
     from futago.lab.drill import stage
 
+    require_root()
     tell = teller()
     with stage.stage(name, profile, keep=keep, routers=routers, controller=controller, tell=tell) as scene:
         yield scene
@@ -211,10 +211,9 @@ def chaos(
     """
     import random
 
-    with failures():
-        require_root()
-        from futago.lab.chaos.session import Plan
+    from futago.lab.chaos.session import Plan
 
+    with failures():
         chosen = random.randrange(1_000_000) if seed is None else seed  # noqa: S311 - any number will do
         controller = not without_controller
         plan = Plan(seed=chosen, seconds=minutes * 60, first=first, rounds=rounds, controller=controller)

@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
     app.add_typer(_verbs)
 
 
-@_verbs.command("list")
+@_verbs.command("list", epilog=_EPILOG)
 def list_keys(config: Config = "", state: State = "", json: Json = False) -> None:
     """Show which keys there are, and which one is used for sending. No secret is shown."""
     from futago.controller import vrrp_keys
@@ -59,7 +59,7 @@ def list_keys(config: Config = "", state: State = "", json: Json = False) -> Non
     print(stage.value)
 
 
-@_verbs.command()
+@_verbs.command(epilog=_EPILOG)
 def rotate(
     config: Config = "",
     state: State = "",

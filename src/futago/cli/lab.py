@@ -41,7 +41,9 @@ lab_app = typer.Typer(
 def register(app: typer.Typer) -> None:
     """Add `lab` and `demo` to the command."""
     app.add_typer(lab_app, name="lab")
-    app.command()(demo)
+    app.command(
+        epilog=f"Example: {PROGRAM} demo --profile seed; or: {PROGRAM} demo --keep, then {PROGRAM} lab ssh vm1"
+    )(demo)
 
 
 def demo(
@@ -81,7 +83,7 @@ def up(
         print(f"lab {name} is up{' already' if was_up else ''}, profile {made.profile}: {', '.join(made.powered)}")
 
 
-@lab_app.command()
+@lab_app.command(epilog=f"Example: {PROGRAM} lab down")
 def down(name: Name = "") -> None:
     """Take the lab away, or what a crash left of it."""
     with failures():
@@ -110,7 +112,7 @@ def pipeline(
             write.write_text(fill(write.read_text(), made))
 
 
-@lab_app.command()
+@lab_app.command(epilog=f"Example: {PROGRAM} lab status")
 def status(name: Name = "") -> None:
     """Show each host, what runs on it and how much memory that takes, and the routers with their nodes."""
     with failures():
@@ -161,7 +163,7 @@ def power_off(host: Host, name: Name = "") -> None:
         the_lab(name).power_off(host)
 
 
-@lab_app.command(name="power-on")
+@lab_app.command(name="power-on", epilog=f"Example: {PROGRAM} lab power-on net1")
 def power_on(host: Host, name: Name = "") -> None:
     """Boot a host again from its disk."""
     with failures():
@@ -179,7 +181,7 @@ def cut(host: Host, network: Network, only: Only = None, name: Name = "") -> Non
             lab.cut(host, network)
 
 
-@lab_app.command()
+@lab_app.command(epilog=f"Example: {PROGRAM} lab restore net1 external1")
 def restore(host: Host, network: Network, name: Name = "") -> None:
     """Plug the cable in again; both directions of it are carried then."""
     with failures():
@@ -196,7 +198,7 @@ def freeze(host: Host, name: Name = "") -> None:
         the_lab(name).freeze(host)
 
 
-@lab_app.command()
+@lab_app.command(epilog=f"Example: {PROGRAM} lab thaw net1")
 def thaw(host: Host, name: Name = "") -> None:
     """Let a frozen host go on."""
     with failures():
@@ -217,7 +219,7 @@ def kill(host: Host, program: Program, name: Name = "") -> None:
         the_lab(name).kill(host, program)
 
 
-@lab_app.command()
+@lab_app.command(epilog=f"Example: {PROGRAM} lab logs net1")
 def logs(host: Host, name: Name = "") -> None:
     """Print what the programs of a host have logged."""
     with failures():

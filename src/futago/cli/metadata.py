@@ -12,6 +12,11 @@ from futago.config import METADATA_DIRECTORY, NODE_FILE, BadConfig, NodeConfig, 
 
 _PROGRAM: Final = "futago metadata"
 _EPILOG: Final = """
+[b]Examples[/b]
+
+  futago metadata
+  futago metadata --config ./node.toml
+
 On a node with the role "metadata". It answers with what Futago knows of an instance ([b]futago port set-metadata[/b]),
 or passes questions on to Nova, with these settings in /etc/futago/node.toml:
 

@@ -55,7 +55,7 @@ def register(app: typer.Typer, node: typer.Typer) -> None:
     node.command("undrain", epilog=_HOW)(undrain)
 
 
-@_router.command()
+@_router.command(epilog=_HOW)
 def failover(
     router: RouterName,
     to: Annotated[str, typer.Option(metavar="NODE", help="To this node, rather than to the best one.")] = "",

@@ -43,6 +43,13 @@ _UUID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 PortName = Annotated[str, typer.Argument(metavar="PORT", help="Its name or id; without credentials, its id.")]
 Ovsdb = Annotated[str, typer.Option("--ovsdb", help="The switch's database.")]
 Host = Annotated[str, typer.Option(help="This host's name in the API. \\[default: as in the node's settings]")]
+Address = Annotated[
+    Literal["none", "static", "dhcp"],
+    typer.Option(help="static: give the interface the port's addresses and routes; dhcp: start udhcpc for it."),
+]
+Hybrid = Annotated[
+    bool, typer.Option("--hybrid", help="With a Linux bridge before it, though the node's settings do not say so.")
+]
 
 port = typer.Typer(
     name="port",
@@ -65,17 +72,12 @@ def plug(
     tap: Annotated[str, typer.Option(help="A tap device for a virtual machine; made if it is not there.")] = "",
     container: Annotated[int, typer.Option(metavar="PID", min=0, help="A process in the namespace that gets it.")] = 0,
     ifname: Annotated[str, typer.Option(help="The interface's name in the namespace.")] = "eth0",
-    address: Annotated[
-        Literal["none", "static", "dhcp"],
-        typer.Option(help="static: give the interface the port's addresses and routes; dhcp: start udhcpc for it."),
-    ] = "none",
+    address: Address = "none",
     mac: Annotated[str, typer.Option(help="The port's MAC address; with it, the API is not asked.")] = "",
     mtu: Annotated[int, typer.Option(min=68, max=65535, help="The network's MTU, where the API is not asked.")] = 1450,
     move: Annotated[bool, typer.Option("--move", help="Though the port is bound to another host.")] = False,
     bridge: Annotated[str, typer.Option(help="The integration bridge.")] = "br-int",
-    hybrid: Annotated[
-        bool, typer.Option("--hybrid", help="With a Linux bridge before it, though the node's settings do not say so.")
-    ] = False,
+    hybrid: Hybrid = False,
     host: Host = "",
     ovsdb: Ovsdb = OVSDB,
 ) -> None:
@@ -88,12 +90,7 @@ def plug(
     program = "futago port plug"
     logs.to_stderr(logging.WARNING)
     place = _place(program, netns, tap, container, ifname)
-    if mac and not _MAC.fullmatch(mac.lower()):
-        fail(program, f"{mac} is no MAC address of an interface", BAD_USE)
-    if address != "none" and not isinstance(place, driver.Inside):
-        fail(program, "a tap's addresses are the virtual machine's business: --address is for namespaces", BAD_USE)
-    if mac and address == "static":
-        fail(program, "the port's addresses are the API's to tell: --address static goes without --mac", BAD_USE)
+    _check_use(program, place, mac=mac, address=address)
     try:
         if mac:
             bound = driver.Bound(port_id=_id(program, name), mac=Mac(mac.lower()), mtu=mtu)
@@ -103,7 +100,6 @@ def plug(
         if isinstance(place, driver.Inside) and address == "static":
             driver.set_addresses(place, bound)
         if isinstance(place, driver.Inside) and address == "dhcp":
-            _need_udhcpc(program)
             driver.start_dhcp(place, bound)
     except ApiRefused as error:
         fail(program, str(error), FAILED)
@@ -151,6 +147,20 @@ def _place(program: str, netns: str, tap: str, container: int, ifname: str) -> P
     if tap:
         return Tap(name=tap)
     return Inside(namespace=netns or f"/proc/{container}/ns/net", interface=ifname)
+
+
+def _check_use(program: str, place: Place, *, mac: str, address: str) -> None:
+    """End the program, before anything is changed, if these do not go together."""
+    from futago.node.drivers.plug import Inside
+
+    if mac and not _MAC.fullmatch(mac.lower()):
+        fail(program, f"{mac} is no MAC address of an interface", BAD_USE)
+    if address != "none" and not isinstance(place, Inside):
+        fail(program, "a tap's addresses are the virtual machine's business: --address is for namespaces", BAD_USE)
+    if mac and address == "static":
+        fail(program, "the port's addresses are the API's to tell: --address static goes without --mac", BAD_USE)
+    if address == "dhcp" and shutil.which("udhcpc") is None:
+        fail(program, "--address dhcp needs udhcpc (Debian: apt-get install udhcpc)", FAILED)
 
 
 def _bind(program: str, client: ApiClient, name: str, host: str, *, move: bool) -> Any:
@@ -217,8 +227,3 @@ def _settings() -> NodeConfig | None:
         return load(NODE_FILE, NodeConfig) if Path(NODE_FILE).exists() else None
     except BadConfig:
         return None
-
-
-def _need_udhcpc(program: str) -> None:
-    if shutil.which("udhcpc") is None:
-        fail(program, "--address dhcp needs udhcpc (Debian: apt-get install udhcpc)", FAILED)

@@ -44,7 +44,7 @@ class SharedGroup(TyperGroup):
 
 def register(app: typer.Typer) -> None:
     """Add the command that lists the resources."""
-    app.command("resources")(resources)
+    app.command("resources", epilog="Example: futago resources | grep network")(resources)
 
 
 def resources() -> None:

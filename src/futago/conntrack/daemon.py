@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -66,9 +65,7 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = program.told_to_end()
     daemon = Daemon(settings)
     server = await asyncio.start_unix_server(daemon.serve, sock=lines.bind(settings.socket), limit=MAX_LINE)
     await daemon.restore()

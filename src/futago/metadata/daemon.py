@@ -5,7 +5,6 @@ Who asks is known by the socket, which is a router's or a network's, and by the 
 
 import asyncio
 import os
-import signal
 from collections import Counter
 from dataclasses import dataclass
 from functools import partial
@@ -88,9 +87,7 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    stop = program.told_to_end()
     daemon = Daemon(settings)
     await daemon.look()
     control = await asyncio.start_unix_server(daemon.control, sock=lines.bind(settings.socket))

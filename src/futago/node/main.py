@@ -1,14 +1,13 @@
 """`futago node`: wiring only."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Coroutine
 from typing import Final, TypeVar
 
 import structlog
 
-from futago import __version__
+from futago import __version__, program
 from futago.config import NodeConfig, NodeRole
 from futago.contract.report import NodeFacts
 from futago.contract.specs import NodeSpecs
@@ -54,7 +53,6 @@ from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
-from futago.program import open_many_files
 from futago.vrrp.control import Statuses, VrrpdClient
 
 T = TypeVar("T")
@@ -70,12 +68,9 @@ def run(config: NodeConfig) -> None:
 
 
 async def _run(config: NodeConfig) -> None:
-    here = asyncio.get_running_loop()
-    open_many_files()
-    stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        here.add_signal_handler(number, stop.set)
-    agent = Agent(config, here)
+    program.open_many_files()
+    stop = program.told_to_end()
+    agent = Agent(config, asyncio.get_running_loop())
     try:
         await agent.run(stop)
     finally:

@@ -11,7 +11,7 @@ import msgspec
 from futago.node.features.forwardings import Forwarding, forwardings
 from futago.trace.cloud import NoTrace
 from futago.trace.flows import Walk, parse
-from futago.values import IPAddress, Mac
+from futago.values import IPAddress, IPv4Address, Mac
 
 Run = Callable[[str, Sequence[str]], str]
 """Runs a command on a node to its end, and returns what it printed; `NoTrace` if it fails."""
@@ -69,6 +69,28 @@ class Nat(msgspec.Struct, frozen=True, kw_only=True):
     forwarded: tuple[Forwarding, ...] = ()
     own: str = ""
     """What everything else that goes out gets; "" leaves it as it is."""
+
+    def coming(self, packet: Packet) -> tuple[Packet, list[str]]:
+        """The packet as it is routed, and in words what has been translated."""
+        changes: list[str] = []
+        if inside := self.inwards.get(str(packet.destination)):
+            changes.append(f"floating IP {packet.destination} is {inside}")
+            packet = msgspec.structs.replace(packet, destination=IPv4Address(inside))
+        for one in self.forwarded:
+            if one.covers(str(packet.destination), packet.protocol, packet.port):
+                port = packet.port if one.inside_port is None else one.inside_port
+                changes.append(f"port {packet.port} of {packet.destination} is port {port} of {one.inside}")
+                return msgspec.structs.replace(packet, destination=IPv4Address(one.inside), port=port), changes
+        return packet, changes
+
+    def going(self, packet: Packet) -> tuple[Packet, list[str]]:
+        """The packet as it leaves through the gateway, and in words what has been translated."""
+        outside = self.outwards.get(str(packet.source), self.own) if packet.source.version == 4 else ""
+        if not outside:
+            return packet, []
+        kind = "floating IP" if str(packet.source) in self.outwards else "SNAT"
+        said = f"{packet.source} becomes {outside} ({kind})"
+        return msgspec.structs.replace(packet, source=IPv4Address(outside)), [said]
 
 
 class Way(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from futago.node.features.routing import leg, namespace_of
 from futago.trace.cloud import Cloud, NoTrace, label
 from futago.trace.flows import Walk
 from futago.trace.hosts import Hosts, Interface, Packet
-from futago.values import IPAddress, IPv4Address, Mac, NetworkType
+from futago.values import IPAddress, Mac, NetworkType
 
 MOST_ROUTERS = 8
 _UNKNOWN = Mac("02:00:00:00:00:00")
@@ -153,16 +153,8 @@ class Tracer:
     def _routed(self, at: _At, came_by: Port, node: str, onwards: list[_At]) -> Iterator[Line]:
         router = self._cloud.routers[came_by.device_id]
         namespace, inner = namespace_of(router.id), _inner(came_by)
-        nat, packet, changes = self._hosts.nat(node, namespace), at.packet, []
-        if inside := nat.inwards.get(str(packet.destination)):
-            changes.append(f"floating IP {packet.destination} is {inside}")
-            packet = msgspec.structs.replace(packet, destination=IPv4Address(inside))
-        for one in nat.forwarded:
-            if one.covers(str(packet.destination), packet.protocol, packet.port):
-                port = packet.port if one.inside_port is None else one.inside_port
-                changes.append(f"port {packet.port} of {packet.destination} is port {port} of {one.inside}")
-                packet = msgspec.structs.replace(packet, destination=IPv4Address(one.inside), port=port)
-                break
+        nat = self._hosts.nat(node, namespace)
+        packet, changes = nat.coming(at.packet)
         way = self._hosts.way(node, namespace, packet, inner)
         if way is None:
             yield self._end(node, f"router {router.name or router.id} has no route to {packet.destination}")
@@ -178,13 +170,8 @@ class Tracer:
             )
             return
         if out.device_owner == device_owners.GATEWAY:
-            outside = nat.outwards.get(str(packet.source), nat.own) if packet.source.version == 4 else ""
-            if outside:
-                kind = "floating IP" if str(packet.source) in nat.outwards else "SNAT"
-                changes.append(f"{packet.source} becomes {outside} ({kind})")
-                packet = msgspec.structs.replace(packet, source=IPv4Address(outside))
-            elif not changes:
-                changes.append("nothing is translated")
+            packet, more = nat.going(packet)
+            changes = [*changes, *more] or ["nothing is translated"]
         packet = msgspec.structs.replace(packet, ttl=packet.ttl - 1)
         said = f"router {router.name or router.id}, active here: " + "; ".join([*changes, f"next hop {way.next_hop}"])
         yield Line(node=node, text=said)

@@ -339,17 +339,9 @@ class Daemon:
             self._saving = self._loop.call_later(self._memory.save_after, self._save)
 
     def _note(self, name: str, doing: str, problem: str | None) -> None:
-        """Keep what does not work, and say so when it starts and when it ends; in between is silence."""
-        errors = self._records[name].errors
-        if errors.get(doing) == problem:
-            return
-        if problem is None:
-            del errors[doing]
-            log.info("vrrp router works again", router=name, doing=doing)
-        else:
-            errors[doing] = problem
-            log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
-        self._push(name)
+        """What does not work, and that it works again, is news to the watchers."""
+        if self._records[name].note(name, doing, problem):
+            self._push(name)
 
     def _check_some(self) -> None:
         """See that the next few routers have what they need (`rounds`)."""

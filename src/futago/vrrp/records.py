@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+import structlog
+
 from futago.values import Millis, Role
 from futago.vrrp.control import RouterStatus, Statistics
 from futago.vrrp.counters import Counters, Hearing
@@ -26,6 +28,8 @@ _AUTHENTICATION: Final = (
 )
 _ADDRESSES: Final = (DropReason.NO_ADDRESS, DropReason.FIRST_ADDRESS)
 
+log = structlog.get_logger()
+
 
 @dataclass(slots=True)
 class Record:
@@ -45,6 +49,18 @@ class Record:
     @property
     def error(self) -> str | None:
         return "; ".join(self.errors.values()) or None
+
+    def note(self, name: str, doing: str, problem: str | None) -> bool:
+        """Keep what does not work, and log when it starts and when it ends; between is silence. True if it is news."""
+        if self.errors.get(doing) == problem:
+            return False
+        if problem is None:
+            del self.errors[doing]
+            log.info("vrrp router works again", router=name, doing=doing)
+        else:
+            self.errors[doing] = problem
+            log.warning("vrrp router has a problem", router=name, doing=doing, problem=problem)
+        return True
 
     def change(self, change: RoleChanged, wall: float) -> None:
         self.role, self.cause, self.since = change.now, change.cause.value, wall

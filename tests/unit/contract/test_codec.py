@@ -66,8 +66,10 @@ def test_what_is_written_is_what_is_read() -> None:
 
 
 def test_equal_values_give_equal_bytes() -> None:
-    forward, backward = ({spec.key: spec for spec in order} for order in ((ROUTER, PEER), (PEER, ROUTER)))
-    assert encode(NodeSpecs(specs=forward)) == encode(NodeSpecs(specs=backward))
+    forward, backward = (
+        NodeSpecs(specs={spec.key: spec for spec in order}) for order in ((ROUTER, PEER), (PEER, ROUTER))
+    )
+    assert encode(forward) == encode(backward)
 
 
 @pytest.mark.parametrize("data", [b"", b"null", b'{"revision":1}', b'{"put":[{"type":"peer","tunnel_address":"x"}]}'])

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from database_kit import sqlite
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
 from futago.controller import allocate
 from futago.controller.nodes import membership
 from futago.controller.resources import dhcp, ha
 from futago.controller.resources.service_ports import add_port
-from futago.controller.store.database import Database
 from futago.controller.store.rows import FloatingIp, Network, Port, Router, Segment, Subnet
 from futago.values import IPAddress, IPv4Address, IPv6Mode, NetworkType
 
@@ -25,8 +25,7 @@ class Cloud:
 
     def __init__(self, directory: Path, **settings: object) -> None:
         self.config = replace(ControllerConfig(), **settings)
-        self.database = Database(f"sqlite:///{directory}/futago.db")
-        self.database.migrate()
+        self.database = sqlite(directory / "futago.db")
 
     def node(self, name: str, *roles: str, tunnel: str | None = None) -> str:
         """A node joins and says who it is; returns its credential."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from database_kit import sqlite
 from futago.controller import allocate
 from futago.controller.resources import errors
 from futago.controller.resources.service_ports import add_port, remove_port
@@ -19,9 +20,7 @@ NETWORK = Network(id="n", project_id="p", network_type=NetworkType.VXLAN, mtu=14
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path}/futago.db")
-    database.migrate()
-    return database
+    return sqlite(tmp_path / "futago.db")
 
 
 def subnet(txn: Transaction, cidr: IPNetwork) -> Subnet:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from ipaddress import ip_network
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -25,24 +26,28 @@ class Groups:
         self.subnet: Subnet = self.cloud.subnet(self.network, "192.168.80.0/24", enable_dhcp=False)
         self.feed = Feed(self.cloud.database, self.cloud.config)
 
-    def group(self, name: str, **fields: object) -> SecurityGroup:
+    def group(self, name: str, **fields: Any) -> SecurityGroup:
         with self.cloud.database.write() as txn:
             return txn.add(SecurityGroup(id=name, project_id="p", name=name, **fields))
 
-    def rule(self, group: str, **fields: object) -> SecurityGroupRule:
+    def rule(self, group: str, **fields: Any) -> SecurityGroupRule:
         with self.cloud.database.write() as txn:
-            known = {"id": f"{group}-{len(txn.find(SecurityGroupRule))}", "project_id": "p", "direction": "ingress"}
+            known: dict[str, Any] = {
+                "id": f"{group}-{len(txn.find(SecurityGroupRule))}",
+                "project_id": "p",
+                "direction": "ingress",
+            }
             return txn.add(SecurityGroupRule(security_group_id=group, **(known | fields)))
 
     def unrule(self, rule: SecurityGroupRule) -> None:
         with self.cloud.database.write() as txn:
             txn.remove(rule)
 
-    def port(self, host: str, *groups: str, **fields: object) -> Port:
+    def port(self, host: str, *groups: str, **fields: Any) -> Port:
         port = self.cloud.instance(self.network, self.subnet, host)
         return self.change(port, security_group_ids=groups, **fields)
 
-    def change(self, port: Port, **fields: object) -> Port:
+    def change(self, port: Port, **fields: Any) -> Port:
         with self.cloud.database.write() as txn:
             known = txn.get(Port, id=port.id)
             assert known is not None

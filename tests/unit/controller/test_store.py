@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from database_kit import sqlite
 from futago.controller.store.database import Conflict, Database
 from futago.controller.store.rows import Network, Segment
 from futago.values import NetworkType
@@ -29,9 +30,7 @@ for number in range(100000):
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path}/futago.db")
-    database.migrate()
-    return database
+    return sqlite(tmp_path / "futago.db")
 
 
 def network(network_id: str) -> Network:
@@ -61,11 +60,12 @@ def test_the_change_log_forgets_what_is_long_past(database: Database, monkeypatc
         assert view.changed_keys(0) == {f"port/{number}" for number in range(20, 32)}
 
 
-def test_every_store_has_an_id_of_its_own(database: Database, tmp_path: Path) -> None:
-    other = Database(f"sqlite:///{tmp_path}/other.db")
-    other.migrate()
-    with database.read() as view, other.read() as there:
-        assert view.store() != there.store()
+def test_every_store_has_an_id_of_its_own(tmp_path: Path) -> None:
+    ours, theirs = (Database(f"sqlite:///{tmp_path}/{name}.db") for name in ("ours", "theirs"))
+    for database in (ours, theirs):
+        database.migrate()
+    with ours.read() as here, theirs.read() as there:
+        assert here.store() != there.store()
 
 
 def test_a_part_of_a_write_can_fail_alone(database: Database) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from database_kit import sqlite
 from futago.controller.store.database import Conflict, Database, Interrupted, Transaction, Undecided
 from futago.controller.store.rows import Network
 from futago.controller.store.session import Session
@@ -19,9 +20,7 @@ SECONDS = 20
 def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     """Its batches stay open however slow the machine is."""
     monkeypatch.setattr("futago.controller.store.turns._LONGEST_SECONDS", 1000.0)
-    database = Database(f"sqlite:///{tmp_path}/futago.db")
-    database.migrate()
-    return database
+    return sqlite(tmp_path / "futago.db")
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from database_kit import sqlite
 from futago.config import ControllerConfig
 from futago.controller.identity import first_start
 from futago.controller.store.database import Database
@@ -17,9 +18,7 @@ def config(tmp_path: Path) -> ControllerConfig:
 
 @pytest.fixture
 def database(tmp_path: Path) -> Database:
-    database = Database(f"sqlite:///{tmp_path / 'store.sqlite'}")
-    database.migrate()
-    return database
+    return sqlite(tmp_path / "store.sqlite")
 
 
 def test_it_makes_projects_users_roles_and_files_for_the_owner_only(

@@ -58,7 +58,7 @@ def test_an_answer_counts_for_a_while_and_then_is_asked_for_again(answers: Answe
     clock = [0.0]
     keystone = client(answers, clock, cache_seconds=30)
     first = keystone.caller("good")
-    assert (first.user_id, first.project_id, first.roles) == ("u", "p", {"member"})
+    assert (first.user_id, first.project_id, first.roles) == ("u", "p", frozenset({"member"}))
     clock[0] = 29
     assert keystone.caller("good") == first
     assert (answers.logins, answers.questions) == (1, 1)

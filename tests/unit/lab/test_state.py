@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,7 +16,7 @@ from futago.lab.state import LabState, Process
 
 
 @pytest.fixture(autouse=True)
-def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where labs are remembered during a test."""
     monkeypatch.setattr(state, "BASE", tmp_path / "labs")
     monkeypatch.setattr(state, "_MADE", tmp_path / "labs" / "made-directories")

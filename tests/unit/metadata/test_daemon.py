@@ -7,7 +7,7 @@ import http.client
 import http.server
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
@@ -71,10 +71,12 @@ def daemon(tmp_path: Path) -> Iterator[Running]:
         yield found
 
 
-def ask(port: int, path: str, method: str = "GET", body: bytes = b"", **headers: str) -> tuple[int, bytes]:
+def ask(
+    port: int, path: str, method: str = "GET", body: bytes = b"", headers: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(HERE, port, timeout=10)
     try:
-        connection.request(method, path, body, headers)
+        connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:
@@ -186,7 +188,7 @@ def nova_port() -> Iterator[int]:
 def test_nova_is_told_who_asks_and_that_it_is_we_who_say_so(tmp_path: Path, nova_port: int) -> None:
     nova = Nova(url=f"http://{HERE}:{nova_port}", secret="shared")
     with running(tmp_path, nova) as daemon:
-        status, body = ask(daemon.listen(), "/latest/meta-data/?a=b", **{"X-Instance-ID": "forged"})
+        status, body = ask(daemon.listen(), "/latest/meta-data/?a=b", headers={"X-Instance-ID": "forged"})
     said = dict(line.split(": ", 1) for line in body.decode().splitlines())
     signature = hmac.new(b"shared", instance().instance_id.encode(), hashlib.sha256).hexdigest()
     assert status == 200
@@ -207,7 +209,7 @@ def test_a_question_with_a_whole_url_goes_to_nova_and_nowhere_else(tmp_path: Pat
 
 def test_what_is_passed_on_to_nova_may_be_more_than_ascii(tmp_path: Path, nova_port: int) -> None:
     with running(tmp_path, Nova(url=f"http://{HERE}:{nova_port}", secret="shared")) as daemon:
-        assert ask(daemon.listen(), "/latest/meta-data/?a=b", **{"User-Agent": "caf\xe9"})[0] == 200
+        assert ask(daemon.listen(), "/latest/meta-data/?a=b", headers={"User-Agent": "caf\xe9"})[0] == 200
 
 
 def test_what_nova_has_not_is_not_there_and_a_nova_that_is_away_is_told_of(tmp_path: Path, nova_port: int) -> None:

@@ -9,12 +9,13 @@ import pytest
 from typer.testing import CliRunner
 
 from futago.__main__ import app
-from futago.config import BadConfig, ControllerConfig, NodeConfig, parse
+from futago.config import BadConfig, ControllerConfig, NodeConfig, Profile, parse
 from futago.controller.vrrp_settings import vrrp_settings
 from futago.neutron_files.convert import Conversion, convert
 from futago.neutron_files.ini import BadFile, read
 from futago.neutron_files.options import FILES
 from futago.neutron_files.rules import Fate
+from futago.values import Millis
 
 SEED = Path(__file__).parents[2] / "seed_files"
 HOSTS = [SEED / name for name in ("controller", "network", "compute")]
@@ -42,9 +43,9 @@ def test_the_seeds_files_make_the_seeds_controller() -> None:
         max_l3_agents_per_router=3,
         min_l3_agents_per_router=2,
         dhcp_agents_per_network=2,
-        profile="seed",
+        profile=Profile.SEED,
         ha_vrrp_auth_password="openstack",
-        ha_vrrp_advert_int_ms=2000,
+        ha_vrrp_advert_int_ms=Millis(2000),
         type_drivers=("flat", "vlan", "gre", "vxlan"),
         tenant_network_types=("vlan", "gre", "vxlan"),
         flat_networks=("external1", "external2", "external3"),

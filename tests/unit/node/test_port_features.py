@@ -1,6 +1,6 @@
 """Limits, marks and trunks of instances' ports as flows, meters, queues and patch ports."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
@@ -29,14 +29,14 @@ def _elements(*specs: Spec) -> dict[str, object]:
     return {key: one.element for key, one in host_state(specs_of(specs), VLANS, PLACE).elements.items()}
 
 
-def _flows(elements: dict[str, object], part: str) -> tuple[str, ...]:
+def _flows(elements: Mapping[str, object], part: str) -> tuple[str, ...]:
     (table,) = (
         one for one in elements.values() if isinstance(one, FlowTable) and (one.bridge, one.part) == ("br-int", part)
     )
     return table.flows
 
 
-def _of(elements: dict[str, object], *kinds: type) -> list[object]:
+def _of(elements: Mapping[str, object], *kinds: type) -> list[object]:
     return [one for one in elements.values() if isinstance(one, kinds)]
 
 

@@ -82,7 +82,7 @@ def state(tables: dict[str, int]) -> HostState:
 
 
 def wanted_of(tables: dict[str, int]) -> Things:
-    return {key: owned.element for key, owned in state(tables).elements.items()}  # type: ignore[misc]
+    return {key: owned.element for key, owned in state(tables).elements.items()}
 
 
 def settle(it: Reconciler, wanted: HostState) -> None:

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from futago.contract.specs import HaPeer, RouterSpec
+from futago.contract.specs import HaPeer, RouterSpec, Spec
 from futago.node.drivers.flows import without
 from futago.node.features.compose import host_state
 from futago.node.features.routing import leg
@@ -16,14 +16,14 @@ PORT = leg("hh-", HA)
 OUTER_IPV6 = IPv6Interface("2001:db8:80::1234/64")
 
 
-def with_twins() -> list[object]:
+def with_twins() -> list[Spec]:
     return [
         replace(spec, ha=replace(spec.ha, peers=TWINS)) if isinstance(spec, RouterSpec) and spec.ha else spec
         for spec in gateway_node(ha=True)
     ]
 
 
-def integration_flows(specs: list, place: Place = PLACE) -> FlowTable:
+def integration_flows(specs: list[Spec], place: Place = PLACE) -> FlowTable:
     table = host_state(specs_of(specs), VLANS, place).elements["flows/br-int"].element
     assert isinstance(table, FlowTable)
     return table

@@ -72,7 +72,7 @@ class Link:
         for order in orders:
             match order.action:
                 case Transmit(data):
-                    self.send(node, ip_packet(data, source=self.configs[node].source))
+                    self.send(node, ip_packet(data, source=IPv4Address(self.configs[node].source)))
                 case Put(addresses):
                     self.holding[node].update(addresses)
                 case Remove(addresses):

@@ -120,7 +120,7 @@ def test_a_packet_that_passed_a_router_is_dropped() -> None:
 
 def test_a_packet_from_our_own_address_is_dropped_lest_two_of_us_answer_each_other_forever() -> None:
     payload = advert_from(router())[20:]
-    assert dropped(router(), ip_packet(payload, source=router().source)) == {DropReason.OWN_SOURCE: 1}
+    assert dropped(router(), ip_packet(payload, source=IPv4Address(router().source))) == {DropReason.OWN_SOURCE: 1}
 
 
 def test_the_other_version_is_dropped() -> None:

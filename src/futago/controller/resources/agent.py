@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.contract.report import NodeFacts
 from futago.controller.agent_types import DHCP, L3, METADATA, OVS, ROLES
-from futago.controller.resources import errors, parse
+from futago.controller.resources import agent_errors, errors, parse
 from futago.controller.resources.definition import Field, Reading, Rendered, Resource, Values, Writing
 from futago.controller.store.database import View
 from futago.controller.store.rows import DhcpReplica, Node, Replica, Row
@@ -190,7 +190,7 @@ AGENTS: Final = Resource(
         Field(name="description", parse=parse.nullable(parse.text(255)), put=True),
         Field(name="configurations", filterable=False, sortable=False),
     ),
-    not_found=lambda agent_id: errors.AgentNotFound(agent_id=agent_id),
+    not_found=lambda agent_id: agent_errors.AgentNotFound(agent_id=agent_id),
     columns=("id",),
     find=find,
     render=render,

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from futago.controller.agent_types import DHCP, L3
-from futago.controller.resources import dhcp, errors, ha, lookup
+from futago.controller.resources import agent_errors, dhcp, errors, ha, lookup
 from futago.controller.resources import router as routers
 from futago.controller.resources.agent import AGENTS, admin_only, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
@@ -27,10 +27,10 @@ def add_router(writing: Writing, params: Params, body: Any) -> None:
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     router = lookup.one(writing.reading, ROUTERS, _named(body, "router_id"))
     if agent.agent_type != L3 or not agent.enabled:
-        raise errors.InvalidL3Agent(agent_id=agent.id)
+        raise agent_errors.InvalidL3Agent(agent_id=agent.id)
     placed = writing.txn.find(Replica, router_id=router.id)
     if any(replica.node == agent.node.name for replica in placed) or (placed and not router.ha):
-        raise errors.RouterHostedByL3Agent(router_id=router.id, agent_id=agent.id)
+        raise agent_errors.RouterHostedByL3Agent(router_id=router.id, agent_id=agent.id)
     ha.add_replica(writing.txn, router, agent.node.name)
 
 
@@ -40,7 +40,7 @@ def remove_router(writing: Writing, params: Params, _body: Any) -> None:
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     replica = writing.txn.get(Replica, router_id=params["router_id"], node=agent.node.name)
     if agent.agent_type != L3 or replica is None:
-        raise errors.RouterNotHostedByL3Agent(router_id=params["router_id"], agent_id=agent.id)
+        raise agent_errors.RouterNotHostedByL3Agent(router_id=params["router_id"], agent_id=agent.id)
     ha.remove_replica(writing.txn, replica)
 
 
@@ -68,9 +68,9 @@ def add_network(writing: Writing, params: Params, body: Any) -> None:
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     network = lookup.one(writing.reading, NETWORKS, _named(body, "network_id"))
     if agent.agent_type != DHCP or not agent.enabled:
-        raise errors.InvalidDHCPAgent(agent_id=agent.id)
+        raise agent_errors.InvalidDHCPAgent(agent_id=agent.id)
     if writing.txn.count(DhcpReplica, network_id=network.id, node=agent.node.name):
-        raise errors.NetworkHostedByDHCPAgent(network_id=network.id, agent_id=agent.id)
+        raise agent_errors.NetworkHostedByDHCPAgent(network_id=network.id, agent_id=agent.id)
     dhcp.add_replica(writing.txn, network.id, agent.node.name)
     dhcp.place(writing.txn, writing.config, network.id)
     if not writing.txn.count(DhcpReplica, network_id=network.id, node=agent.node.name):
@@ -83,7 +83,7 @@ def remove_network(writing: Writing, params: Params, _body: Any) -> None:
     agent = lookup.one(writing.reading, AGENTS, params["agent_id"])
     replica = writing.txn.get(DhcpReplica, network_id=params["network_id"], node=agent.node.name)
     if agent.agent_type != DHCP or replica is None:
-        raise errors.NetworkNotHostedByDhcpAgent(network_id=params["network_id"], agent_id=agent.id)
+        raise agent_errors.NetworkNotHostedByDhcpAgent(network_id=params["network_id"], agent_id=agent.id)
     dhcp.remove_replica(writing.txn, replica)
 
 

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import moves, schedule
 from futago.controller.agent_types import L3
-from futago.controller.resources import errors, ha, lookup, parse
+from futago.controller.resources import agent_errors, errors, ha, lookup, parse
 from futago.controller.resources.agent import AGENTS, Agent, admin_only, alive, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Values, Writing
 from futago.controller.resources.router import ROUTERS
@@ -63,12 +63,12 @@ def of_router(view: View, router: Router, agent: Agent) -> Replica:
     """The router's replica on an agent.
 
     Raises:
-        errors.RouterNotHostedByL3Agent: there is none.
+        agent_errors.RouterNotHostedByL3Agent: there is none.
 
     """
     replica = view.get(Replica, router_id=router.id, node=agent.node.name)
     if agent.agent_type != L3 or replica is None:
-        raise errors.RouterNotHostedByL3Agent(router_id=router.id, agent_id=agent.id)
+        raise agent_errors.RouterNotHostedByL3Agent(router_id=router.id, agent_id=agent.id)
     return replica
 
 
@@ -95,7 +95,7 @@ def _check_free(txn: Transaction, replica: Replica, priority: int) -> None:
     """Two that are equally preferred would take over at the same time."""
     for other in txn.find(Replica, router_id=replica.router_id):
         if other.node != replica.node and other.priority == priority:
-            raise errors.PriorityInUse(router_id=replica.router_id, priority=priority, host=other.node)
+            raise agent_errors.PriorityInUse(router_id=replica.router_id, priority=priority, host=other.node)
 
 
 def _values(body: Any) -> Values:

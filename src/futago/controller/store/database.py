@@ -9,7 +9,7 @@ shares the next commit (`turns`). `transact()` does the same again when the data
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -35,6 +35,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+V = TypeVar("V", bound=View)
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 CHANGES_KEPT: Final = 10_000
@@ -162,14 +163,16 @@ class Database:
         for listener in self._listeners:
             listener(Revision(revision))
 
-    def _persistently(self, opened: Callable[[], object], work: Callable[..., T]) -> T:
-        for tries in range(_TRIES - 1):
+    def _persistently(self, opened: Callable[[], AbstractContextManager[V]], work: Callable[[V], T]) -> T:
+        tries = 0
+        while True:
             try:
-                with opened() as view:  # type: ignore[attr-defined]
+                with opened() as view:
                     return work(view)
             except Undecided:
                 raise
             except Interrupted:
-                time.sleep(random.uniform(0, _PAUSE_SECONDS * 2**tries))  # noqa: S311 - it only keeps two apart
-        with opened() as view:  # type: ignore[attr-defined]
-            return work(view)
+                tries += 1
+                if tries == _TRIES:
+                    raise
+            time.sleep(random.uniform(0, _PAUSE_SECONDS * 2 ** (tries - 1)))  # noqa: S311 - it only keeps two apart

@@ -71,13 +71,13 @@ def test_the_flows_of_rules_grow_with_ports_and_members_and_rules_each_by_itself
 
 
 def test_a_member_more_is_a_flow_more_and_changes_no_other() -> None:
-    specs = [*many(3), group(*rules(4))]
+    specs: list[Spec] = [*many(3), group(*rules(4))]
     before, after = set(flows(*specs, remote(9))), set(flows(*specs, remote(10)))
     assert (len(after - before), len(before - after)) == (1, 0)
 
 
 def test_a_port_more_changes_no_other_ports_flows() -> None:
-    specs = [group(egress(), *rules(4)), remote(9)]
+    specs: list[Spec] = [group(egress(), *rules(4)), remote(9)]
     before, after = (alone(flows(*many(count), *specs)) for count in (3, 4))
     assert before < after
 
@@ -110,7 +110,7 @@ def test_a_network_without_guarded_ports_floods_by_itself() -> None:
 
 
 def test_a_rule_more_leaves_the_flows_of_the_others_alone() -> None:
-    specs = [*many(3), remote(9)]
+    specs: list[Spec] = [*many(3), remote(9)]
     before = set(flows(*specs, group(*rules(4))))
     after = set(flows(*specs, group(*rules(5))))
     assert (len(after - before), len(before - after)) == (1, 0)
