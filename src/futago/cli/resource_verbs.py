@@ -13,9 +13,10 @@ import typer
 
 from futago.cli.store import BAD_USE, FAILED, fail
 from futago.client import ApiClient, ApiRefused, Body, NoCredentials
-from futago.controller.resources import parse
 from futago.controller.resources.catalog import RESOURCES
 from futago.controller.resources.definition import REQUIRED, Field, Resource
+from futago.controller.resources.schema import Schema
+from futago.controller.resources.schema import of as schema_of
 
 _WIDE: Final = 1000
 """Characters: where nobody looks at a terminal, nothing is folded."""
@@ -205,7 +206,7 @@ def _as_json() -> Parameter:
 
 def _option(field: Field, *, needed: bool) -> Parameter:
     """An option that sets the attribute; its type follows from what the field's parser takes."""
-    schema = parse.schema_of(field.parse)
+    schema = schema_of(field.parse)
     kinds = _kinds(schema)
     flag, help_ = _flag(field), "For administrators." if field.admin_sets else ""
     default: Any = ... if needed else None
@@ -225,7 +226,7 @@ def _filter(field: Field) -> Parameter:
     return _parameter(_variable(field), str | None, typer.Option(None, _flag(field), metavar=metavar))
 
 
-def _metavar(field: Field, schema: parse.Schema) -> str:
+def _metavar(field: Field, schema: Schema) -> str:
     if _target(field) is not None:
         return "NAME-OR-ID"
     if "enum" in schema:
@@ -236,14 +237,14 @@ def _metavar(field: Field, schema: parse.Schema) -> str:
     return "TEXT" if "string" in kinds else "JSON" if "object" in kinds else "VALUE"
 
 
-def _kinds(schema: parse.Schema) -> set[str | None]:
+def _kinds(schema: Schema) -> set[str | None]:
     """The types of JSON that a value may have, besides null."""
     return {option.get("type") for option in [schema, *schema.get("anyOf", [])]} - {"null", None}
 
 
 def _settable(field: Field) -> bool:
     """Whether it has an option: not the old name of `project_id`, nor what takes nothing but null."""
-    return field.name != "tenant_id" and parse.schema_of(field.parse) != {"type": "null"}
+    return field.name != "tenant_id" and schema_of(field.parse) != {"type": "null"}
 
 
 def _flag(field: Field) -> str:
