@@ -68,7 +68,9 @@ def create(writing: Writing, values: Values) -> Subnet:
     subnet_checks.check_modes(
         modes.get("ipv6_ra_mode"), modes.get("ipv6_address_mode"), cidr, dhcp=values["enable_dhcp"]
     )
-    pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
+    pools = values["allocation_pools"]
+    if not isinstance(pools, tuple):
+        pools = allocate.default_pools(cidr, gateway)
     row = Subnet(
         id=str(uuid.uuid4()),
         project_id=values["project_id"],
@@ -93,7 +95,7 @@ def create(writing: Writing, values: Values) -> Subnet:
 def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
     """Change a subnet; a gateway that a router has cannot move."""
     changed = replace(row, **chosen(values, {**_COLUMNS, "gateway_ip": "gateway_ip"}))
-    if values.get("allocation_pools"):
+    if isinstance(values.get("allocation_pools"), tuple):
         changed = replace(changed, allocation_pools=values["allocation_pools"])
     if row.gateway_ip is not None and changed.gateway_ip != row.gateway_ip:
         _check_gateway_is_free(writing.txn, row, row.gateway_ip)
@@ -183,9 +185,10 @@ _route = parse.exactly({"destination": parse.destination, "nexthop": parse.addre
 
 
 @described(schema.array(schema.of(_pool), distinct=False))
-def _pools(value: Any) -> tuple[Pool, ...]:
+def _pools(value: Any) -> tuple[Pool, ...] | None:
+    """An empty list is what it says: no address is given out of itself."""
     if value in (None, "", {}):
-        return ()
+        return None
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise errors.InvalidInput(reason="Invalid data format for allocation pools")
     return tuple(Pool(**_pool(item)) for item in value)
