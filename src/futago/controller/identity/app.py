@@ -18,7 +18,7 @@ from futago.controller.identity.roles import role_routes
 from futago.controller.identity.service import Identity, Rules
 from futago.controller.identity.tokens import sealer
 from futago.controller.identity.users import user_routes
-from futago.controller.identity.web import no_such_path, route
+from futago.controller.identity.web import METHODS, no_such_path, route
 from futago.controller.store.database import Database
 
 
@@ -49,6 +49,6 @@ def build_identity(database: Database, config: ControllerConfig) -> tuple[Identi
         *role_routes(identity),
         *grant_routes(identity),
         *(each for kind in catalog.kinds for each in crud.routes(identity, kind)),
-        route(identity, "/{path:path}", GET=no_such_path),
+        route(identity, "/{path:path}", **dict.fromkeys(METHODS, no_such_path)),
     ]
     return identity, [*version_routes(identity), Mount("/identity", routes=below)]
