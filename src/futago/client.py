@@ -57,6 +57,10 @@ class ApiClient:
     def delete(self, collection: str, object_id: str) -> None:
         self._call("DELETE", f"/v2.0/{collection}/{object_id}")
 
+    def act(self, method: str, path: str, fields: Body | None = None) -> Any:
+        """Any other request; the answer as it comes."""
+        return self._call(method, f"/v2.0/{path}", **({} if fields is None else {"json": fields}))
+
     def _log_in(self, environment: Mapping[str, str]) -> tuple[str, str]:
         """Where the Networking API is, by the catalog, and a token."""
         password = {
@@ -72,11 +76,18 @@ class ApiClient:
         base = environment["OS_AUTH_URL"].rstrip("/").removesuffix("/v3")
         body = {"auth": {"identity": identity, "scope": {"project": project}}}
         answer = self._request("POST", f"{base}/v3/auth/tokens", json=body)
-        return _networking(answer.json()["token"]["catalog"]), answer.headers["X-Subject-Token"]
+        try:
+            return _networking(answer.json()["token"]["catalog"]), answer.headers["X-Subject-Token"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ApiRefused(f"{base}: what answers there is no identity service") from error
 
-    def _call(self, method: str, path: str, **request: Any) -> Body:
-        answer = self._request(method, f"{self._url}{path}", headers={"X-Auth-Token": self._token}, **request)
-        return dict(answer.json()) if answer.content else {}
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        url = f"{self._url}{path}"
+        answer = self._request(method, url, headers={"X-Auth-Token": self._token}, **request)
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError as error:
+            raise ApiRefused(f"{method} {url}: what answers there is no Networking API") from error
 
     def _request(self, method: str, url: str, **request: Any) -> httpx.Response:
         try:

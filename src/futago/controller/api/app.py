@@ -145,7 +145,7 @@ def _spelled_otherwise(routes: list[Route]) -> Iterator[Route]:
     """As in Neutron `_` counts as `-` in collections, and `-` as `_`: SDKs ask for network_segment_ranges."""
     actions = {_PREFIX + action.path for action in ACTIONS}
     for route in routes:
-        for wrong, right in ("-_",) if route.path in actions else ("-_", "_-"):
+        for wrong, right in [("-", "_")] if route.path in actions else [("-", "_"), ("_", "-")]:
             parts = route.path.split("/")
             other = "/".join(part if "{" in part else part.replace(wrong, right) for part in parts)
             if other != route.path:

@@ -34,7 +34,7 @@ _LOGINS_AT_ONCE: Final = 1
 """Hashing a password takes a core for 0.1 s and 32 MiB: a flood of logins leaves the rest of the controller alone."""
 _LARGEST_BODY: Final = 128 * 1024
 _NO: Final = ("0", "false", "no", "off")
-METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 Document = dict[str, Any]
 
@@ -191,7 +191,7 @@ def route(identity: Identity, path: str, *, slow: Collection[str] = (), **handle
         answer = await run_sync(_answer, handler, call, limiter=limiter if request.method in slow else None)
         return _response(answer)
 
-    return Route(path, endpoint, methods=METHODS)
+    return Route(path, endpoint, methods=_METHODS)
 
 
 def no_such_path(call: Call) -> Answer:
