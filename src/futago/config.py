@@ -79,6 +79,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     project_name: str = "service"
     user_domain_name: str = "Default"
     project_domain_name: str = "Default"
+    ca_file: str = ""
+    """Certificates that its own may be signed by, where `url` is https and those of this host do not do."""
     cache_seconds: float = 30.0
     """How long an answer counts; a token that is revoked there is refused here so much later at most."""
 
@@ -91,6 +93,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """
         if self.url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.url):
             raise ValueError(f"identity.url: expected http://HOST:PORT, not {self.url}")
+        if self.ca_file and not Path(self.ca_file).is_file():
+            raise ValueError(f"identity.ca_file: there is no file {self.ca_file}")
         if self.url and not self.password:
             raise ValueError("identity.password: the password of the user who asks Keystone is missing")
 

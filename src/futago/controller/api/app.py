@@ -92,7 +92,8 @@ class Door:
             return answers.of_bug()
 
     def _call(self, request: Request, body: bytes | None) -> Call:
-        caller = self.rules.recognized(self.authenticator.caller(request.headers.get("x-auth-token", "")))
+        tokens = [request.headers.get(name, "") for name in ("x-auth-token", "x-service-token")]
+        caller = self.rules.recognized(self.authenticator.caller(*tokens))
         if body is None:
             raise errors.HTTPRequestEntityTooLarge
         return Call(
