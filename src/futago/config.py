@@ -338,7 +338,7 @@ def _check_types(key: str, named: Iterable[str], known: tuple[str, ...]) -> None
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f"there is no key `{key}`" + (f"; do you mean `{near[0]}`?" if near else "")
+    return f"there is no key `{key}`" + (f" (do you mean `{near[0]}`?)" if near else "")
 
 
 def _cure(problem: str, kind: type) -> str:

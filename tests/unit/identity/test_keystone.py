@@ -190,6 +190,39 @@ def test_while_nobody_is_there_one_request_at_a_time_asks_and_known_tokens_are_g
         keystone.caller("other")
 
 
+def test_a_slow_keystone_holds_up_a_few_requests_and_not_those_whose_tokens_are_known(answers: Answers) -> None:
+    slow, inside, answered = threading.Event(), threading.Semaphore(0), threading.Event()
+
+    def slowly(request: httpx.Request) -> httpx.Response:
+        if slow.is_set():
+            inside.release()
+            answered.wait()
+        return answers(request)
+
+    keystone = client(slowly, [0.0], cache_seconds=30)
+    keystone.caller("good")
+    slow.set()
+    said: list[type[Exception]] = []
+
+    def ask() -> None:
+        try:
+            keystone.caller("other")
+        except (Unauthorized, IdentityUnavailable) as error:
+            said.append(type(error))
+
+    asking = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in asking:
+        thread.start()
+        assert inside.acquire(timeout=60)
+    with pytest.raises(IdentityUnavailable, match="too many requests wait"):
+        keystone.caller("other")
+    assert keystone.caller("good").project_id == "p"
+    answered.set()
+    for thread in asking:
+        thread.join(60)
+    assert said == [Unauthorized] * 16
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [

@@ -25,6 +25,9 @@ _PATIENCE_SECONDS: Final = 5.0
 _REMEMBERED: Final = 10_000
 _QUIET_SECONDS: Final = 1.0
 """How long nobody asks again after a question that was not answered."""
+_QUESTIONS_AT_ONCE: Final = 16
+"""Fewer than requests are worked on at once: while it is slow, those whose tokens are known have threads left."""
+_TURN_SECONDS: Final = 0.5
 _SERVICE: Final = "service"
 _SUBJECT: Final = "X-Subject-Token"
 
@@ -64,6 +67,7 @@ class Keystone:
         self._http = httpx.Client(timeout=_PATIENCE_SECONDS, transport=transport, verify=trusted)
         self._known: dict[str, _Known] = {}
         self._silence: _Silence | None = None
+        self._turns = threading.Semaphore(_QUESTIONS_AT_ONCE)
         self._own_token = ""
         self._one_login = threading.Lock()
 
@@ -150,17 +154,22 @@ class Keystone:
         return {"identity": {"methods": ["password"], "password": {"user": user}}, "scope": {"project": project}}
 
     def _request(self, method: str, **request: Any) -> httpx.Response:
-        self._wait_for_one_that_asks()
+        self._be_told_if_silent()
+        if not self._turns.acquire(timeout=_TURN_SECONDS):
+            raise self._unavailable("too many requests wait for its answers")
         try:
             answer = self._http.request(method, f"{self._url}/auth/tokens", **request)
         except httpx.HTTPError as error:
             why = str(error) or type(error).__name__
             self._silence = _Silence(why, self._clock() + _QUIET_SECONDS)
             raise self._unavailable(why) from error
+        finally:
+            self._turns.release()
         self._silence = None
         return answer
 
-    def _wait_for_one_that_asks(self) -> None:
+    def _be_told_if_silent(self) -> None:
+        """All but one, who asks again."""
         silence = self._silence
         if silence is None:
             return
