@@ -81,6 +81,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     project_domain_name: str = "Default"
     ca_file: str = ""
     """Certificates that its own may be signed by, where `url` is https and those of this host do not do."""
+    timeout_seconds: float = 5.0
+    """How long to wait for an answer, while the request that needs it waits, too."""
     cache_seconds: float = 30.0
     """How long an answer counts; a token that is revoked there is refused here so much later at most."""
 

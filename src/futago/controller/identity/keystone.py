@@ -21,7 +21,6 @@ import structlog
 from futago.config import IdentityConfig
 from futago.controller.caller import Caller, IdentityUnavailable, Unauthorized
 
-_PATIENCE_SECONDS: Final = 5.0
 _REMEMBERED: Final = 10_000
 _QUIET_SECONDS: Final = 1.0
 """How long nobody asks again after a question that was not answered."""
@@ -64,7 +63,7 @@ class Keystone:
         self._clock = clock
         self._url = config.v3_url
         trusted = ssl.create_default_context(cafile=config.ca_file or None)
-        self._http = httpx.Client(timeout=_PATIENCE_SECONDS, transport=transport, verify=trusted)
+        self._http = httpx.Client(timeout=config.timeout_seconds, transport=transport, verify=trusted)
         self._known: dict[str, _Known] = {}
         self._silence: _Silence | None = None
         self._turns = threading.Semaphore(_QUESTIONS_AT_ONCE)
@@ -175,7 +174,7 @@ class Keystone:
             return
         if self._clock() < silence.until:
             raise IdentityUnavailable(self._said(silence.why))
-        self._silence = _Silence(silence.why, self._clock() + _PATIENCE_SECONDS)
+        self._silence = _Silence(silence.why, self._clock() + self._config.timeout_seconds)
 
     def _unavailable(self, why: str) -> IdentityUnavailable:
         log.warning("identity is unavailable", url=self._url, why=why)
