@@ -36,10 +36,15 @@ def test_every_resource_has_its_verbs_with_examples() -> None:
         wanted = {"list": True, "create": resource.create, "update": resource.update, "delete": resource.delete}
         verbs = get_group(made).commands
         assert {verb for verb, work in wanted.items() if work} <= verbs.keys()
-        for verb in verbs:
-            shown = CliRunner().invoke(app, [name, verb, "--help"])
-            assert shown.exit_code == 0, shown.output
-            assert f"futago {name} {verb}" in shown.output
+        for verb, command in verbs.items():
+            assert f"futago {name} {verb}" in str(command.epilog)
+
+
+def test_help_shows_an_example() -> None:
+    for verb in ("create", "list", "add-router-interface"):
+        shown = CliRunner().invoke(app, ["router", verb, "--help"])
+        assert shown.exit_code == 0, shown.output
+        assert f"futago router {verb}" in shown.output
 
 
 def test_actions_are_verbs_too() -> None:
