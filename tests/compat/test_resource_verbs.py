@@ -59,6 +59,15 @@ def test_a_router_is_joined_to_networks_by_names(controller: Controller) -> None
     assert ask(controller, "router update joined --external-gateway-info null")["external_gateway_info"] is None
 
 
+def test_quotas_are_shown_and_set_by_a_projects_name(controller: Controller) -> None:
+    ask(controller, "quota set demo network=7 port=-1")
+    shown = {one["resource"]: one["limit"] for one in ask(controller, "quota show demo")}
+    assert (shown["network"], shown["port"]) == (7, -1)
+    assert futago("quota", "reset", "demo", **controller.openrc()).returncode == 0
+    assert {one["resource"]: one["limit"] for one in ask(controller, "quota show demo")}["network"] == 100
+    assert "router" in futago("quota", "show", **controller.openrc()).stdout
+
+
 @pytest.mark.parametrize(
     ("line", "status", "says"),
     [
@@ -68,6 +77,9 @@ def test_a_router_is_joined_to_networks_by_names(controller: Controller) -> None
         ("port create --network-id x", 2, "No such option"),
         ("network create --mtu 1", 1, "MTU is too small"),
         ("nothing list", 2, "No such command"),
+        ("quota show nobody", 1, "Could not find project: nobody."),
+        ("quota set demo network", 1, "network: expected RESOURCE=LIMIT"),
+        ("quota set demo nothing=1", 1, "Unrecognized attribute(s) 'nothing'"),
         ("router add-router-interface beside2", 1, "there is no router beside2"),
     ],
 )
