@@ -43,7 +43,7 @@ def register(app: typer.Typer) -> None:
 @_verbs.command("show", epilog=_EPILOG)
 def show(
     project: Annotated[
-        str, typer.Argument(metavar="PROJECT", help="Its name or its id; your own.", show_default=False)
+        str, typer.Argument(metavar="PROJECT", help="Its name or its id; your own if left out.", show_default=False)
     ] = "",
     json: Json = False,
 ) -> None:
