@@ -17,6 +17,7 @@ from futago.cli import (
     moves,
     node,
     port,
+    quotas,
     resources,
     trace,
     vrrp,
@@ -46,6 +47,7 @@ metadata.register(app)
 trace.register(app)
 lab.register(app)
 drill.register(app)
+quotas.register(app)
 resources.register(app)
 
 

@@ -33,6 +33,8 @@ class ApiClient:
         if missing := [name for name in _NEEDED if not environment.get(name)]:
             raise NoCredentials(f"{', '.join(missing)} not set; `. admin-openrc` sets them")
         self._http = httpx.Client(timeout=_PATIENCE_SECONDS)
+        self._identity = f"{environment['OS_AUTH_URL'].rstrip('/').removesuffix('/v3')}/v3"
+        self._project_id = ""
         self._url, self._token = self._log_in(environment)
 
     def list(self, collection: str, **query: str) -> list[Body]:
@@ -57,6 +59,26 @@ class ApiClient:
     def delete(self, collection: str, object_id: str) -> None:
         self._call("DELETE", f"/v2.0/{collection}/{object_id}")
 
+    def act(self, method: str, path: str, fields: Body | None = None) -> Any:
+        """Any other request; the answer as it comes."""
+        return self._call(method, f"/v2.0/{path}", **({} if fields is None else {"json": fields}))
+
+    def project_id(self, reference: str) -> str:
+        """The id of the project with this name, or this id; one's own where it says nothing."""
+        if not reference:
+            return self._project_id
+        headers = {"X-Auth-Token": self._token}
+        answer = self._request("GET", f"{self._identity}/projects", headers=headers, params={"name": reference})
+        found = answer.json()["projects"]
+        if len(found) > 1:
+            several = ", ".join(project["id"] for project in found)
+            raise ApiRefused(f"{reference} is several projects: {several}; name one by its id")
+        if found:
+            return str(found[0]["id"])
+        return str(
+            self._request("GET", f"{self._identity}/projects/{reference}", headers=headers).json()["project"]["id"]
+        )
+
     def _log_in(self, environment: Mapping[str, str]) -> tuple[str, str]:
         """Where the Networking API is, by the catalog, and a token."""
         password = {
@@ -69,14 +91,22 @@ class ApiClient:
             "domain": {"name": environment.get("OS_PROJECT_DOMAIN_NAME", "Default")},
         }
         identity = {"methods": ["password"], "password": {"user": password}}
-        base = environment["OS_AUTH_URL"].rstrip("/").removesuffix("/v3")
         body = {"auth": {"identity": identity, "scope": {"project": project}}}
-        answer = self._request("POST", f"{base}/v3/auth/tokens", json=body)
-        return _networking(answer.json()["token"]["catalog"]), answer.headers["X-Subject-Token"]
+        answer = self._request("POST", f"{self._identity}/auth/tokens", json=body)
+        try:
+            token = answer.json()["token"]
+            self._project_id = str(token["project"]["id"])
+            return _networking(token["catalog"]), answer.headers["X-Subject-Token"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise ApiRefused(f"{self._identity}: what answers there is no identity service") from error
 
-    def _call(self, method: str, path: str, **request: Any) -> Body:
-        answer = self._request(method, f"{self._url}{path}", headers={"X-Auth-Token": self._token}, **request)
-        return dict(answer.json()) if answer.content else {}
+    def _call(self, method: str, path: str, **request: Any) -> Any:
+        url = f"{self._url}{path}"
+        answer = self._request(method, url, headers={"X-Auth-Token": self._token}, **request)
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError as error:
+            raise ApiRefused(f"{method} {url}: what answers there is no Networking API") from error
 
     def _request(self, method: str, url: str, **request: Any) -> httpx.Response:
         try:

@@ -79,6 +79,10 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     project_name: str = "service"
     user_domain_name: str = "Default"
     project_domain_name: str = "Default"
+    ca_file: str = ""
+    """Certificates that its own may be signed by, where `url` is https and those of this host do not do."""
+    timeout_seconds: float = 5.0
+    """How long to wait for an answer, while the request that needs it waits, too."""
     cache_seconds: float = 30.0
     """How long an answer counts; a token that is revoked there is refused here so much later at most."""
 
@@ -91,6 +95,8 @@ class IdentityConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
         """
         if self.url and not re.fullmatch(r"https?://[^/\s]+(/\S*)?", self.url):
             raise ValueError(f"identity.url: expected http://HOST:PORT, not {self.url}")
+        if self.ca_file and not Path(self.ca_file).is_file():
+            raise ValueError(f"identity.ca_file: there is no file {self.ca_file}")
         if self.url and not self.password:
             raise ValueError("identity.password: the password of the user who asks Keystone is missing")
 
@@ -334,7 +340,7 @@ def _check_types(key: str, named: Iterable[str], known: tuple[str, ...]) -> None
 
 def _unknown_key(key: str, known: tuple[str, ...]) -> str:
     near = difflib.get_close_matches(key, known, n=1)
-    return f"there is no key `{key}`" + (f"; do you mean `{near[0]}`?" if near else "")
+    return f"there is no key `{key}`" + (f" (do you mean `{near[0]}`?)" if near else "")
 
 
 def _cure(problem: str, kind: type) -> str:

@@ -211,3 +211,44 @@ def test_what_is_not_there_is_refused_in_keystones_form(
 def test_a_huge_body_is_refused(cloud: Cloud, admin: dict[str, str]) -> None:
     answer = cloud.http.post(f"{V3}/projects", content=b'{"project": "' + b"x" * 200_000 + b'"}', headers=admin)
     assert error(answer)[0] == 413
+
+
+@pytest.mark.parametrize("kind", ["users", "projects", "roles", "domains", "endpoints"])
+def test_lists_come_in_pages_for_those_who_ask(cloud: Cloud, admin: dict[str, str], kind: str) -> None:
+    for number in range(3):
+        cloud.http.post(f"{V3}/domains", json={"domain": {"name": f"lab{number}"}}, headers=admin)
+    whole = cloud.http.get(f"{V3}/{kind}", headers=admin).json()
+    assert whole["links"]["next"] is None
+    found: list[str] = []
+    url: str | None = f"{V3}/{kind}?limit=1"
+    while url is not None:
+        page = cloud.http.get(url, headers=admin).json()
+        assert len(page[kind]) == 1
+        found.append(page[kind][0]["id"])
+        url = page["links"]["next"]
+    assert found == sorted(one["id"] for one in whole[kind])
+    assert len(found) > 1
+    rest = cloud.http.get(f"{V3}/{kind}?marker={found[0]}", headers=admin).json()
+    assert [one["id"] for one in rest[kind]] == found[1:]
+
+
+def test_a_page_keeps_to_its_filters(cloud: Cloud, admin: dict[str, str]) -> None:
+    first = cloud.http.get(f"{V3}/projects?domain_id=default&limit=2", headers=admin).json()
+    assert "domain_id=default" in first["links"]["next"]
+    assert len(first["projects"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "says"),
+    [("limit=some", 400, "'some' is not a number"), ("limit=-1", 400, "'-1'"), ("marker=none", 404, "Marker none")],
+)
+def test_a_bad_page_is_refused(cloud: Cloud, admin: dict[str, str], query: str, status: int, says: str) -> None:
+    answer = cloud.http.get(f"{V3}/users?{query}", headers=admin)
+    assert answer.status_code == status
+    assert says in answer.json()["error"]["message"]
+
+
+def test_what_this_identity_has_not_is_not_found_by_any_method(cloud: Cloud, admin: dict[str, str]) -> None:
+    for method in ("GET", "POST", "PUT", "PATCH", "DELETE"):
+        assert cloud.http.request(method, f"{V3}/credentials", headers=admin).status_code == 404
+    assert cloud.http.request("PUT", f"{V3}/users", headers=admin).status_code == 405

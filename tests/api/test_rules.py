@@ -308,3 +308,19 @@ def test_a_router_changes_between_one_replica_and_several_while_it_is_down(
 
 def test_distributed_routers_are_refused(admin: Client) -> None:
     admin.refused("POST", "/v2.0/routers", {"router": {"distributed": True}}, 400, "BadRequest", "distributed routers")
+
+
+def test_a_subnet_without_pools_gives_no_address_of_itself(member: Client) -> None:
+    """As `openstack subnet unset --allocation-pool` leaves it."""
+    network = member.network()
+    subnet = member.subnet(network, "192.168.80.0/24", allocation_pools=[], enable_dhcp=False)
+    assert subnet["allocation_pools"] == []
+    other = member.network()
+    emptied = member.subnet(other, "192.168.81.0/24")
+    changed = member.put(f"/v2.0/subnets/{emptied['id']}", {"subnet": {"allocation_pools": []}})["subnet"]
+    assert changed["allocation_pools"] == []
+    for full, named in ((network, "192.168.80.9"), (other, "192.168.81.9")):
+        body = {"port": {"network_id": full["id"]}}
+        member.refused("POST", "/v2.0/ports", body, 409, "IpAddressGenerationFailure")
+        body["port"]["fixed_ips"] = [{"ip_address": named}]
+        assert member.post("/v2.0/ports", body)["port"]["fixed_ips"][0]["ip_address"] == named

@@ -138,3 +138,18 @@ def test_ids_of_a_new_range_are_found_though_those_before_were_taken(admin: Clie
 
 def _ids(admin: Client, networks: list[dict[str, Any]]) -> set[int]:
     return {admin.get(f"/v2.0/networks/{one['id']}")["network"]["provider:segmentation_id"] for one in networks}
+
+
+def test_collections_may_be_spelled_with_underscores_as_sdks_do(admin: Client) -> None:
+    made = _add(admin, 5000, 5001)
+    path = f"/v2.0/network_segment_ranges/{made['id']}"
+    assert admin.get("/v2.0/network_segment_ranges?name=nothing") == {"network_segment_ranges": []}
+    assert admin.get(path)["network_segment_range"] == made
+    assert admin.put(path, {"network_segment_range": {"maximum": 5002}})["network_segment_range"]["maximum"] == 5002
+    admin.delete(path)
+    assert admin.get("/v2.0/security_groups") == admin.get("/v2.0/security-groups")
+    assert admin.get("/v2.0/availability-zones") == admin.get("/v2.0/availability_zones")
+    router = admin.post("/v2.0/routers", {"router": {}})["router"]
+    assert admin.get(f"/v2.0/routers/{router['id']}/conntrack-helpers") == {"conntrack_helpers": []}
+    admin.refused("PUT", f"/v2.0/routers/{router['id']}/add-router-interface", {}, 404, "HTTPNotFound")
+    admin.refused("PATCH", "/v2.0/security_groups", None, 405, "HTTPMethodNotAllowed")

@@ -29,7 +29,7 @@ CALLERS = {
 class Tokens:
     """An authenticator whose tokens are the names of the callers."""
 
-    def caller(self, token: str) -> Caller:
+    def caller(self, token: str, _service_token: str = "", /) -> Caller:
         if token not in CALLERS:
             raise Unauthorized
         return CALLERS[token]

@@ -35,7 +35,9 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
         if "No matching distribution" in str(error) or "Could not find" in str(error):
             pytest.skip("Keystone is not to be had: PyPI is out of reach")
         raise
-    settings.write_text(f'[identity]\nurl = "{keystone.url}"\npassword = "{PASSWORD}"\ncache_seconds = 1.0\n')
+    settings.write_text(
+        f'[identity]\nurl = "{keystone.url}"\npassword = "{PASSWORD}"\ncache_seconds = 1.0\ntimeout_seconds = 55.0\n'
+    )
     controller.start()
     yield Cloud(keystone, controller)
     controller.close()
@@ -90,4 +92,4 @@ def test_while_keystone_is_away_the_answer_is_503_with_the_reason_and_then_all_i
     assert error["type"] == "HTTPServiceUnavailable"
     assert f"{cloud.keystone.url}/v3 is unavailable" in error["message"]
     cloud.keystone.start()
-    assert cloud.get(token).status_code == 200
+    wait_until(lambda: cloud.get(token).status_code == 200, 60, "Keystone is asked again")

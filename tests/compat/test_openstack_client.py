@@ -142,6 +142,14 @@ def test_ssh_is_let_in(run_openstack: Openstack) -> None:
     assert (fields["direction"], fields["port_range_min"], fields["remote_ip_prefix"]) == ("ingress", "22", "0.0.0.0/0")
 
 
+def test_what_the_client_asks_for_by_names_of_its_own_is_there(run_openstack: Openstack) -> None:
+    """It looks for an extension by its name, and for segment ranges by another path than Neutron's manual has."""
+    zones = run_openstack("openstack availability zone list --network --long").rows()
+    assert {(row["Zone Name"], row["Zone Resource"]) for row in zones} == {("nova", "network"), ("nova", "router")}
+    ranges = run_openstack("openstack network segment range list --long").rows()
+    assert {row["Network Type"] for row in ranges} >= {"vxlan"}
+
+
 def test_the_catalog_names_this_controller(controller: Controller, run_openstack: Openstack) -> None:
     rows = run_openstack("openstack endpoint list").rows()
     assert {row["Service Type"]: row["URL"] for row in rows} == {

@@ -38,6 +38,36 @@ def test_routers_have_these_verbs_beside_their_own(controller: Controller) -> No
     assert all(verb in listed for verb in ("failover", "show", "create", "delete"))
 
 
+def test_a_router_is_joined_to_networks_by_names(controller: Controller) -> None:
+    """What is more than an attribute has a verb; objects are written as KEY=VALUE."""
+    outside = "--router-external --provider-network-type flat --provider-physical-network external1"
+    ask(controller, f"network create outside {outside}")
+    ask(controller, "subnet create outside4 --network outside --cidr 10.0.90.0/24 --ip-version 4 --no-enable-dhcp")
+    ask(controller, "network create inside")
+    pool = "start=192.168.98.10,end=192.168.98.20"
+    subnet = ask(
+        controller,
+        f"subnet create inside4 --network inside --cidr 192.168.98.0/24 --ip-version 4 --allocation-pools {pool}",
+    )
+    assert subnet["allocation_pools"] == [{"start": "192.168.98.10", "end": "192.168.98.20"}]
+    ask(controller, "router create joined --external-gateway-info network_id=outside")
+    added = ask(controller, "router add-router-interface joined --subnet inside4")
+    assert added["subnet_id"] == subnet["id"]
+    assert {agent["host"] for agent in ask(controller, "router l3-agents joined")} == {"server7", "server8"}
+    assert ask(controller, "router set-tags joined blue green") == {"tags": ["blue", "green"]}
+    ask(controller, "router remove-router-interface joined --subnet inside4")
+    assert ask(controller, "router update joined --external-gateway-info null")["external_gateway_info"] is None
+
+
+def test_quotas_are_shown_and_set_by_a_projects_name(controller: Controller) -> None:
+    ask(controller, "quota set demo network=7 port=-1")
+    shown = {one["resource"]: one["limit"] for one in ask(controller, "quota show demo")}
+    assert (shown["network"], shown["port"]) == (7, -1)
+    assert futago("quota", "reset", "demo", **controller.openrc()).returncode == 0
+    assert {one["resource"]: one["limit"] for one in ask(controller, "quota show demo")}["network"] == 100
+    assert "router" in futago("quota", "show", **controller.openrc()).stdout
+
+
 @pytest.mark.parametrize(
     ("line", "status", "says"),
     [
@@ -47,6 +77,10 @@ def test_routers_have_these_verbs_beside_their_own(controller: Controller) -> No
         ("port create --network-id x", 2, "No such option"),
         ("network create --mtu 1", 1, "MTU is too small"),
         ("nothing list", 2, "No such command"),
+        ("quota show nobody", 1, "Could not find project: nobody."),
+        ("quota set demo network", 1, "network: expected RESOURCE=LIMIT"),
+        ("quota set demo nothing=1", 1, "Unrecognized attribute(s) 'nothing'"),
+        ("router add-router-interface beside2", 1, "there is no router beside2"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_line(controller: Controller, line: str, status: int, says: str) -> None:

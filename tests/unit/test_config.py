@@ -18,7 +18,7 @@ def test_a_file_is_read_and_overrides_stand_on_top(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("listen_prot = 1", "no key `listen_prot`; do you mean `listen_port`?.*Known keys: .*listen_port"),
+        ("listen_prot = 1", r"no key `listen_prot` \(do you mean `listen_port`\?\)\. Known keys: .*listen_port"),
         ("zzz = 1", r"no key `zzz`\. Known keys: "),
         ('listen_port = "x"', r"Expected `int`, got `str` - at `\$\.listen_port`$"),
         ('profile = "quick"', "Invalid enum value 'quick'.*profile.*; allowed: default, fast, seed$"),

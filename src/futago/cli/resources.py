@@ -17,6 +17,8 @@ Everything that the API serves has verbs here, too; `futago resources` lists the
 
   futago network create blue
   futago subnet create --network blue --cidr 192.168.80.0/24 --ip-version 4
+  futago port create web --network blue --fixed-ips subnet=blue4,ip_address=192.168.80.9
+  futago router add-router-interface router80 --subnet blue4
   futago port list --network blue --json
 """
 

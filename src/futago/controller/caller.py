@@ -40,8 +40,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
 class Authenticator(Protocol):
     """The embedded identity or the client of a real Keystone."""
 
-    def caller(self, token: str) -> Caller:
-        """Whose token this is.
+    def caller(self, token: str, service_token: str = "", /) -> Caller:
+        """Whose token this is; `service_token` is that of the service which sends it on, if one does.
 
         Raises:
             Unauthorized: it is no good.

@@ -31,11 +31,27 @@ def test_the_help_of_futago_reads_no_table() -> None:
 def test_every_resource_has_its_verbs_with_examples() -> None:
     for resource in RESOURCES:
         name = resource.name.replace("_", "-")
-        verbs = {"list": True, "create": resource.create, "update": resource.update, "delete": resource.delete}
-        for verb in (verb for verb, work in verbs.items() if work):
-            shown = CliRunner().invoke(app, [name, verb, "--help"])
-            assert shown.exit_code == 0, shown.output
-            assert f"futago {name} {verb}" in shown.output
+        made = group(name)
+        assert made is not None
+        wanted = {"list": True, "create": resource.create, "update": resource.update, "delete": resource.delete}
+        verbs = get_group(made).commands
+        assert {verb for verb, work in wanted.items() if work} <= verbs.keys()
+        for verb, command in verbs.items():
+            assert f"futago {name} {verb}" in str(command.epilog)
+
+
+def test_help_shows_an_example() -> None:
+    for verb in ("create", "list", "add-router-interface"):
+        shown = CliRunner().invoke(app, ["router", verb, "--help"])
+        assert shown.exit_code == 0, shown.output
+        assert f"futago router {verb}" in shown.output
+
+
+def test_actions_are_verbs_too() -> None:
+    found = {name: get_group(made).commands.keys() for name in ("router", "trunk", "port") if (made := group(name))}
+    assert {"add-router-interface", "remove-router-interface", "add-extraroutes", "l3-agents"} <= found["router"]
+    assert {"add-subports", "remove-subports", "subports", "set-tags"} <= found["trunk"]
+    assert "bindings" in found["port"]
 
 
 def test_no_two_options_of_a_verb_have_one_name() -> None:

@@ -1,11 +1,20 @@
 """The client of a real Keystone: whom it asks, how long it believes the answer, and what it says when there is none."""
 
-from collections.abc import Callable
+import ssl
+import threading
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv4Address
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from futago.config import BadConfig, ControllerConfig, IdentityConfig, parse
 from futago.controller.caller import IdentityUnavailable, Unauthorized
@@ -24,6 +33,7 @@ class Answers:
         self.forgotten = 0
         """Service tokens up to this number are no longer good."""
         self.tokens: dict[str, dict[str, Any]] = {"good": token(project={"id": "p"})}
+        self.expired: list[dict[str, Any]] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         assert str(request.url).startswith(f"{URL}/v3/auth/tokens")
@@ -36,6 +46,8 @@ class Answers:
         if self.status != 200:
             return httpx.Response(self.status)
         known = self.tokens.get(request.headers["X-Subject-Token"])
+        if known in self.expired and "allow_expired" not in request.url.params:
+            known = None
         return httpx.Response(404) if known is None else httpx.Response(200, json={"token": known})
 
 
@@ -85,6 +97,28 @@ def test_a_service_token_that_is_no_longer_good_is_replaced(answers: Answers) ->
     assert answers.logins == 2
 
 
+@pytest.fixture
+def late(answers: Answers) -> str:
+    """A token that has expired, beside those of a service and of somebody else."""
+    ended = datetime.now(UTC) - timedelta(minutes=1)
+    answers.tokens["late"] = token(project={"id": "p"}) | {"expires_at": ended.isoformat()}
+    answers.expired.append(answers.tokens["late"])
+    answers.tokens["nova"] = token(project={"id": "s"}) | {"roles": [{"name": "service"}]}
+    return "late"
+
+
+def test_an_expired_token_counts_if_a_service_vouches_for_it(answers: Answers, late: str) -> None:
+    """What Nova does for an instance whose migration has outlived its user's token."""
+    keystone = client(answers, [0.0], cache_seconds=30)
+    assert keystone.caller(late, "nova").project_id == "p"
+    for vouching in ("", "good", "unknown"):
+        with pytest.raises(Unauthorized):
+            keystone.caller(late, vouching)
+    asked = answers.questions
+    keystone.caller(late, "nova")
+    assert answers.questions == asked, "that answer, too, counts for a while"
+
+
 @pytest.mark.parametrize("text", ["", "unknown", "ü"])
 def test_a_token_that_keystone_does_not_know_is_refused(answers: Answers, text: str) -> None:
     with pytest.raises(Unauthorized):
@@ -125,17 +159,136 @@ def test_nobody_there_is_said_with_the_address() -> None:
         client(refuse, [0.0]).caller("x")
 
 
+def test_a_login_without_a_token_is_no_login() -> None:
+    with pytest.raises(IdentityUnavailable, match="201 when neutron of project service logs in"):
+        client(lambda _: httpx.Response(201, json={}), [0.0]).caller("x")
+
+
+def test_while_nobody_is_there_one_request_at_a_time_asks_and_known_tokens_are_good(answers: Answers) -> None:
+    clock, asked, gone = [0.0], [0], [False]
+
+    def sometimes(request: httpx.Request) -> httpx.Response:
+        asked[0] += 1
+        if gone[0]:
+            raise httpx.ReadTimeout("timed out")
+        return answers(request)
+
+    keystone = client(sometimes, clock, cache_seconds=30)
+    keystone.caller("good")
+    gone[0], asked[0] = True, 0
+    for _ in range(5):
+        with pytest.raises(IdentityUnavailable, match="timed out"):
+            keystone.caller("other")
+    assert asked[0] == 1
+    assert keystone.caller("good").project_id == "p"
+    clock[0] = 2
+    with pytest.raises(IdentityUnavailable, match="timed out"):
+        keystone.caller("other")
+    assert asked[0] == 2
+    gone[0], clock[0] = False, 4
+    with pytest.raises(Unauthorized):
+        keystone.caller("other")
+
+
+def test_a_slow_keystone_holds_up_a_few_requests_and_not_those_whose_tokens_are_known(answers: Answers) -> None:
+    slow, inside, answered = threading.Event(), threading.Semaphore(0), threading.Event()
+
+    def slowly(request: httpx.Request) -> httpx.Response:
+        if slow.is_set():
+            inside.release()
+            answered.wait()
+        return answers(request)
+
+    keystone = client(slowly, [0.0], cache_seconds=30)
+    keystone.caller("good")
+    slow.set()
+    said: list[type[Exception]] = []
+
+    def ask() -> None:
+        try:
+            keystone.caller("other")
+        except (Unauthorized, IdentityUnavailable) as error:
+            said.append(type(error))
+
+    asking = [threading.Thread(target=ask) for _ in range(16)]
+    for thread in asking:
+        thread.start()
+        assert inside.acquire(timeout=60)
+    with pytest.raises(IdentityUnavailable, match="too many requests wait"):
+        keystone.caller("other")
+    assert keystone.caller("good").project_id == "p"
+    answered.set()
+    for thread in asking:
+        thread.join(60)
+    assert said == [Unauthorized] * 16
+
+
 @pytest.mark.parametrize(
     ("table", "says"),
     [
         ({"url": "keystone:5000", "password": "x"}, "identity.url"),
         ({"url": URL}, "identity.password"),
+        ({"url": URL, "password": "x", "ca_file": "/nowhere"}, "identity.ca_file: there is no file /nowhere"),
         ({"uri": URL}, "uri"),
     ],
 )
 def test_settings_that_cannot_work_stop_the_start(table: dict[str, str], says: str) -> None:
     with pytest.raises(BadConfig, match=says):
         parse({"identity": table}, ControllerConfig, "file")
+
+
+class Doorman(BaseHTTPRequestHandler):
+    """Gives a token to whoever logs in, and knows nobody."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self._say(201)
+
+    def do_GET(self) -> None:
+        self._say(404)
+
+    def _say(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("X-Subject-Token", "ours")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Silence."""
+
+
+@pytest.fixture
+def behind_tls(tmp_path: Path) -> Iterator[tuple[str, str]]:
+    """The URL of a Doorman, and the file of the certificate that it has signed itself."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "keystone")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
+    alternatives = x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))])
+    signed = made.add_extension(alternatives, critical=False).sign(key, hashes.SHA256())
+    file = tmp_path / "keystone.pem"
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file.write_bytes(private + signed.public_bytes(serialization.Encoding.PEM))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(file)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Doorman)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_port}", str(file)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_certificate_of_ones_own_is_believed_where_the_settings_name_it(behind_tls: tuple[str, str]) -> None:
+    url, file = behind_tls
+    with pytest.raises(Unauthorized):
+        Keystone(IdentityConfig(url=url, password="x", ca_file=file)).caller("somebody")
+    with pytest.raises(IdentityUnavailable, match="CERTIFICATE_VERIFY_FAILED"):
+        Keystone(IdentityConfig(url=url, password="x")).caller("somebody")
 
 
 def test_no_password_is_shown() -> None:

@@ -51,6 +51,7 @@ def build_api(
     routes.append(Route(_PREFIX + "/docs", _docs, methods=["GET"]))
     index = door.endpoint(_index)
     routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
+    routes.extend(_spelled_otherwise([route for route in routes if isinstance(route, Route)]))
     known = dict.fromkeys(route.path for route in routes if isinstance(route, Route))
     routes.extend(Route(path, door.endpoint(_not_so), methods=list(_METHODS)) for path in known)
     routes.append(Route(_PREFIX + "/{rest:path}", door.endpoint(_nothing_here), methods=list(_METHODS)))
@@ -91,7 +92,8 @@ class Door:
             return answers.of_bug()
 
     def _call(self, request: Request, body: bytes | None) -> Call:
-        caller = self.rules.recognized(self.authenticator.caller(request.headers.get("x-auth-token", "")))
+        tokens = [request.headers.get(name, "") for name in ("x-auth-token", "x-service-token")]
+        caller = self.rules.recognized(self.authenticator.caller(*tokens))
         if body is None:
             raise errors.HTTPRequestEntityTooLarge
         return Call(
@@ -138,6 +140,17 @@ def _resource(service: Service, resource: Resource[Any]) -> Iterator[tuple[str, 
         ]
     for method, path, answer in requests:
         yield method, path, _bound(service, resource, answer)
+
+
+def _spelled_otherwise(routes: list[Route]) -> Iterator[Route]:
+    """As in Neutron `_` counts as `-` in collections, and `-` as `_`: SDKs ask for network_segment_ranges."""
+    actions = {_PREFIX + action.path for action in ACTIONS}
+    for route in routes:
+        for wrong, right in [("-", "_")] if route.path in actions else [("-", "_"), ("_", "-")]:
+            parts = route.path.split("/")
+            other = "/".join(part if "{" in part else part.replace(wrong, right) for part in parts)
+            if other != route.path:
+                yield Route(other, route.endpoint, methods=list(route.methods or ()))
 
 
 def _bound(service: Service, resource: Resource[Any], answer: Callable[[Service, Resource[Any], Call], Answer]) -> Work:

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from futago import __version__
-from futago.controller.resources import parse
 from futago.controller.resources.catalog import ACTIONS, RESOURCES
 from futago.controller.resources.definition import REQUIRED, Action, Field, Resource
+from futago.controller.resources.schema import of as schema_of
 
 Document = dict[str, Any]
 
@@ -113,7 +113,7 @@ def _resource_schemas(resource: Resource[Any]) -> Document:
     shown = {field.name: _shown(field) for field in resource.fields if field.shown}
     made = {field.name: _asked(field) for field in resource.fields if field.post}
     required = [field.name for field in resource.fields if field.post and field.default is REQUIRED]
-    changed = {field.name: parse.schema_of(field.parse) for field in resource.fields if field.put}
+    changed = {field.name: schema_of(field.parse) for field in resource.fields if field.put}
     found: Document = {name: _object(shown)}
     if resource.create is not None:
         found[f"{name}Create"] = _object(made) | ({"required": required} if required else {})
@@ -162,9 +162,11 @@ def _tag_operations(one: str, words: str) -> Iterator[tuple[str, str, Document]]
 def _action(action: Action) -> Document:
     work = action.read or action.write
     answer = None if action.status == 204 else _ref("Object")
-    body = _ref("Object") if action.write is not None and action.method != "DELETE" else None
+    body = action.takes or (_ref("Object") if action.write is not None and action.method != "DELETE" else None)
     statuses = _WRITING if action.write is not None else _READING
-    operation = _operation(_first_sentence(work), action.status, answer, statuses, body, required=False)
+    operation = _operation(
+        _first_sentence(work), action.status, answer, statuses, body, required=action.takes is not None
+    )
     return operation | {"tags": [action.path.split("/")[1].replace("-", "_")]}
 
 
@@ -217,7 +219,7 @@ def _parameter(name: str, where: str, schema: Document, description: str) -> Doc
 
 
 def _asked(field: Field) -> Document:
-    schema = dict(parse.schema_of(field.parse))
+    schema = dict(schema_of(field.parse))
     if isinstance(field.default, str | int | float):
         schema["default"] = field.default
     if field.admin_sets:
@@ -229,7 +231,7 @@ def _shown(field: Field) -> Document:
     """An attribute that requests give is shown in the same type, or as null; one that they do not is anything."""
     if field.name in {"id", "created_at", "updated_at"}:
         return _TEXT
-    schema = parse.schema_of(field.parse)
+    schema = schema_of(field.parse)
     kinds = {option.get("type") for option in schema.get("anyOf", [schema])} | {schema.get("type"), "null"}
     known = sorted(kind for kind in kinds if kind)
     return {"type": known} if known != ["null"] else {}

@@ -37,7 +37,7 @@ def build_identity(database: Database, config: ControllerConfig) -> tuple[Identi
         lockout_duration_seconds=config.lockout_duration_seconds,
     )
     identity = Identity(database, sealer(config.state_path), rules)
-    catalog = Catalog(config)
+    catalog, none = Catalog(config), no_such_path
     below = [
         *auth_routes(identity, catalog),
         *project_routes(identity),
@@ -49,6 +49,6 @@ def build_identity(database: Database, config: ControllerConfig) -> tuple[Identi
         *role_routes(identity),
         *grant_routes(identity),
         *(each for kind in catalog.kinds for each in crud.routes(identity, kind)),
-        route(identity, "/{path:path}", GET=no_such_path),
+        route(identity, "/{path:path}", GET=none, POST=none, PUT=none, PATCH=none, DELETE=none),
     ]
     return identity, [*version_routes(identity), Mount("/identity", routes=below)]

@@ -85,7 +85,7 @@ class Identity:
         self._clock = clock
         self._known: Known[Session] = Known()
 
-    def caller(self, token: str) -> Caller:
+    def caller(self, token: str, _service_token: str = "", /) -> Caller:
         """Whose token this is; it must be scoped to a project.
 
         Raises:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
+from urllib.parse import urlencode
 
 import anyio
 import msgspec
@@ -203,9 +204,32 @@ def _no_such_method(call: Call) -> Answer:
 
 
 def collection(name: str, members: list[Document], call: Call) -> Answer:
-    """A list, as Keystone wraps it."""
-    links = {"next": None, "self": call.url, "previous": None}
-    return Answer(document={name: members, "links": links})
+    """A list, as Keystone wraps it, or the page of it that is asked for."""
+    page, following = _page(members, call)
+    links = {"next": following, "self": call.url, "previous": None}
+    return Answer(document={name: page, "links": links})
+
+
+def _page(members: list[Document], call: Call) -> tuple[list[Document], str | None]:
+    """At most `limit` members after the one whose id is `marker`, by their ids; and where the next ones are."""
+    limit, marker = _limit(call.query.get("limit", "")), call.query.get("marker", "")
+    if not (limit or marker) or not all("id" in member for member in members):
+        return members, None
+    ordered = sorted(members, key=lambda member: str(member["id"]))
+    if marker and not any(member["id"] == marker for member in ordered):
+        raise Refused(HTTPStatus.NOT_FOUND, f"Marker {marker} could not be found.")
+    after = [member for member in ordered if member["id"] > marker]
+    if not limit or len(after) <= limit:
+        return after, None
+    page = after[:limit]
+    query = [(name, value) for name, value in call.query.multi_items() if name != "marker"]
+    return page, f"{call.url.partition('?')[0]}?{urlencode([*query, ('marker', page[-1]['id'])])}"
+
+
+def _limit(text: str) -> int:
+    if text and not (text.isascii() and text.isdecimal()):
+        raise bad_request(f"Invalid input for field 'limit': '{text}' is not a number.")
+    return int(text[:9] or 0)
 
 
 def matches(document: Document, query: QueryParams, names: Collection[str]) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, lookup, parse, security_group_errors, sharing
+from futago.controller.resources import errors, lookup, parse, schema, security_group_errors, sharing
 from futago.controller.resources.definition import (
     STANDARD,
     Action,
@@ -21,6 +21,7 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, SecurityGroupRule
 from futago.controller.store.tables import TABLES
 
@@ -88,9 +89,13 @@ def remove_addresses(writing: Writing, params: Params, body: Any) -> Rendered:
     return _changed(writing, group, [one for one in group.addresses if one not in asked])
 
 
+_prefixes = parse.list_of(parse.prefix)
+
+
+@described(schema.of(_prefixes))
 def ranges(value: Any) -> tuple[str, ...]:
     """A list of prefixes; they are kept without host bits."""
-    return tuple(str(one) for one in parse.list_of(parse.prefix)(value))
+    return tuple(str(one) for one in _prefixes(value))
 
 
 def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
@@ -130,7 +135,8 @@ ADDRESS_GROUPS: Final = Resource(
     delete=delete,
 )
 
+_BODY: Final = schema.keyed({"addresses": schema.of(ranges)}, ("addresses",))
 ACTIONS: Final = (
-    Action("PUT", "/address-groups/{id}/add_addresses", write=add_addresses),
-    Action("PUT", "/address-groups/{id}/remove_addresses", write=remove_addresses),
+    Action("PUT", "/address-groups/{id}/add_addresses", write=add_addresses, takes=_BODY),
+    Action("PUT", "/address-groups/{id}/remove_addresses", write=remove_addresses, takes=_BODY),
 )

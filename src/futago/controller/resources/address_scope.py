@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import addressing_errors, lookup, parse, sharing
+from futago.controller.resources import addressing_errors, lookup, parse, schema, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -18,6 +18,7 @@ from futago.controller.resources.definition import (
     Writing,
     chosen,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store.addressing_rows import AddressScope, SubnetPool
 from futago.controller.store.tables import TABLES
 
@@ -80,6 +81,7 @@ def render(reading: Reading, scopes: Sequence[AddressScope]) -> list[Rendered]:
     ]
 
 
+@described(schema.one_of((4, 6)))
 def _version(value: object) -> int:
     number = parse.whole(value)
     if number not in (4, 6):

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from futago.controller.agent_types import DHCP, L3
-from futago.controller.resources import agent_errors, dhcp, errors, ha, lookup
+from futago.controller.resources import agent_errors, dhcp, errors, ha, lookup, schema
 from futago.controller.resources import router as routers
 from futago.controller.resources.agent import AGENTS, admin_only, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
@@ -94,12 +94,14 @@ def _named(body: Any, name: str) -> str:
     return wanted
 
 
+_ROUTER: Final = schema.enveloped("router_id", schema.UUID)
+_NETWORK: Final = schema.enveloped("network_id", schema.UUID)
 ACTIONS: Final = (
     Action("GET", "/agents/{agent_id}/l3-routers", read=routers_of_l3_agent),
-    Action("POST", "/agents/{agent_id}/l3-routers", write=add_router, status=201),
+    Action("POST", "/agents/{agent_id}/l3-routers", write=add_router, status=201, takes=_ROUTER),
     Action("DELETE", "/agents/{agent_id}/l3-routers/{router_id}", write=remove_router, status=204),
     Action("GET", "/networks/{network_id}/dhcp-agents", read=dhcp_agents_of_network),
     Action("GET", "/agents/{agent_id}/dhcp-networks", read=networks_of_dhcp_agent),
-    Action("POST", "/agents/{agent_id}/dhcp-networks", write=add_network, status=201),
+    Action("POST", "/agents/{agent_id}/dhcp-networks", write=add_network, status=201, takes=_NETWORK),
     Action("DELETE", "/agents/{agent_id}/dhcp-networks/{network_id}", write=remove_network, status=204),
 )

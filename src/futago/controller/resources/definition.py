@@ -14,6 +14,7 @@ from futago.controller.policy.rules import STANDARD as STANDARD_POLICY
 from futago.controller.policy.rules import Policy
 from futago.controller.resources import parse
 from futago.controller.resources.errors import ApiError
+from futago.controller.resources.schema import Schema
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.rows import Row
 
@@ -188,6 +189,8 @@ class Action:
     read: Callable[[Reading, Params], object] | None = None
     write: Callable[[Writing, Params, Any], object] | None = None
     status: int = 200
+    takes: Schema | None = None
+    """What a body must be; None where it is not looked at."""
 
 
 STANDARD: Final = (

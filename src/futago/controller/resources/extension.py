@@ -13,7 +13,7 @@ _EXTENSIONS: Final = {
     "agent_sort_key": ("Agents in order", "Lists of agents in any order"),
     "allowed-address-pairs": ("Allowed address pairs", "Further addresses that a port may use"),
     "auto-allocated-topology": ("Auto-allocated topologies", "A network that leads outside, for who asks"),
-    "availability_zone": ("Availability zones", "What may fail together"),
+    "availability_zone": ("Availability Zone", "What may fail together"),
     "availability_zone_filter": ("Availability zone filters", "Availability zones by their attributes"),
     "binding": ("Port bindings", "Which host a port is on, and how it is plugged"),
     "binding-extended": ("Bindings to several hosts", "The hosts of a port: where it is, and where it may move"),

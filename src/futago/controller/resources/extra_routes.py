@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, schema
 from futago.controller.resources.definition import Action, Params, Rendered, Writing
 from futago.controller.resources.router import ROUTERS, check_routes
 from futago.controller.resources.router_interfaces import own_router
@@ -42,7 +42,8 @@ def _changed(writing: Writing, router: Router, routes: Sequence[HostRoute]) -> R
     return {"router": ROUTERS.render(writing.reading, [changed])[0]}
 
 
+_BODY: Final = schema.enveloped("router", schema.enveloped("routes", schema.of(host_routes)))
 ACTIONS: Final = (
-    Action("PUT", "/routers/{router_id}/add_extraroutes", write=add),
-    Action("PUT", "/routers/{router_id}/remove_extraroutes", write=remove),
+    Action("PUT", "/routers/{router_id}/add_extraroutes", write=add, takes=_BODY),
+    Action("PUT", "/routers/{router_id}/remove_extraroutes", write=remove, takes=_BODY),
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import select
 
-from futago.controller.resources import lookup, parse, routing_errors
+from futago.controller.resources import lookup, parse, routing_errors, schema
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -19,6 +19,7 @@ from futago.controller.resources.definition import (
     Writing,
     chosen,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.routing_rows import MeteringLabel, MeteringRule
 from futago.controller.store.tables import TABLES
@@ -148,6 +149,7 @@ def _touch(txn: Transaction, label: MeteringLabel) -> None:
 
 
 def _prefix(name: str) -> Field:
+    @described(schema.or_null(schema.CIDR))
     def read(value: Any) -> str | None:
         if value in (None, ""):
             return None

@@ -11,13 +11,12 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from ipaddress import ip_address, ip_network
 from typing import Any, Final, TypeVar
 
+from futago.controller.resources import schema
 from futago.controller.resources.errors import InvalidInput
+from futago.controller.resources.schema import described
 from futago.values import IPAddress, IPNetwork, Mac
 
 T = TypeVar("T")
-
-Schema = dict[str, Any]
-"""JSON Schema: what the API's description says of a value."""
 
 _MAC: Final = re.compile(r"(?i)[0-9a-f]{2}([:-]?)[0-9a-f]{2}(\1[0-9a-f]{2}){4}|[0-9a-f]{4}(\.[0-9a-f]{4}){2}")
 _DOTTED: Final = re.compile(r"\d{1,9}(\.\d{1,9}){3}", re.ASCII)
@@ -36,28 +35,12 @@ class Unfit(ValueError):
     """A value cannot be what its field takes; the text says why."""
 
 
-def described(schema: Schema) -> Callable[[Callable[[Any], T]], Callable[[Any], T]]:
-    """A decorator for a parser: which JSON it is meant for."""
-
-    def note(parser: Callable[[Any], T]) -> Callable[[Any], T]:
-        parser.__dict__["schema"] = schema
-        return parser
-
-    return note
-
-
-def schema_of(parser: Callable[[Any], Any]) -> Schema:
-    """Which JSON a parser is meant for; any, where it does not say."""
-    found: Schema = getattr(parser, "schema", {})
-    return found
-
-
 def anything(value: Any) -> Any:
     """The value as it is."""
     return value
 
 
-@described({"type": "boolean"})
+@described(schema.FLAG)
 def boolean(value: Any) -> bool:
     """true, "True", "1", 1… or the contrary."""
     text = str(value).lower() if isinstance(value, (bool, int, str)) else ""
@@ -71,7 +54,7 @@ def boolean(value: Any) -> bool:
 def text(limit: int) -> Callable[[Any], str]:
     """A string of at most `limit` characters."""
 
-    @described({"type": "string", "maxLength": limit})
+    @described(schema.text(limit))
     def parse(value: Any) -> str:
         if not isinstance(value, str) or "\0" in value:
             raise Unfit(f"'{value}' is not a valid string")
@@ -82,7 +65,7 @@ def text(limit: int) -> Callable[[Any], str]:
     return parse
 
 
-@described({"type": "string", "maxLength": 255})
+@described(schema.NAME)
 def name(value: Any) -> str:
     """At most 255 characters that can be printed, of the Basic Multilingual Plane, with no blank at either end."""
     parsed = text(255)(value)
@@ -99,7 +82,7 @@ def _printable(character: str) -> bool:
 def nullable(parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
     """Null, or what `parse` takes."""
 
-    @described(_or_null(parse))
+    @described(schema.or_null(schema.of(parse)))
     def parse_nullable(value: Any) -> T | None:
         return None if value is None else parse(value)
 
@@ -109,26 +92,21 @@ def nullable(parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
 def empty_as_none(parse: Callable[[Any], T]) -> Callable[[Any], T | None]:
     """Null or "", or what `parse` takes."""
 
-    @described(_or_null(parse))
+    @described(schema.or_null(schema.of(parse)))
     def parse_unless_empty(value: Any) -> T | None:
         return None if value in (None, "") else parse(value)
 
     return parse_unless_empty
 
 
-def _or_null(parse: Callable[[Any], Any]) -> Schema:
-    schema = schema_of(parse)
-    return {"anyOf": [schema, {"type": "null"}]} if schema else {}
-
-
-@described({"type": "null"})
+@described(schema.NULL)
 def nothing(value: Any) -> None:
     """Null: the attribute belongs to a feature that is not there."""
     if value is not None:
         raise Unfit(f"'{value}' cannot be set: this version does not support it")
 
 
-@described({"type": "string", "format": "uuid"})
+@described(schema.UUID)
 def identifier(value: Any) -> str:
     """A UUID."""
     try:
@@ -146,7 +124,7 @@ def whole(value: Any) -> int:
         raise InvalidInput(reason=f"'{value}' is not an integer") from error
 
 
-@described({"type": "integer", "minimum": 0, "maximum": (1 << 31) - 1})
+@described(schema.number(0, (1 << 31) - 1))
 def non_negative(value: Any) -> int:
     """A whole number that is not below 0."""
     number = whole(value)
@@ -158,7 +136,7 @@ def non_negative(value: Any) -> int:
 def between(lowest: int, highest: int) -> Callable[[Any], int]:
     """A whole number of this range, both ends included."""
 
-    @described({"type": "integer", "minimum": lowest, "maximum": highest})
+    @described(schema.number(lowest, highest))
     def parse(value: Any) -> int:
         number = whole(value)
         if number < lowest:
@@ -173,7 +151,7 @@ def between(lowest: int, highest: int) -> Callable[[Any], int]:
 def integer(lowest: int, highest: int) -> Callable[[Any], int]:
     """A whole number, or a string that is one."""
 
-    @described({"type": "integer", "minimum": lowest, "maximum": highest})
+    @described(schema.number(lowest, highest))
     def parse(value: Any) -> int:
         if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}", value):
             value = int(value)
@@ -189,7 +167,7 @@ def integer(lowest: int, highest: int) -> Callable[[Any], int]:
 def one_of(*values: Any) -> Callable[[Any], Any]:
     """One of these values."""
 
-    @described({"enum": list(values)})
+    @described(schema.one_of(values))
     def parse(value: Any) -> Any:
         if value not in values:
             raise Unfit(f"{value} is not in valid_values")
@@ -198,7 +176,7 @@ def one_of(*values: Any) -> Callable[[Any], Any]:
     return parse
 
 
-@described({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
+@described(schema.ADDRESS)
 def address(value: Any) -> IPAddress:
     """An address of either family, without a zone and without leading zeros in an IPv4 one."""
     if isinstance(value, str) and "%" not in value:
@@ -212,7 +190,7 @@ def address(value: Any) -> IPAddress:
     raise Unfit(f"'{value}' is not a valid IP address")
 
 
-@described({"type": "string", "examples": ["192.168.80.0/24"]})
+@described(schema.CIDR)
 def cidr(value: Any) -> IPNetwork:
     """A network of either family; host bits are cut off, and an address is a network of its own."""
     if isinstance(value, str) and "%" not in value and not _BLANK.search(value):
@@ -223,7 +201,7 @@ def cidr(value: Any) -> IPNetwork:
     raise InvalidInput(reason=f"{value} is not in a CIDR format")
 
 
-@described({"type": "string", "examples": ["192.168.80.0/24"]})
+@described(schema.PREFIX)
 def prefix(value: Any) -> IPNetwork:
     """A network as a list names it: with its length."""
     if isinstance(value, str) and "/" in value and "%" not in value:
@@ -234,7 +212,7 @@ def prefix(value: Any) -> IPNetwork:
     raise Unfit(f"'{value}' is not a valid IP subnet")
 
 
-@described({"type": "string", "examples": ["192.168.80.0/24"]})
+@described(schema.PREFIX)
 def destination(value: Any) -> IPNetwork:
     """Where a route leads: a network without host bits that is not this host's own."""
     if isinstance(value, str) and "/" in value and "%" not in value:
@@ -249,7 +227,7 @@ def destination(value: Any) -> IPNetwork:
     raise Unfit(f"'{value}' is not a valid CIDR")
 
 
-@described({"type": "string", "pattern": "^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$"})
+@described(schema.MAC)
 def mac(value: Any) -> Mac:
     """A MAC address of a single host, in any case and in any of its usual forms."""
     if isinstance(value, str) and _MAC.fullmatch(value):
@@ -260,7 +238,7 @@ def mac(value: Any) -> Mac:
     raise Unfit(f"'{value}' is not a valid MAC address")
 
 
-@described({"type": "string", "maxLength": 255})
+@described(schema.HOST_NAME)
 def hostname(value: Any) -> str:
     """A host's name as it stands in DNS, in lower case, or "" (RFC 1123, 2.1)."""
     if not isinstance(value, str):
@@ -271,7 +249,7 @@ def hostname(value: Any) -> str:
     return name
 
 
-@described({"type": "string", "maxLength": 255})
+@described(schema.ZONE)
 def domain(value: Any) -> str:
     """The name of a zone, which ends with a dot, or ""."""
     name = hostname(value) if not isinstance(value, str) or value.endswith(".") else value.lower()
@@ -285,7 +263,7 @@ def domain(value: Any) -> str:
     return name
 
 
-@described({"type": "string", "maxLength": 255})
+@described(schema.RELATIVE_NAME)
 def relative_name(value: Any) -> str:
     """A name within a zone, or ""."""
     if isinstance(value, str) and value.endswith("."):
@@ -316,7 +294,7 @@ def _wrong_name(name: str) -> str | None:
 def list_of(parse: Callable[[Any], T], *, distinct: bool = True) -> Callable[[Any], tuple[T, ...]]:
     """A list whose items `parse` takes; null is the empty one."""
 
-    @described({"type": "array", "items": schema_of(parse), "uniqueItems": distinct})
+    @described(schema.array(schema.of(parse), distinct=distinct))
     def parse_list(value: Any) -> tuple[T, ...]:
         if value is None:
             return ()
@@ -340,7 +318,7 @@ def repeated(items: Sequence[object]) -> list[object]:
     return twice
 
 
-@described({"type": "array", "items": {"type": "string", "maxLength": 255}, "uniqueItems": True})
+@described(schema.array(schema.text(255)))
 def tags(value: Any) -> tuple[str, ...]:
     """Different words, of at most 255 characters."""
     if value is None:
@@ -348,7 +326,7 @@ def tags(value: Any) -> tuple[str, ...]:
     return list_of(text(255))(value)
 
 
-@described({"type": "object"})
+@described(schema.OBJECT)
 def mapping(value: Any) -> dict[str, Any]:
     """A JSON object; null and "" are the empty one."""
     if value in (None, ""):
@@ -360,9 +338,9 @@ def mapping(value: Any) -> dict[str, Any]:
 
 def entry(known: dict[str, Callable[[Any], Any]], required: Collection[str]) -> Callable[[Any], dict[str, Any]]:
     """A JSON object with these keys and no others."""
-    properties = {key: schema_of(parse) for key, parse in known.items()}
+    properties = {key: schema.of(parse) for key, parse in known.items()}
 
-    @described({"type": "object", "properties": properties, "required": list(required), "additionalProperties": False})
+    @described(schema.keyed(properties, required))
     def parse(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise Unfit(f"'{value}' is not a dictionary")
@@ -377,9 +355,9 @@ def entry(known: dict[str, Callable[[Any], Any]], required: Collection[str]) -> 
 
 def exactly(known: dict[str, Callable[[Any], Any]]) -> Callable[[Any], dict[str, Any]]:
     """A JSON object with all of these keys and no others."""
-    properties = {key: schema_of(parse) for key, parse in known.items()}
+    properties = {key: schema.of(parse) for key, parse in known.items()}
 
-    @described({"type": "object", "properties": properties, "required": list(known), "additionalProperties": False})
+    @described(schema.keyed(properties, known))
     def parse(value: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             keys = list(known)

@@ -18,6 +18,7 @@ from futago.controller.resources import (
     parse,
     port_errors,
     qos_policy,
+    schema,
     security_group,
     security_group_errors,
     sharing,
@@ -40,6 +41,7 @@ from futago.controller.resources.definition import (
 from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, renew_automatic, wishes
 from futago.controller.resources.port_options import address_pairs, dhcp_options, merged
 from futago.controller.resources.router_legs import check_moved, legs
+from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import add_port, free_mac, remove_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
@@ -302,6 +304,12 @@ def _binding_field(name: str, convert: Callable[[Any], Any], *, filterable: bool
     )
 
 
+@described(schema.text(255))
+def _host(value: Any) -> str:
+    return "" if value is None else parse.text(255)(value)
+
+
+@described(schema.OBJECT)
 def _profile(value: Any) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
         raise parse.Unfit(f"'{value}' is not a dictionary")
@@ -366,7 +374,7 @@ PORTS: Final = Resource(
             sortable=False,
         ),
         Field(name="dns_domain", parse=parse.domain, default="", post=True, put=True, filterable=False, sortable=False),
-        _binding_field("host_id", lambda value: "" if value is None else parse.text(255)(value), filterable=True),
+        _binding_field("host_id", _host, filterable=True),
         _binding_field("profile", _profile, filterable=False),
         Field(name="binding:vif_type", admin_sees=True, filterable=False, sortable=False),
         Field(name="binding:vif_details", admin_sees=True, filterable=False, sortable=False),

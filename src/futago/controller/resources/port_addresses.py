@@ -1,14 +1,15 @@
 """A port's addresses: which are asked for, whether they can be, and how they change."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import errors, parse, subnet_errors
+from futago.controller.resources import errors, parse, schema, subnet_errors
 from futago.controller.resources.definition import Absent
 from futago.controller.resources.forwarding_rows import end_to_address
+from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import automatic_address, give_address
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Subnet
@@ -21,6 +22,10 @@ Wishes = list[tuple[tuple[Subnet, ...], IPAddress | None]]
 _IPV4 = 4
 
 
+_FIXED_IP: Final = {"type": "object", "properties": {"ip_address": schema.ADDRESS, "subnet_id": schema.UUID}}
+
+
+@described(schema.array(_FIXED_IP, distinct=False))
 def fixed_ips(value: Any) -> tuple[dict[str, Any], ...]:
     """A list of {"subnet_id": …, "ip_address": …}; what else is in one is not looked at."""
     if not isinstance(value, list):

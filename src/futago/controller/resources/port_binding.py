@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, lookup, parse, port_errors, trunk_rows
+from futago.controller.resources import errors, lookup, parse, port_errors, schema, trunk_rows
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.resources.port import PORTS
 from futago.controller.store.port_rows import PortBinding
@@ -152,12 +152,21 @@ def _asked(body: Any) -> dict[str, Any]:
     return asked
 
 
+_PROPERTIES: Final = {name: schema.of(read) for name, read in _PARSE.items()}
+_NEW: Final = schema.enveloped("binding", schema.keyed(_PROPERTIES, ("host",)))
+_CHANGE: Final = schema.enveloped("binding", schema.keyed(_PROPERTIES))
 _ONE: Final = "/ports/{port_id}/bindings/{host}"
 ACTIONS: Final = (
     Action("GET", "/ports/{port_id}/bindings", read=show_all),
-    Action("POST", "/ports/{port_id}/bindings", write=create, status=201),
+    Action(
+        "POST",
+        "/ports/{port_id}/bindings",
+        write=create,
+        status=201,
+        takes=_NEW,
+    ),
     Action("GET", _ONE, read=show),
-    Action("PUT", _ONE, write=update),
+    Action("PUT", _ONE, write=update, takes=_CHANGE),
     Action("PUT", f"{_ONE}/activate", write=activate),
     Action("DELETE", _ONE, write=delete, status=204),
 )

@@ -19,6 +19,7 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.floating_ip import FLOATING_IPS
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.schema import described
 from futago.controller.store.database import View
 from futago.controller.store.routing_rows import PortForwarding
 from futago.controller.store.rows import FixedIp, FloatingIp, Port
@@ -231,6 +232,10 @@ def _bad(reason: str) -> errors.BadRequest:
     return errors.BadRequest(resource=_NAME, reason=reason)
 
 
+_NUMBER: Final = "[1-9][0-9]{0,4}"
+
+
+@described({"type": "string", "pattern": f"^{_NUMBER}(:{_NUMBER})?$"})
 def _range(value: Any) -> Ports:
     """`80`, or `80:90`."""
     ends = str(value).split(":")

@@ -5,7 +5,8 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from futago.controller.resources import errors, parse
+from futago.controller.resources import errors, parse, schema
+from futago.controller.resources.schema import described
 
 _MOST_PAIRS: Final = 10
 _LONGEST_VALUE: Final = 255
@@ -15,11 +16,20 @@ _CLIENT_ID: Final = "client-id"
 _AS_CLIENT_ID: Final = re.compile(r"[^,\s#\"\\]+")
 """dnsmasq's list of hosts has it between commas."""
 _MAY_BE_BLANK: Final = frozenset({"router", "classless-static-route"})
+_VERSIONS: Final = (4, 6)
+_PAIR: Final = schema.keyed({"ip_address": schema.CIDR, "mac_address": schema.MAC}, ("ip_address",))
+
+
+@described(schema.one_of(_VERSIONS))
+def _version(value: Any) -> int:
+    return int(parse.one_of(*_VERSIONS)(parse.whole(value)))
+
+
 _option = parse.entry(
     {
         "opt_name": parse.text(64),
         "opt_value": parse.nullable(parse.text(_LONGEST_VALUE)),
-        "ip_version": lambda value: parse.one_of(4, 6)(parse.whole(value)),
+        "ip_version": _version,
     },
     ("opt_name", "opt_value"),
 )
@@ -27,6 +37,7 @@ _option = parse.entry(
 DhcpOptions = tuple[dict[str, Any], ...]
 
 
+@described(schema.array(_PAIR) | {"maxItems": _MOST_PAIRS})
 def address_pairs(value: Any) -> tuple[dict[str, str], ...]:
     """Further addresses that a port may send from."""
     if value is None:
@@ -73,6 +84,7 @@ def _range(value: Any) -> str:
     return value
 
 
+@described(schema.array(schema.of(_option)))
 def dhcp_options(value: Any) -> DhcpOptions:
     """Options of DHCP, each with `opt_name`, `opt_value` and `ip_version`; a value that is null takes one away."""
     try:

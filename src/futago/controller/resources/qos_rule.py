@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import or_, select
 
-from futago.controller.resources import errors, lookup, parse, qos_errors
+from futago.controller.resources import errors, lookup, parse, qos_errors, schema
 from futago.controller.resources.definition import (
     REQUIRED,
     Action,
@@ -25,6 +25,7 @@ from futago.controller.resources.definition import (
     Writing,
 )
 from futago.controller.resources.qos_policy import KINDS, QOS_POLICIES, said
+from futago.controller.resources.schema import described
 from futago.controller.store.database import Transaction
 from futago.controller.store.port_rows import QosPolicy, QosRule
 from futago.controller.store.tables import TABLES
@@ -36,6 +37,7 @@ _MARKS: Final = (0, *range(8, 42, 2), 44, 46, 48, 56)
 _rate = parse.between(0, _MOST)
 
 
+@described(schema.one_of(sorted(_MARKS)))
 def _mark(value: Any) -> int:
     number = parse.whole(value)
     if number not in _MARKS:

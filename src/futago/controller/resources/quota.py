@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from futago.controller.resources import addressing_errors, errors, parse
+from futago.controller.resources import addressing_errors, errors, parse, schema
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.store.addressing_rows import RbacPolicy, SubnetPool
 from futago.controller.store.database import Transaction, View
@@ -162,6 +162,11 @@ def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> No
             raise errors.HTTPBadRequest(message=sentence)
 
 
+_BODY: Final = schema.keyed(
+    {name: schema.number(_UNBOUNDED, _LARGEST) for name in DEFAULTS}
+    | dict.fromkeys(("tenant_id", "project_id"), schema.text(255))
+    | dict.fromkeys(("force", "check_limit"), schema.FLAG)
+)
 ACTIONS: Final = (
     Action("GET", "/quotas", read=show_all),
     Action("GET", "/quotas/tenant", read=lambda reading, _params: show_caller(reading, "tenant")),
@@ -170,6 +175,6 @@ ACTIONS: Final = (
     Action("GET", "/quotas/{project_id}/default", read=show_defaults),
     Action("GET", "/quotas/{project_id}/details", read=show_details),
     Action("GET", "/quotas/{project_id}/details.json", read=show_details),
-    Action("PUT", "/quotas/{project_id}", write=update),
+    Action("PUT", "/quotas/{project_id}", write=update, takes=schema.enveloped("quota", _BODY)),
     Action("DELETE", "/quotas/{project_id}", write=delete, status=204),
 )

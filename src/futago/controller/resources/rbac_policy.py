@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Text, cast
 
 from futago.controller import device_owners
-from futago.controller.resources import addressing_errors, errors, lookup, parse, sharing
+from futago.controller.resources import addressing_errors, errors, lookup, parse, schema, sharing
 from futago.controller.resources.address_group import ADDRESS_GROUPS
 from futago.controller.resources.address_scope import ADDRESS_SCOPES
 from futago.controller.resources.definition import (
@@ -23,6 +23,7 @@ from futago.controller.resources.definition import (
     owned_by_project,
 )
 from futago.controller.resources.network import NETWORKS
+from futago.controller.resources.schema import described
 from futago.controller.resources.security_group import SECURITY_GROUPS
 from futago.controller.resources.sharing import EVERYBODY, EXTERNAL, SHARED
 from futago.controller.resources.subnet_pool import SUBNET_POOLS
@@ -191,6 +192,7 @@ def _check_no_routers(view: View, network: Network, target: str, left: set[str])
         raise addressing_errors.RbacPolicyInUse(object_id=network.id, details=details)
 
 
+@described(schema.one_of(sorted(SHAREABLE)))
 def _object_type(value: Any) -> str:
     known = parse.text(255)(value).strip().lower()
     if known not in SHAREABLE:
@@ -198,6 +200,7 @@ def _object_type(value: Any) -> str:
     return known
 
 
+@described({"type": "string", "anyOf": [{"const": EVERYBODY}, {"format": "uuid"}]})
 def _target(value: Any) -> str:
     text = parse.text(255)(value)
     if text == EVERYBODY:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import moves, schedule
 from futago.controller.agent_types import L3
-from futago.controller.resources import agent_errors, errors, ha, lookup, parse
+from futago.controller.resources import agent_errors, errors, ha, lookup, parse, schema
 from futago.controller.resources.agent import AGENTS, Agent, admin_only, alive, everyone
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Values, Writing
 from futago.controller.resources.router import ROUTERS
@@ -145,8 +145,14 @@ def _ha_state(reading: Reading, router: Router, agent: Agent, replicas: list[Rep
     return "active" if replica.role is Role.ACTIVE else "standby"
 
 
+_BODY: Final = schema.enveloped("agent", schema.keyed({name: schema.of(read) for name, read in _SETTABLE.items()}))
 ACTIONS: Final = (
     Action("GET", "/routers/{router_id}/l3-agents", read=show_all),
     Action("GET", "/routers/{router_id}/l3-agents/{agent_id}", read=show),
-    Action("PUT", "/routers/{router_id}/l3-agents/{agent_id}", write=update),
+    Action(
+        "PUT",
+        "/routers/{router_id}/l3-agents/{agent_id}",
+        write=update,
+        takes=_BODY,
+    ),
 )

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from futago.controller import device_owners
 from futago.controller.agent_types import L3
-from futago.controller.resources import errors, ha, lookup, parse, router_gateway, zones
+from futago.controller.resources import errors, ha, lookup, parse, router_gateway, schema, zones
 from futago.controller.resources.definition import (
     STANDARD,
     Absent,
@@ -22,6 +22,7 @@ from futago.controller.resources.definition import (
     standard,
 )
 from futago.controller.resources.router_legs import legs
+from futago.controller.resources.schema import described
 from futago.controller.resources.subnet import host_routes
 from futago.controller.store.addressing_rows import AutoTopology
 from futago.controller.store.database import View
@@ -172,7 +173,7 @@ def _gateway_info(router: Router, addresses: Sequence[FixedIp]) -> Rendered | No
     }
 
 
-@parse.described({"type": "boolean"})
+@described(schema.FLAG)
 def _optional_boolean(value: Any) -> bool | None:
     return None if value is None else parse.boolean(value)
 

@@ -5,11 +5,12 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, lookup, network, parse
+from futago.controller.resources import errors, lookup, network, parse, schema
 from futago.controller.resources.definition import ABSENT, Writing
 from futago.controller.resources.port_addresses import change as change_addresses
 from futago.controller.resources.port_addresses import fixed_ips, give, wishes
 from futago.controller.resources.router_legs import check_no_overlap, legs
+from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.rows import FloatingIp, Network, Port, Router, Subnet
 
@@ -22,6 +23,7 @@ _read = parse.entry(
 )
 
 
+@described(schema.or_null(schema.of(_read)))
 def parse_info(value: Any) -> Info | None:
     """Null and {} take the gateway away."""
     return _read(value) if value else None

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, lookup, parse
+from futago.controller.resources import errors, lookup, parse, schema
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.port import PORTS
 from futago.controller.resources.port_addresses import serves
@@ -19,6 +19,7 @@ from futago.controller.resources.router_legs import (
     ipv6_leg,
     legs,
 )
+from futago.controller.resources.schema import Schema
 from futago.controller.resources.service_ports import add_port, give_address, remove_port
 from futago.controller.resources.subnet import SUBNETS
 from futago.controller.store.rows import FixedIp, Network, Port, Router, Subnet
@@ -165,7 +166,12 @@ def _answer(router: Router, port: Port, addresses: list[FixedIp]) -> Rendered:
     }
 
 
+_LEG: Final[Schema] = {
+    "type": "object",
+    "properties": {"subnet_id": schema.UUID, "port_id": schema.UUID},
+    "anyOf": [{"required": ["subnet_id"]}, {"required": ["port_id"]}],
+}
 ACTIONS: Final = (
-    Action("PUT", "/routers/{router_id}/add_router_interface", write=add),
-    Action("PUT", "/routers/{router_id}/remove_router_interface", write=remove),
+    Action("PUT", "/routers/{router_id}/add_router_interface", write=add, takes=_LEG),
+    Action("PUT", "/routers/{router_id}/remove_router_interface", write=remove, takes=_LEG),
 )

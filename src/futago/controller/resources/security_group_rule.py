@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from futago.controller.protocols import ICMP, NUMBERS, number_of
-from futago.controller.resources import errors, lookup, parse, security_group_errors, sharing
+from futago.controller.resources import errors, lookup, parse, schema, security_group_errors, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -19,6 +19,7 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
 
 _WITH_PORTS: Final = {NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
@@ -145,6 +146,14 @@ def _check_icmp(kind: int | None, code: int | None) -> None:
             raise security_group_errors.SecurityGroupInvalidIcmpValue(field=field, attribute=attribute, value=value)
 
 
+_PROTOCOL: Final = {
+    "type": "string",
+    "pattern": rf"^({'|'.join(sorted({*NUMBERS, *_ANY}))}|[1-9]?[0-9]|1[0-9][0-9]|2[0-4][0-9]|25[0-5])$",
+}
+"""A name or a number."""
+
+
+@described(schema.or_null(_PROTOCOL))
 def _protocol(value: Any) -> str | None:
     """The name or number as it was given, in lower case; every word for "any" is none."""
     if value is None:
@@ -157,6 +166,7 @@ def _protocol(value: Any) -> str | None:
     raise security_group_errors.SecurityGroupRuleInvalidProtocol(protocol=value, values=sorted(NUMBERS))
 
 
+@described(schema.one_of(("IPv4", "IPv6")))
 def _ethertype(value: Any) -> str:
     known = {"ipv4": "IPv4", "ipv6": "IPv6"}
     text = value.lower() if isinstance(value, str) else ""
@@ -165,15 +175,20 @@ def _ethertype(value: Any) -> str:
     return known[text]
 
 
+_number = parse.integer(0, 65535)
+
+
+@described(schema.or_null(schema.of(_number)))
 def _port(value: Any) -> int | None:
     if value in (None, ""):
         return None
     try:
-        return parse.integer(0, 65535)(value)
+        return _number(value)
     except (parse.Unfit, errors.InvalidInput) as error:
         raise security_group_errors.SecurityGroupInvalidPortValue(port=value) from error
 
 
+@described(schema.CIDR)
 def _prefix(value: Any) -> str:
     """With its length, which is that of one address where it has none; host bits stay."""
     try:

@@ -15,6 +15,7 @@ from futago.controller.resources import (
     network,
     parse,
     port_addresses,
+    schema,
     sharing,
     subnet_checks,
     subnet_errors,
@@ -33,6 +34,7 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store import lowest_free
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, HostRoute, Network, Pool, Port, Router, Subnet
@@ -66,7 +68,9 @@ def create(writing: Writing, values: Values) -> Subnet:
     subnet_checks.check_modes(
         modes.get("ipv6_ra_mode"), modes.get("ipv6_address_mode"), cidr, dhcp=values["enable_dhcp"]
     )
-    pools = values["allocation_pools"] or allocate.default_pools(cidr, gateway)
+    pools = values["allocation_pools"]
+    if not isinstance(pools, tuple):
+        pools = allocate.default_pools(cidr, gateway)
     row = Subnet(
         id=str(uuid.uuid4()),
         project_id=values["project_id"],
@@ -91,7 +95,7 @@ def create(writing: Writing, values: Values) -> Subnet:
 def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
     """Change a subnet; a gateway that a router has cannot move."""
     changed = replace(row, **chosen(values, {**_COLUMNS, "gateway_ip": "gateway_ip"}))
-    if values.get("allocation_pools"):
+    if isinstance(values.get("allocation_pools"), tuple):
         changed = replace(changed, allocation_pools=values["allocation_pools"])
     if row.gateway_ip is not None and changed.gateway_ip != row.gateway_ip:
         _check_gateway_is_free(writing.txn, row, row.gateway_ip)
@@ -180,14 +184,17 @@ _pool = parse.exactly({"start": parse.address, "end": parse.address})
 _route = parse.exactly({"destination": parse.destination, "nexthop": parse.address})
 
 
-def _pools(value: Any) -> tuple[Pool, ...]:
+@described(schema.array(schema.of(_pool), distinct=False))
+def _pools(value: Any) -> tuple[Pool, ...] | None:
+    """An empty list is what it says: no address is given out of itself."""
     if value in (None, "", {}):
-        return ()
+        return None
     if not isinstance(value, list) or not all(isinstance(item, dict) for item in value):
         raise errors.InvalidInput(reason="Invalid data format for allocation pools")
     return tuple(Pool(**_pool(item)) for item in value)
 
 
+@described(schema.array(schema.ADDRESS))
 def _nameservers(value: Any) -> tuple[IPAddress, ...]:
     if value in (None, "", {}):
         return ()
@@ -205,6 +212,7 @@ def _nameservers(value: Any) -> tuple[IPAddress, ...]:
     return tuple(servers)
 
 
+@described(schema.array(schema.of(_route)))
 def host_routes(value: Any) -> tuple[HostRoute, ...]:
     """Routes as the API writes them."""
     if value is None:
@@ -217,6 +225,7 @@ def host_routes(value: Any) -> tuple[HostRoute, ...]:
     return routes
 
 
+@described(schema.array({"type": "string", "pattern": f"^({'|'.join(device_owners.PREFIXES)})"}, distinct=False))
 def _service_types(value: Any) -> tuple[str, ...]:
     """Prefixes of the owners of ports that the subnet is for."""
     if value and not isinstance(value, list):
@@ -234,13 +243,19 @@ def overlapping(cidr: IPNetwork, others: Collection[Subnet]) -> Subnet | None:
     return next((row for row in others if row.cidr.overlaps(cidr)), None)
 
 
+_known_mode = parse.one_of(None, *(mode.value for mode in IPv6Mode))
+_known_version = parse.one_of(4, 6)
+
+
+@described(schema.of(_known_mode))
 def _mode(value: Any) -> IPv6Mode | None:
-    known = parse.one_of(None, *(mode.value for mode in IPv6Mode))(value)
+    known = _known_mode(value)
     return None if known is None else IPv6Mode(known)
 
 
+@described(schema.of(_known_version))
 def _version(value: Any) -> int:
-    return int(parse.one_of(4, 6)(parse.whole(value)))
+    return int(_known_version(parse.whole(value)))
 
 
 SUBNETS: Final = Resource(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from futago.controller import prefixes
-from futago.controller.resources import address_scope, addressing_errors, errors, lookup, parse, sharing
+from futago.controller.resources import address_scope, addressing_errors, errors, lookup, parse, schema, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -21,6 +21,7 @@ from futago.controller.resources.definition import (
     owned_by_project,
     standard,
 )
+from futago.controller.resources.schema import described
 from futago.controller.store.addressing_rows import SubnetPool
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.rows import Subnet
@@ -202,16 +203,21 @@ def _touch_networks(txn: Transaction, pool: SubnetPool) -> None:
         txn.touch(f"segment/{row.network_id}")
 
 
+@described(schema.NAME | {"minLength": 1})
 def _not_blank(value: Any) -> str:
     if isinstance(value, str) and not value.strip():
         raise parse.Unfit(f"'{value}' Blank strings are not permitted")
     return parse.name(value)
 
 
+_networks = parse.list_of(parse.prefix)
+
+
+@described(schema.of(_networks))
 def _prefixes(value: Any) -> tuple[IPNetwork, ...]:
     if value is None:
         raise parse.Unfit("'None' is not a list")
-    return parse.list_of(parse.prefix)(value)
+    return _networks(value)
 
 
 SUBNET_POOLS: Final = Resource(

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from futago.controller import prefixes
-from futago.controller.resources import addressing_errors, errors, lookup, parse, subnet_pool
+from futago.controller.resources import addressing_errors, errors, lookup, parse, schema, subnet_pool
 from futago.controller.resources.definition import Action, Params, Rendered, Writing, owned_by_project
 from futago.controller.resources.network import NETWORKS
 from futago.controller.resources.subnet_pool import SUBNET_POOLS
@@ -69,8 +69,15 @@ def _shown(pool: SubnetPool) -> Rendered:
     return {"prefixes": [str(prefix) for prefix in pool.prefixes]}
 
 
+_PREFIXES: Final = schema.enveloped("prefixes", schema.array(schema.PREFIX, distinct=False) | {"minItems": 1})
+_NETWORK: Final = schema.enveloped("network_id", schema.UUID)
 ACTIONS: Final = (
-    Action("PUT", "/subnetpools/{id}/add_prefixes", write=add),
-    Action("PUT", "/subnetpools/{id}/remove_prefixes", write=remove),
-    Action("PUT", "/subnetpools/{id}/onboard_network_subnets", write=onboard),
+    Action("PUT", "/subnetpools/{id}/add_prefixes", write=add, takes=_PREFIXES),
+    Action("PUT", "/subnetpools/{id}/remove_prefixes", write=remove, takes=_PREFIXES),
+    Action(
+        "PUT",
+        "/subnetpools/{id}/onboard_network_subnets",
+        write=onboard,
+        takes=_NETWORK,
+    ),
 )

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import errors, lookup, parse, trunk_errors, trunk_rows
+from futago.controller.resources import errors, lookup, parse, schema, trunk_errors, trunk_rows
 from futago.controller.resources.definition import (
     REQUIRED,
     STANDARD,
@@ -22,6 +22,7 @@ from futago.controller.resources.definition import (
     standard,
 )
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.schema import Schema, described
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.port_rows import SubPort, Trunk
 from futago.controller.store.rows import Network, Port
@@ -217,6 +218,18 @@ def _in_body(body: Any) -> Asked:
         raise errors.InvalidInput(reason=str(unfit)) from unfit
 
 
+_SUBPORT: Final[Schema] = {
+    "type": "object",
+    "properties": {
+        "port_id": schema.UUID,
+        "segmentation_type": schema.one_of((_VLAN, _INHERIT)),
+        "segmentation_id": schema.number(1, _HIGHEST),
+    },
+    "required": ["port_id"],
+}
+
+
+@described(schema.array(_SUBPORT))
 def _subports(value: Any) -> Asked:
     """What the API takes for a list of subports, whatever becomes of it."""
     if not isinstance(value, list):
@@ -265,8 +278,14 @@ TRUNKS: Final = Resource(
     tagged=True,
 )
 
+_SUBPORTS: Final[Schema] = {
+    "type": "object",
+    "properties": {"sub_ports": schema.of(_subports)},
+    "required": ["sub_ports"],
+}
+
 ACTIONS: Final = (
     Action("GET", "/trunks/{id}/get_subports", read=show_subports),
-    Action("PUT", "/trunks/{id}/add_subports", write=add_subports),
-    Action("PUT", "/trunks/{id}/remove_subports", write=remove_subports),
+    Action("PUT", "/trunks/{id}/add_subports", write=add_subports, takes=_SUBPORTS),
+    Action("PUT", "/trunks/{id}/remove_subports", write=remove_subports, takes=_SUBPORTS),
 )

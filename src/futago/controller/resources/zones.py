@@ -5,8 +5,9 @@ from typing import Any, Final
 
 from futago.config import ControllerConfig
 from futago.controller.agent_types import DHCP, L3, ROLES
-from futago.controller.resources import addressing_errors, errors, lookup, parse
+from futago.controller.resources import addressing_errors, errors, lookup, parse, schema
 from futago.controller.resources.definition import Field, Reading, Rendered, Resource
+from futago.controller.resources.schema import described
 from futago.controller.store.database import View
 from futago.controller.store.rows import DhcpReplica, Node, Replica, Row
 
@@ -22,6 +23,7 @@ class Zone(Row, frozen=True, kw_only=True):
     available: bool
 
 
+@described(schema.array(schema.text(_LONGEST)))
 def hints(value: Any) -> tuple[str, ...]:
     """A list of zones' names."""
     if value is None:
