@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import inspect, text
 
 from database_kit import MariaDb, Postgres, migrate
@@ -25,8 +26,9 @@ database = Database(sys.argv[1])
 def write(first):
     for number in range(first, first + 100000):
         def work(txn):
-            txn.add(Network(id=str(number), project_id="p", network_type="vxlan", mtu=1450))
-            txn.add(Segment(network_type="vxlan", physical_network="", segmentation_id=number, network_id=str(number)))
+            txn.add(Network(id=str(number), project_id="p", mtu=1450))
+            txn.add(Segment(id=str(number), project_id="p", network_type="vxlan", physical_network="",
+                segmentation_id=number, network_id=str(number)))
         database.transact(work)
         sys.stdout.write(f"{number}\\n")
         sys.stdout.flush()
@@ -72,7 +74,7 @@ def other(url: str) -> Iterator[Database]:
 
 
 def network(network_id: str, **columns: Any) -> Network:
-    return Network(id=network_id, project_id="p", network_type=NetworkType.VXLAN, mtu=1450, **columns)
+    return Network(id=network_id, project_id="p", mtu=1450, **columns)
 
 
 def add(network_id: str) -> Callable[[Transaction], Network]:
@@ -92,7 +94,7 @@ def test_the_migrations_make_the_tables_and_may_be_run_again(url: str, database:
 
 def test_rows_come_out_as_they_went_in(database: Database) -> None:
     rows = [
-        network("n", name="Ä \N{SNOWMAN} '\"%s?", segmentation_id=7, tags=("a", "b"), external=True),
+        network("n", name="Ä \N{SNOWMAN} '\"%s?", tags=("a", "b"), external=True),
         Subnet(
             id="s",
             project_id="p",
@@ -130,12 +132,18 @@ def test_rows_come_out_as_they_went_in(database: Database) -> None:
 
 
 def test_what_is_taken_or_still_needed_is_a_conflict_and_the_write_may_go_on(database: Database) -> None:
-    segment = Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=1, network_id="a")
+    segment = Segment(
+        id="s", project_id="p", network_type=NetworkType.VXLAN, physical_network="", segmentation_id=1, network_id="a"
+    )
 
     def work(txn: Transaction) -> None:
         first = txn.add(network("a"))
         txn.add(segment)
-        for refused in (lambda: txn.add(segment), lambda: txn.remove(first), lambda: txn.add(network("a"))):
+        for refused in (
+            lambda: txn.add(replace(segment, id="t")),
+            lambda: txn.remove(first),
+            lambda: txn.add(network("a")),
+        ):
             with pytest.raises(Conflict), txn.attempt():
                 refused()
         txn.add(network("b"))

@@ -200,3 +200,23 @@ def test_an_ipv6_subnet_is_made_with_its_modes_and_joined_to_a_router(walk: Walk
     assert (fields["ipv6_ra_mode"], fields["ipv6_address_mode"]) == ("slaac", "slaac")
     assert run_openstack("openstack router add subnet router81 vxlan-subnet81-v6").status == 0
     assert "2001:db8:81::1" in run_openstack("openstack port list --router router81").out
+
+
+def test_a_network_gets_a_further_segment_that_a_subnet_is_on(run_openstack: Openstack) -> None:
+    for line in (
+        "network create --provider-network-type vxlan racks82",
+        "network segment create --network racks82 --network-type vxlan --segment 8201 --description two second82",
+        "network segment set --name renamed82 second82",
+    ):
+        done = run_openstack(f"openstack {line}")
+        assert done.status == 0, done
+    rows = run_openstack("openstack network segment list --network racks82").rows()
+    assert [(row["Name"], row["Network Type"]) for row in rows] == [("None", "vxlan"), ("renamed82", "vxlan")]
+    fields = run_openstack("openstack network segment show renamed82").fields()
+    assert (fields["segmentation_id"], fields["description"]) == ("8201", "two")
+    subnet = "subnet create --network racks82 --subnet-range 10.0.82.0/24 --network-segment renamed82 subnet82"
+    assert run_openstack(f"openstack {subnet}").fields()["segment_id"] == fields["id"]
+    refused = run_openstack("openstack network segment delete renamed82")
+    assert "The segment is still associated with subnet(s)" in refused.err
+    assert run_openstack("openstack subnet delete subnet82").status == 0
+    assert run_openstack("openstack network segment delete renamed82").status == 0

@@ -16,7 +16,7 @@ from futago.contract.specs import (
     RouterSpec,
     Spec,
 )
-from futago.values import IPv4Address, IPv4Interface, IPv4Network, Mac, Millis, NetworkType
+from futago.values import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, Mac, Millis, NetworkType
 
 ROUTER = "7a46dba8-0d2b-4f0e-9f5c-0a1b2c3d4e5f"
 INSIDE = "11111111-aaaa-4000-8000-000000000001"
@@ -97,6 +97,19 @@ def scoped(inside: str, other: str, outside: str | None, *, snat: bool = True) -
     port = replace(plain.gateway.port, ipv4_scope=outside or "")
     gateway = None if outside is None else replace(plain.gateway, port=port, enable_snat=snat)
     return replace(plain, interfaces=(first, second), gateway=gateway)
+
+
+def scoped_over_ipv6(inside: str, other: str, outside: str | None) -> RouterSpec:
+    """The same over IPv6, in addition, where IPv4 has no scopes."""
+    plain = scoped("", "", None if outside is None else "")
+    ports = (*plain.interfaces, *(() if plain.gateway is None else (plain.gateway.port,)))
+    wanted = (("2001:db8:1::1/64", inside), ("2001:db8:2::1/64", other), ("2001:db8:3::1/64", outside or ""))
+    legs = [
+        replace(port, addresses=(*port.addresses, IPv6Interface(address)), ipv6_scope=scope)
+        for port, (address, scope) in zip(ports, wanted, strict=False)
+    ]
+    gateway = None if plain.gateway is None else replace(plain.gateway, port=legs[2])
+    return replace(plain, interfaces=tuple(legs[:2]), gateway=gateway)
 
 
 def dhcp() -> DhcpSpec:

@@ -25,6 +25,7 @@ _CORE = ("network", "port", "subnet", "subnetpool")
 _TAGGED = {
     "networks",
     "network_segment_ranges",
+    "segments",
     "subnets",
     "subnetpools",
     "ports",

@@ -286,6 +286,8 @@ class RouterPort(msgspec.Struct, frozen=True, kw_only=True):
     a connection to one could go on to the other."""
     ipv4_scope: str = ""
     """The address scope of its IPv4 addresses: within one nothing is translated; "" is none."""
+    ipv6_scope: str = ""
+    """The address scope of its IPv6 addresses."""
 
 
 class GatewaySpec(msgspec.Struct, frozen=True, kw_only=True):

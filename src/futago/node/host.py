@@ -14,6 +14,7 @@ from futago.contract.firewall import FirewallDriver
 from futago.contract.port_features import RateLimit
 from futago.contract.specs import Key
 from futago.metadata.config import Listener
+from futago.node.router_tables import HelperTable, MeterTable, ScopeTable
 from futago.values import IPAddress, IPInterface, IPNetwork, IPv4Address, Mac, Vlan
 from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
@@ -229,44 +230,6 @@ class NftTable(msgspec.Struct, frozen=True, kw_only=True, tag="nft"):
         return f"nft/{self.namespace}"
 
 
-class Helper(msgspec.Struct, frozen=True, kw_only=True):
-    """What the kernel reads connections to a port with."""
-
-    kind: str
-    """The kernel's name of it."""
-    protocol: str
-    port: int
-
-
-class HelperTable(msgspec.Struct, frozen=True, kw_only=True, tag="helpers"):
-    """The conntrack helpers of a namespace."""
-
-    namespace: str
-    helpers: tuple[Helper, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return f"helpers/{self.namespace}"
-
-
-class NftCounter(msgspec.Struct, frozen=True, kw_only=True):
-    """A counter, and the rules by which it counts, as nft writes them."""
-
-    name: str
-    rules: tuple[str, ...]
-
-
-class MeterTable(msgspec.Struct, frozen=True, kw_only=True, tag="meters"):
-    """The counters of a namespace; what they have counted outlives every change of the rules."""
-
-    namespace: str
-    meters: tuple[NftCounter, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return f"meters/{self.namespace}"
-
-
 class BridgeFirewall(msgspec.Struct, frozen=True, kw_only=True, tag="bridge-firewall"):
     """What passes between the instances' Linux bridges and them: the lines of two nft tables."""
 
@@ -333,6 +296,7 @@ Element = (
     | NftTable
     | HelperTable
     | MeterTable
+    | ScopeTable
     | BridgeFirewall
     | Dnsmasq
     | Answers

@@ -33,7 +33,6 @@ from futago.node.host import (
     HostState,
     Impairment,
     LocalVlans,
-    MeterTable,
     Namespace,
     OvsPort,
     Place,
@@ -41,6 +40,7 @@ from futago.node.host import (
     Uplink,
 )
 from futago.node.reconcile import Reconciler
+from futago.node.router_tables import MeterTable
 from futago.node.state import StateDirectory
 from futago.values import Vlan
 from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig

@@ -35,11 +35,9 @@ from futago.node.host import (
     BridgeFirewall,
     Dnsmasq,
     FlowTable,
-    HelperTable,
     Layer3,
     MetadataRoute,
     Meter,
-    MeterTable,
     Namespace,
     NftTable,
     OvsPort,
@@ -51,6 +49,7 @@ from futago.node.host import (
 from futago.node.link import Link, LinkDown
 from futago.node.loop import Host, Loop
 from futago.node.reconcile import Reconciler, Stage
+from futago.node.router_tables import HelperTable, MeterTable, ScopeTable
 from futago.node.state import StateDirectory
 from futago.node.uplinks import Damping
 from futago.vrrp.control import Statuses, VrrpdClient
@@ -252,7 +251,7 @@ def build_host(
         Stage("flows", FlowDriver(ovsdb), (FlowTable,), after="switch"),
         Stage("addresses", Layer3Driver(), (Layer3,)),
         Stage("nat", NftDriver(), (NftTable,)),
-        Stage("beside nat", BesideDriver(), (HelperTable, MeterTable)),
+        Stage("beside nat", BesideDriver(), (HelperTable, MeterTable, ScopeTable)),
         Stage("dhcp", DnsmasqDriver(exits.watch), (Dnsmasq,)),
         Stage("metadata", MetadataDriver(config.metadata_socket), (Answers, Asked)),
     )

@@ -8,7 +8,8 @@ from prometheus_client.registry import Collector
 
 from futago.metrics import label_values
 from futago.node.features.meters import label_of
-from futago.node.host import HostRefused, MeterTable
+from futago.node.host import HostRefused
+from futago.node.router_tables import MeterTable
 
 
 class MeteringCollector(Collector):

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from operator import itemgetter
 
-from futago.controller import device_owners
+from futago.controller import device_owners, reach
 from futago.controller.store.database import View
 from futago.controller.store.port_rows import SubPort, Trunk
-from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Subnet
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Segment, Subnet
 from futago.values import IPAddress, IPv4Address
 
 
@@ -27,6 +27,7 @@ class Cloud:
     floating_ips: list[FloatingIp]
     replicas: list[Replica]
     nodes: dict[str, Node]
+    segments: list[Segment] = field(default_factory=list)
     parents: dict[str, str] = field(default_factory=dict)
     """Subport → the port on whose interface its frames are tagged."""
 
@@ -41,6 +42,7 @@ class Cloud:
             floating_ips=view.find(FloatingIp),
             replicas=view.find(Replica),
             nodes={node.name: node for node in view.find(Node)},
+            segments=view.find(Segment),
             parents=_parents(view),
         )
 
@@ -96,7 +98,9 @@ class Cloud:
             raise NoTrace(f"{destination} is a link-local address, and says nothing of who has it")
         held = [self.subnets[fixed_ip.subnet_id] for fixed_ip in self.addresses(port)]
         subnets = [subnet for subnet in held if subnet.ip_version == destination.version]
-        near = {subnet.cidr for subnet in self.subnets.values() if subnet.network_id == port.network_id}
+        segments = {subnet.segment_id for subnet in held}
+        there = (subnet for subnet in self.subnets.values() if subnet.network_id == port.network_id)
+        near = {subnet.cidr for subnet in there if subnet.segment_id in segments or not segments}
         if any(cidr.version == 4 and destination == cidr.broadcast_address for cidr in near):
             raise NoTrace(f"{destination} is for many: a trace follows a packet to one address")
         if any(destination in cidr for cidr in near):
@@ -107,6 +111,20 @@ class Cloud:
         if not fitting:
             raise NoTrace(f"{label(port)} has no way to {destination}: no gateway, and no route of its subnets")
         return max(fitting, key=itemgetter(0))[1]
+
+    def segment(self, network: Network, node: str) -> Segment:
+        """The segment of a network that a node uses.
+
+        Raises:
+            NoTrace: the network has none.
+
+        """
+        held = reach.ordered(segment for segment in self.segments if segment.network_id == network.id)
+        subnets = [subnet for subnet in self.subnets.values() if subnet.network_id == network.id]
+        found = reach.used(self.nodes[node].facts if node in self.nodes else None, held, subnets)
+        if found is None:
+            raise NoTrace(f"network {network.name or network.id} has no segment")
+        return found
 
     def node_at(self, address: str) -> str:
         """The node whose tunnels end at an address; the address itself if nobody's do."""

@@ -92,7 +92,7 @@ class Tracer:
         """Through one network, to whoever has the next hop's address there, and through that if it is a router."""
         holder = self._cloud.holder(at.network.id, at.next_hop)
         mac = at.mac or (None if holder is None else holder.mac_address)
-        if mac is None and at.network.physical_network is not None:
+        if mac is None and self._cloud.segment(at.network, at.node).physical_network:
             yield Line(node=at.node, text=f"whose {at.next_hop} is, it would have to ask first")
             mac = _UNKNOWN
         if mac is None:
@@ -185,30 +185,33 @@ class Tracer:
 
     def _reaches(self, at: _At, walk: Walk, target: str) -> bool:
         """A tunnel leads to a node; a wire leads to all that are on it."""
-        if at.network.physical_network is not None:
+        segment = self._cloud.segment(at.network, at.node)
+        if segment != self._cloud.segment(at.network, target):
+            return False
+        if segment.physical_network:
             return bool(walk.ports)
         return target in {self._cloud.node_at(remote) for remote in walk.tunnels}
 
     def _arrive(self, at: _At, target: str, flow: str) -> Walk:
         """What the switch of another node does with what comes out of the tunnel, or from the wire."""
-        network = at.network
+        segment = self._cloud.segment(at.network, target)
         facts = self._facts(target)
-        if network.physical_network is None:
+        if not segment.physical_network:
             here = str(self._facts(at.node).tunnel_address)
-            kind = network.network_type.value
+            kind = segment.network_type.value
             ends = [one for one in self._hosts.interfaces(target) if one.remote == here and one.name.startswith(kind)]
             if not ends:
                 raise NoTrace(f"{target} has no {kind} tunnel to {at.node}")
-            tunnel = f"tun_id=0x{network.segmentation_id or 0:x},tun_src={here},tun_dst={facts.tunnel_address}"
+            tunnel = f"tun_id=0x{segment.segmentation_id:x},tun_src={here},tun_dst={facts.tunnel_address}"
             return self._hosts.trace(target, self._tunnels, ends[0].number, f"{tunnel},{flow}")
-        bridge = facts.bridge_mappings.get(network.physical_network)
+        bridge = facts.bridge_mappings.get(segment.physical_network)
         if bridge is None:
-            raise NoTrace(f"{target} has no bridge to {network.physical_network}")
+            raise NoTrace(f"{target} has no bridge to {segment.physical_network}")
         names = [name for name in self._hosts.bridge_ports(target, bridge) if name != f"phy-{bridge}"]
         wires = [one for one in self._hosts.interfaces(target) if one.name in names]
         if not wires:
             raise NoTrace(f"{bridge} of {target} has no port to a wire")
-        tag = f"dl_vlan={network.segmentation_id}," if network.network_type is NetworkType.VLAN else ""
+        tag = f"dl_vlan={segment.segmentation_id}," if segment.network_type is NetworkType.VLAN else ""
         return self._hosts.trace(target, bridge, wires[0].number, f"{tag}{flow}")
 
     def _facts(self, node: str) -> NodeFacts:

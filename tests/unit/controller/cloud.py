@@ -27,14 +27,14 @@ class Cloud:
         self.config = replace(ControllerConfig(), **settings)
         self.database = sqlite(directory / "futago.db")
 
-    def node(self, name: str, *roles: str, tunnel: str | None = None) -> str:
+    def node(self, name: str, *roles: str, tunnel: str | None = None, reaching: tuple[str, ...] = ()) -> str:
         """A node joins and says who it is; returns its credential."""
         credential = membership.join(self.database, self.config, name)
         facts = NodeFacts(
             roles=roles,
             tunnel_address=IPv4Address(tunnel) if tunnel else None,
             tunnel_types=("vxlan",),
-            bridge_mappings={},
+            bridge_mappings={physical_network: f"br-{physical_network}" for physical_network in reaching},
             datapath_type="netdev",
             version="0",
         )
@@ -50,14 +50,13 @@ class Cloud:
                     project_id="p",
                     name=name,
                     external=external,
-                    network_type=kind,
-                    physical_network="external1" if external else None,
-                    segmentation_id=vni,
                     mtu=1500 if external else 1450,
                 )
             )
             txn.add(
                 Segment(
+                    id=f"segment-{name}",
+                    project_id="p",
                     network_type=kind,
                     physical_network="external1" if external else "",
                     segmentation_id=vni or 0,
@@ -65,6 +64,26 @@ class Cloud:
                 )
             )
         return network
+
+    def segments(self, network: Network, *ways: tuple[NetworkType, str, int]) -> list[Segment]:
+        """Carry a network in these ways instead."""
+        with self.database.write() as txn:
+            for former in txn.find(Segment, network_id=network.id):
+                txn.remove(former)
+            return [
+                txn.add(
+                    Segment(
+                        id=f"{network.id}-{position}",
+                        project_id="p",
+                        network_type=kind,
+                        physical_network=where,
+                        segmentation_id=number,
+                        network_id=network.id,
+                        position=position,
+                    )
+                )
+                for position, (kind, where, number) in enumerate(ways)
+            ]
 
     def subnet(
         self,
@@ -76,6 +95,7 @@ class Cloud:
         mode: IPv6Mode | None = None,
         gateway: IPAddress | None = None,
         dns: tuple[IPAddress, ...] = (),
+        segment: Segment | None = None,
     ) -> Subnet:
         """A subnet; with a `mode` both for what routers tell and for how hosts get their addresses."""
         whole = ip_network(cidr)
@@ -92,6 +112,7 @@ class Cloud:
                     ipv6_ra_mode=mode,
                     ipv6_address_mode=mode,
                     dns_nameservers=dns,
+                    segment_id=None if segment is None else segment.id,
                     enable_dhcp=enable_dhcp,
                     allocation_pools=allocate.default_pools(whole, gateway),
                 )

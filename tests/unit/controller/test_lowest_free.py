@@ -13,9 +13,9 @@ from futago.controller.resources.service_ports import add_port, remove_port
 from futago.controller.store.database import Database, Transaction
 from futago.controller.store.lowest_free import addresses_of, bound, known
 from futago.controller.store.rows import FixedIp, Network, Port, Subnet
-from futago.values import IPNetwork, NetworkType
+from futago.values import IPNetwork
 
-NETWORK = Network(id="n", project_id="p", network_type=NetworkType.VXLAN, mtu=1450)
+NETWORK = Network(id="n", project_id="p", mtu=1450)
 
 
 @pytest.fixture

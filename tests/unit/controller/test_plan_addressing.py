@@ -9,7 +9,7 @@ from futago.contract.specs import DhcpSpec, NodeSpecs, RouterSpec
 from futago.controller.nodes.feed import Feed
 from futago.controller.store.addressing_rows import AddressScope, SubnetPool
 from futago.controller.store.rows import Network, Port, Subnet
-from futago.values import IPv4Network
+from futago.values import IPv6Mode
 from unit.controller.cloud import Cloud
 
 
@@ -25,28 +25,30 @@ def everything(cloud: Cloud) -> NodeSpecs:
 
 
 def into_scope(cloud: Cloud, subnet: Subnet) -> None:
-    """Have the subnet come of a pool that is in the one scope."""
+    """Have the subnet come of a pool that is in the one scope of its family."""
+    scope_id = f"scope-{subnet.ip_version}"
     with cloud.database.write() as txn:
-        if txn.get(AddressScope, id="scope") is None:
-            txn.add(AddressScope(id="scope", project_id="p", ip_version=4))
+        if txn.get(AddressScope, id=scope_id) is None:
+            txn.add(AddressScope(id=scope_id, project_id="p", ip_version=subnet.ip_version))
         pool = SubnetPool(
             id=f"pool-{subnet.id}",
             project_id="p",
-            ip_version=4,
-            prefixes=(IPv4Network(str(subnet.cidr)),),
+            ip_version=subnet.ip_version,
+            prefixes=(subnet.cidr,),
             min_prefixlen=8,
             max_prefixlen=32,
             default_prefixlen=8,
-            address_scope_id="scope",
+            address_scope_id=scope_id,
         )
         txn.add(pool)
         txn.replace(subnet, replace(subnet, subnetpool_id=pool.id))
 
 
 def test_the_legs_of_a_router_say_in_which_scope_they_are(cloud: Cloud) -> None:
-    inside, other, outside = (
+    inside, other, over_ipv6, outside = (
         cloud.network("in", vni=1),
         cloud.network("other", vni=2),
+        cloud.network("sixth", vni=3),
         cloud.network("out", external=True),
     )
     subnet, beside = cloud.subnet(inside, "10.0.0.0/24"), cloud.subnet(other, "10.0.1.0/24")
@@ -54,14 +56,18 @@ def test_the_legs_of_a_router_say_in_which_scope_they_are(cloud: Cloud) -> None:
     router = cloud.router("r")
     first = cloud.leg(router, inside, subnet)
     cloud.leg(router, other, beside)
+    sixth = cloud.subnet(over_ipv6, "2001:db8::/64", mode=IPv6Mode.SLAAC)
+    third = cloud.leg(router, over_ipv6, sixth)
     cloud.gateway(router, outside, external)
-    into_scope(cloud, subnet)
-    into_scope(cloud, external)
+    for one in (subnet, external, sixth):
+        into_scope(cloud, one)
     spec = everything(cloud).specs["router/r"]
     assert isinstance(spec, RouterSpec)
-    assert {port.port_id: port.ipv4_scope for port in spec.interfaces if port.ipv4_scope} == {first.id: "scope"}
+    assert {port.port_id: port.ipv4_scope for port in spec.interfaces if port.ipv4_scope} == {first.id: "scope-4"}
+    assert {port.port_id: port.ipv6_scope for port in spec.interfaces if port.ipv6_scope} == {third.id: "scope-6"}
     assert spec.gateway is not None
-    assert spec.gateway.port.ipv4_scope == "scope"
+    assert spec.gateway.port.ipv4_scope == "scope-4"
+    assert spec.gateway.port.ipv6_scope == ""
 
 
 def test_a_named_port_is_found_in_its_networks_domain_and_in_its_own(cloud: Cloud) -> None:

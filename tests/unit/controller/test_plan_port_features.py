@@ -12,7 +12,7 @@ from futago.contract.specs import NetworkSpec, PortSpec
 from futago.controller.nodes.feed import Feed
 from futago.controller.plan.qos import plan_qos
 from futago.controller.store.port_rows import QosPolicy, QosRule, SubPort, Trunk
-from futago.controller.store.rows import Network, Port
+from futago.controller.store.rows import Network, Port, Segment
 from futago.values import Mac, NetworkType, Vlan
 from unit.controller.cloud import Cloud
 
@@ -47,8 +47,8 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
     with made.database.write() as txn:
         txn.add(QosPolicy(id="gold", project_id="p"))
         for name in ("a", "b"):
-            network = _network(name)
-            txn.add(network)
+            txn.add(_network(name))
+            txn.add(_segment(name))
             for place in ("1", "2"):
                 number = f"0{'ab'.index(name)}:0{place}"
                 txn.add(
@@ -65,7 +65,18 @@ def cloud(tmp_path: Path) -> Iterator[Cloud]:
 
 
 def _network(name: str) -> Network:
-    return Network(id=name, project_id="p", network_type=NetworkType.VXLAN, segmentation_id=1000 + ord(name), mtu=1450)
+    return Network(id=name, project_id="p", mtu=1450)
+
+
+def _segment(name: str) -> Segment:
+    return Segment(
+        id=name,
+        project_id="p",
+        network_type=NetworkType.VXLAN,
+        physical_network="",
+        segmentation_id=1000 + ord(name),
+        network_id=name,
+    )
 
 
 def _specs(feed: Feed, node: str, since: int) -> dict[str, object]:

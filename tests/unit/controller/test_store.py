@@ -22,8 +22,9 @@ from futago.controller.store.rows import Network, Segment
 database = Database(sys.argv[1])
 for number in range(100000):
     with database.write() as txn:
-        txn.add(Network(id=str(number), project_id="p", network_type="vxlan", mtu=1450))
-        txn.add(Segment(network_type="vxlan", physical_network="", segmentation_id=number, network_id=str(number)))
+        txn.add(Network(id=str(number), project_id="p", mtu=1450))
+        txn.add(Segment(id=str(number), project_id="p", network_type="vxlan", physical_network="",
+                segmentation_id=number, network_id=str(number)))
     print(number, flush=True)
 """
 
@@ -34,7 +35,7 @@ def database(tmp_path: Path) -> Database:
 
 
 def network(network_id: str) -> Network:
-    return Network(id=network_id, project_id="p", network_type=NetworkType.VXLAN, segmentation_id=1, mtu=1450)
+    return Network(id=network_id, project_id="p", mtu=1450)
 
 
 def test_a_write_takes_one_revision_and_notes_what_it_touched(database: Database) -> None:
@@ -87,13 +88,15 @@ def test_an_exception_undoes_the_rows_and_the_number(database: Database) -> None
 
 
 def test_two_networks_cannot_have_one_segment(database: Database) -> None:
-    segment = Segment(network_type=NetworkType.VXLAN, physical_network="", segmentation_id=1, network_id="a")
+    segment = Segment(
+        id="s", project_id="p", network_type=NetworkType.VXLAN, physical_network="", segmentation_id=1, network_id="a"
+    )
     with database.write() as txn:
         txn.add(network("a"))
         txn.add(network("b"))
         txn.add(segment)
     with pytest.raises(Conflict), database.write() as txn:
-        txn.add(replace(segment, network_id="b"))
+        txn.add(replace(segment, id="t", network_id="b"))
 
 
 def test_a_row_counts_its_own_changes_and_an_equal_one_changes_nothing(database: Database) -> None:

@@ -11,7 +11,6 @@ from database_kit import sqlite
 from futago.controller.store.database import Conflict, Database, Interrupted, Transaction, Undecided
 from futago.controller.store.rows import Network
 from futago.controller.store.session import Session
-from futago.values import NetworkType
 
 SECONDS = 20
 
@@ -39,7 +38,7 @@ def commits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 def add(network_id: str) -> Callable[[Transaction], None]:
     def work(txn: Transaction) -> None:
-        txn.add(Network(id=network_id, project_id="p", network_type=NetworkType.VXLAN, mtu=1450))
+        txn.add(Network(id=network_id, project_id="p", mtu=1450))
 
     return work
 

@@ -11,18 +11,15 @@ from futago.node.features.ha import elections
 from futago.node.features.nat import nat, render
 from futago.node.features.routing import routing
 from futago.node.host import (
-    Helper,
-    HelperTable,
     Layer3,
     MetadataRoute,
-    MeterTable,
     Namespace,
-    NftCounter,
     NftTable,
     OvsPort,
     Route,
     Veth,
 )
+from futago.node.router_tables import Helper, HelperTable, MeterTable, NftCounter
 from futago.values import IPv4Address, IPv4Interface, IPv4Network
 from futago.vrrp.config import Version, VirtualAddress, VirtualRoute
 from host.node_specs import DHCP, HA, INSIDE, NETNS, OUTSIDE, QG, QR, VM, dhcp, gateway_node, port, router

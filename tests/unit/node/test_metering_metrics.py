@@ -4,8 +4,9 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
 
-from futago.node.host import HostRefused, MeterTable, NftCounter
+from futago.node.host import HostRefused
 from futago.node.metering_metrics import MeteringCollector
+from futago.node.router_tables import MeterTable, NftCounter
 
 LABEL, ROUTER = "77777777-aaaa-4000-8000-000000000007", "7a46dba8-0d2b-4f0e-9f5c-0a1b2c3d4e5f"
 TABLE = MeterTable(

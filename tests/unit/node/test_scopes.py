@@ -3,7 +3,8 @@
 from futago.node.features import scopes
 from futago.node.features.nat import nat, render
 from futago.node.host import NftTable
-from host.node_specs import OTHER, QG, QR, router, scoped
+from futago.node.router_tables import ScopeTable
+from host.node_specs import NETNS, OTHER, QG, QR, ROUTER, router, scoped, scoped_over_ipv6
 from unit.node.kit import golden, specs_of
 
 QR_NAME, OTHER_NAME, QG_NAME = f"qr-{QR[:11]}", f"qr-{OTHER[:11]}", f"qg-{QG[:11]}"
@@ -37,3 +38,27 @@ def test_scopes_are_kept_apart_without_a_gateway_too() -> None:
     assert f'iifname {{ "{QR_NAME}" }} oifname {{ "{OTHER_NAME}" }} ct state new drop' in table.body
     assert f'iifname {{ "{OTHER_NAME}" }} oifname {{ "{QR_NAME}" }} ct state new drop' in table.body
     assert nat(specs_of([scoped("red", "red", None)])) == []
+
+
+def test_over_ipv6_nothing_passes_between_two_scopes_translation_or_not() -> None:
+    (owned,) = scopes.scopes(specs_of([scoped_over_ipv6("red", "blue", "red")]))
+    assert owned.owner == f"router/{ROUTER}"
+    assert owned.element == ScopeTable(
+        namespace=NETNS,
+        rules=(
+            f'meta nfproto ipv6 iifname {{ "{OTHER_NAME}" }} oifname {{ "{QG_NAME}", "{QR_NAME}" }} drop',
+            f'meta nfproto ipv6 iifname {{ "{QG_NAME}", "{QR_NAME}" }} oifname {{ "{OTHER_NAME}" }} drop',
+        ),
+    )
+
+
+def test_over_ipv6_what_has_no_scope_outside_is_kept_apart_too_and_needs_no_gateway_for_it() -> None:
+    assert len(scopes.over_ipv6(scoped_over_ipv6("red", "red", ""))) == 2
+    assert len(scopes.over_ipv6(scoped_over_ipv6("red", "", None))) == 2
+    assert scopes.over_ipv6(scoped_over_ipv6("red", "red", None)) == ()
+    assert scopes.over_ipv6(scoped_over_ipv6("", "", "")) == ()
+
+
+def test_each_family_has_its_own_scopes() -> None:
+    assert scopes.scopes(specs_of([scoped("red", "blue", "red")])) == []
+    assert scopes.between(scoped_over_ipv6("red", "blue", "red")) == []

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from futago.contract.report import NodeFacts
-from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Subnet
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Node, Port, Replica, Router, Segment, Subnet
 from futago.trace.cloud import Cloud, NoTrace
 from futago.trace.hosts import Hosts, Packet
 from futago.trace.walk import Tracer
@@ -59,17 +59,28 @@ def subnet(network: str, cidr: str, gateway: IPv4Address) -> Subnet:
     return Subnet(id=f"{network}-s", project_id="p", network_id=network, cidr=IPv4Network(cidr), gateway_ip=gateway)
 
 
+def segment(network: str, kind: NetworkType, physical_network: str, number: int) -> Segment:
+    return Segment(
+        id=f"segment-{network}",
+        project_id="p",
+        network_type=kind,
+        physical_network=physical_network,
+        segmentation_id=number,
+        network_id=network,
+    )
+
+
 def cloud() -> Cloud:
-    blue = Network(
-        id="blue", project_id="p", name="blue", network_type=NetworkType.VXLAN, segmentation_id=1000, mtu=1450
-    )
-    ext = Network(
-        id="ext", project_id="p", name="ext", network_type=NetworkType.FLAT, physical_network="external1", mtu=1500
-    )
+    blue = Network(id="blue", project_id="p", name="blue", mtu=1450)
+    ext = Network(id="ext", project_id="p", name="ext", mtu=1500)
     subnets = (subnet("blue", "192.168.80.0/24", GATEWAY), subnet("ext", "10.0.80.0/24", OUTSIDE))
     router = Router(id="r", project_id="p", name="router80")
     return Cloud(
         networks={"blue": blue, "ext": ext},
+        segments=[
+            segment("blue", NetworkType.VXLAN, "", 1000),
+            segment("ext", NetworkType.FLAT, "external1", 0),
+        ],
         subnets={one.id: one for one in subnets},
         ports={one.id: one for one in (VM1, VM2, INNER, OUTER)},
         fixed_ips=[
@@ -203,6 +214,18 @@ def test_what_a_flow_drops_is_told_with_the_flow() -> None:
 def test_a_frame_that_goes_to_a_standby_does_not_arrive() -> None:
     said = follow(FakeHosts(OUT, active="net2"), "10.0.80.1")
     assert said[-1] == "compute1: it does not go to net2, where router router80 is"
+
+
+def test_a_host_on_another_segment_is_not_reached() -> None:
+    known = cloud()
+    further = msgspec.structs.replace(segment("blue", NetworkType.VLAN, "rack2", 5), id="further", position=1)
+    there = known.nodes["compute2"]
+    assert there.facts is not None
+    facts = msgspec.structs.replace(there.facts, tunnel_types=(), bridge_mappings={"rack2": "br-rack2"})
+    nodes = {**known.nodes, "compute2": msgspec.structs.replace(there, facts=facts)}
+    racks = replace(known, segments=[*known.segments, further], nodes=nodes)
+    said = follow(FakeHosts({("compute1", "br-int"): trace_of(tunnel="192.0.2.4")}), "192.168.80.11", racks)
+    assert said[-1] == "compute1: it does not go to compute2, where vm2 is"
 
 
 def test_a_packet_that_no_flow_is_about_is_told_so() -> None:

@@ -172,7 +172,8 @@ def _passes(item: Rendered, name: str, values: list[str], field: Field | None) -
     if name == _SINCE:
         return bool(item["updated_at"] >= _moment(values[0]))
     if name not in item:
-        return False
+        listed = item.get(field.listed_in, ()) if field is not None else ()
+        return any(_passes(one, name, values, field) for one in listed)
     have = item[name]
     if isinstance(have, list):
         return _listed(have, values)

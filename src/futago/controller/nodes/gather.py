@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from sqlalchemy import or_, select
 
 from futago.config import ControllerConfig, NodeRole, Profile
+from futago.contract.report import NodeFacts
 from futago.contract.specs import Spec
-from futago.controller import device_owners, schedule
+from futago.controller import device_owners, reach, schedule
 from futago.controller.agent_types import L3
 from futago.controller.nodes import gather_firewall, gather_ports
 from futago.controller.plan.network import plan_network
@@ -27,6 +28,7 @@ from futago.controller.store.rows import (
     Port,
     Replica,
     Router,
+    Segment,
     Subnet,
     VrrpKey,
 )
@@ -70,6 +72,7 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     names = _ids(changed, "node")
     keys.update(f"router/{replica.router_id}" for replica in (view.find(Replica, node=names) if names else []))
     keys.update(f"network/{replica.network_id}" for replica in (view.find(DhcpReplica, node=names) if names else []))
+    keys |= _with_several_segments(view) if names else set()
     for network_id in _ids(changed, "segment"):
         keys.add(f"network/{network_id}")
         legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
@@ -81,6 +84,12 @@ def plan_keys(view: View, changed: frozenset[str]) -> frozenset[str]:
     router_ids = _ids(frozenset(keys), "router")
     legs = view.find(Port, device_id=router_ids, device_owner=device_owners.ROUTERS) if router_ids else []
     return frozenset(keys | {f"network/{leg.network_id}" for leg in legs})
+
+
+def _with_several_segments(view: View) -> set[str]:
+    """The networks for which it depends on what a node says of itself how it is on them."""
+    further = view.search(Segment, TABLES[Segment].c.position > 0)
+    return {f"network/{segment.network_id}" for segment in further}
 
 
 def plan_one(view: View, key: str, wanted: Settings) -> Plans:
@@ -121,11 +130,14 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
     router_ids = {port.device_id for port in ports if port.device_owner in device_owners.ROUTERS}
     router_nodes: dict[str, tuple[str, ...]] = {}
     qos_rules = gather_ports.rules(view, network.qos_policy_id)
+    segments = reach.ordered(view.find(Segment, network_id=network_id))
     for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
         router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
     return plan_network(
         NetworkView(
             network=network,
+            segments=segments,
+            facts=_facts(view) if len(segments) > 1 else {},
             subnets=tuple(view.find(Subnet, network_id=network_id)),
             ports=tuple(ports),
             fixed_ips=tuple(view.find(FixedIp, network_id=network_id)),
@@ -137,6 +149,10 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
         ),
         wanted,
     )
+
+
+def _facts(view: View) -> dict[str, NodeFacts]:
+    return {node.name: node.facts for node in view.find(Node) if node.facts is not None}
 
 
 def _router(view: View, router_id: str, wanted: Settings) -> Plans:

@@ -31,8 +31,11 @@ def plan_instances(view: NetworkView, settings: Settings) -> dict[str, tuple[Ins
     return dict.fromkeys(asked, instances)
 
 
-def asked_over_ipv6(view: NetworkView) -> str:
-    """The DHCP server's port at which instances ask over IPv6, for the router that the network does not have; or ""."""
+def asked_over_ipv6(view: NetworkView, near: frozenset[str] | None = None) -> str:
+    """The DHCP server's port at which instances ask over IPv6, for the router that the network does not have; or "".
+
+    Each segment has one: the nodes on it are `near`; None is all.
+    """
     subnets = {subnet.id: subnet for subnet in view.subnets if subnet.ip_version == _IPV6}
     ports = {port.id: port for port in view.ports}
     held = [one for one in view.fixed_ips if one.subnet_id in subnets and one.port_id in ports]
@@ -40,6 +43,7 @@ def asked_over_ipv6(view: NetworkView) -> str:
         return ""
     able = {one.port_id for one in held if subnets[one.subnet_id].enable_dhcp}
     servers = [one for one in view.dhcp_replicas if one.port_id in able and one.node in view.metadata_nodes]
+    servers = [one for one in servers if near is None or one.node in near]
     return min(((one.node, one.port_id) for one in servers), default=("", ""))[1]
 
 

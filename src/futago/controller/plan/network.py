@@ -5,27 +5,29 @@ from ipaddress import ip_interface
 from typing import Any
 
 from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, DhcpSubnet, NetworkSpec, Spec
-from futago.controller import device_owners
+from futago.controller import device_owners, reach
 from futago.controller.plan import names
 from futago.controller.plan.instance import asked_over_ipv6, plan_instances
 from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
 from futago.controller.plan.qos import plan_qos
 from futago.controller.plan.views import NetworkView, Settings
-from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
+from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Segment, Subnet
 from futago.values import IPInterface, IPNetwork, IPv6Mode, default_hostname, rank
 
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
     """Node → its specs of this network: itself, its neighbours, a DHCP server of its own, who asks for metadata."""
-    members = frozenset(_member_nodes(view))
-    populated = settings.l2_population and view.network.network_type in TUNNELLED
-    plans: dict[str, tuple[Spec, ...]] = {
-        node: (_network(view, members - {node}, populated=populated),) for node in members
-    }
-    for node, neighbours in plan_population(view, members).items() if populated else ():
-        plans[node] = (*plans[node], *neighbours)
+    plans: dict[str, tuple[Spec, ...]] = {}
+    on: dict[str, frozenset[str]] = {}
+    for segment, members in _on_segments(view):
+        populated = settings.l2_population and segment.network_type in TUNNELLED
+        for node in members:
+            plans[node] = (_network(view, segment, members - {node}, populated=populated),)
+            on[node] = members
+        for node, neighbours in plan_population(view, members).items() if populated else ():
+            plans[node] = (*plans[node], *neighbours)
     for replica in view.dhcp_replicas:
-        plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
+        plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings, on.get(replica.node)))
     for node, instances in plan_instances(view, settings).items():
         plans[node] = (*plans.get(node, ()), *instances)
     return plans
@@ -38,14 +40,21 @@ def _member_nodes(view: NetworkView) -> Iterator[str]:
         yield from view.router_nodes.get(port.device_id, ())
 
 
-def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> NetworkSpec:
-    network = view.network
+def _on_segments(view: NetworkView) -> Iterator[tuple[Segment, frozenset[str]]]:
+    """The segments that are used, and the nodes with members of the network that use each."""
+    use = {node: reach.used(view.facts.get(node), view.segments, view.subnets) for node in _member_nodes(view)}
+    for segment in view.segments:
+        if members := frozenset(node for node in use if use[node] is segment):
+            yield segment, members
+
+
+def _network(view: NetworkView, segment: Segment, others: frozenset[str], *, populated: bool) -> NetworkSpec:
     return NetworkSpec(
-        network_id=network.id,
-        network_type=network.network_type,
-        physical_network=network.physical_network,
-        segmentation_id=network.segmentation_id,
-        mtu=network.mtu,
+        network_id=view.network.id,
+        network_type=segment.network_type,
+        physical_network=segment.physical_network or None,
+        segmentation_id=segment.segmentation_id or None,
+        mtu=view.network.mtu,
         members=tuple(sorted(others)),
         populated=populated,
         lawless=tuple(sorted(others & lawless_nodes(view))) if populated else (),
@@ -53,8 +62,11 @@ def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> N
     )
 
 
-def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSpec:
-    """A server answers for the subnets in which it has an address; in a full one it may have none."""
+def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings, near: frozenset[str] | None) -> DhcpSpec:
+    """A server answers for the subnets in which it has an address; in a full one it may have none.
+
+    `near` are the nodes on the same segment.
+    """
     port = next(port for port in view.ports if port.id == replica.port_id)
     held = [fixed_ip for fixed_ip in view.fixed_ips if fixed_ip.port_id == port.id]
     reached = {fixed_ip.subnet_id for fixed_ip in held}
@@ -71,7 +83,7 @@ def _dhcp(view: NetworkView, replica: DhcpReplica, settings: Settings) -> DhcpSp
         lease_seconds=settings.lease_seconds,
         subnets=tuple(_subnet(view, subnet, port) for subnet in served),
         hosts=_hosts(view, subnets, settings.dns_domain),
-        asked_over_ipv6=port.id == asked_over_ipv6(view),
+        asked_over_ipv6=port.id == asked_over_ipv6(view, near),
     )
 
 
@@ -100,8 +112,10 @@ def _subnet(view: NetworkView, subnet: Subnet, own: Port) -> DhcpSubnet:
 
 
 def _neighbours(view: NetworkView, subnet: Subnet) -> tuple[IPNetwork, ...]:
-    others = (other.cidr for other in view.subnets if other.id != subnet.id and other.ip_version == subnet.ip_version)
-    return tuple(sorted(others, key=str))
+    """Those on other segments are no neighbours."""
+    like = (subnet.ip_version, subnet.segment_id)
+    others = (other for other in view.subnets if other.id != subnet.id and (other.ip_version, other.segment_id) == like)
+    return tuple(sorted((other.cidr for other in others), key=str))
 
 
 def _hosts(view: NetworkView, subnets: dict[str, Subnet], domain: str) -> tuple[DhcpHost, ...]:

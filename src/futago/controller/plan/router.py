@@ -24,6 +24,7 @@ from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
 from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IPv6Address, IPv6Mode, IPv6Network
 
 _IPV4: Final = 4
+_IPV6: Final = 6
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
 
 
@@ -131,14 +132,15 @@ def _leg(view: RouterView, port: Port) -> RouterPort:
         addresses=tuple(_with_prefix(view, fixed_ip) for fixed_ip in _fixed_ips(view, port)),
         advertisement=_advertisement(view, port) if port.device_owner in device_owners.INTERFACES else None,
         asked_over_ipv6=any(leads_out(view.subnets[one.subnet_id], one, port) for one in _fixed_ips(view, port)),
-        ipv4_scope=_ipv4_scope(view, port),
+        ipv4_scope=_scope(view, port, _IPV4),
+        ipv6_scope=_scope(view, port, _IPV6),
     )
 
 
-def _ipv4_scope(view: RouterView, port: Port) -> str:
+def _scope(view: RouterView, port: Port, ip_version: int) -> str:
     """A network's subnets of one family are in one scope."""
     subnets = (view.subnets[fixed_ip.subnet_id] for fixed_ip in _fixed_ips(view, port))
-    pools = (subnet.subnetpool_id for subnet in subnets if subnet.ip_version == _IPV4 and subnet.subnetpool_id)
+    pools = (subnet.subnetpool_id for subnet in subnets if subnet.ip_version == ip_version and subnet.subnetpool_id)
     return next((view.scopes[pool] for pool in pools if pool in view.scopes), "")
 
 

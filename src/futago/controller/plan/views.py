@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from futago.contract.report import NodeFacts
 from futago.contract.specs import AuthMode
 from futago.controller.store.port_rows import QosRule
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringRule, PortForwarding
@@ -16,6 +17,7 @@ from futago.controller.store.rows import (
     Port,
     Replica,
     Router,
+    Segment,
     Subnet,
     VrrpKey,
 )
@@ -43,6 +45,10 @@ class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
     """A network with everything that lives in it."""
 
     network: Network
+    segments: tuple[Segment, ...]
+    """In their order."""
+    facts: Mapping[str, NodeFacts] = {}
+    """What the nodes say of themselves, where the network has several segments."""
     subnets: tuple[Subnet, ...]
     ports: tuple[Port, ...]
     fixed_ips: tuple[FixedIp, ...]

@@ -96,7 +96,8 @@ _BY_TEXT: Final = {
         add_external_gateways:external_gateways:external_fixed_ips
         update_external_gateways:external_gateways:enable_snat
         update_external_gateways:external_gateways:external_fixed_ips create_segment create_segments_tags
-        get_segment get_segments_tags update_segment update_segments_tags delete_segment delete_segments_tags
+        create_segment:tags get_segment get_segments_tags get_segment:tags update_segment update_segments_tags
+        update_segment:tags delete_segment delete_segments_tags delete_segment:tags
         create_subnet:segment_id create_subnet:service_types get_subnet:segment_id update_subnet:segment_id
         update_subnet:service_types update_subnet:leak_routes create_subnetpool:shared create_subnetpool:is_default
         update_subnetpool:is_default

@@ -35,6 +35,7 @@ from futago.controller.resources.rbac_policy import RBAC_POLICIES
 from futago.controller.resources.router import ROUTERS
 from futago.controller.resources.security_group import SECURITY_GROUPS
 from futago.controller.resources.security_group_rule import SECURITY_GROUP_RULES
+from futago.controller.resources.segment import SEGMENTS
 from futago.controller.resources.segment_range import SEGMENT_RANGES
 from futago.controller.resources.subnet import SUBNETS
 from futago.controller.resources.subnet_pool import SUBNET_POOLS
@@ -51,6 +52,7 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     PORT_FORWARDINGS,
     METERING_LABELS,
     METERING_RULES,
+    SEGMENTS,
     SEGMENT_RANGES,
     SECURITY_GROUPS,
     SECURITY_GROUP_RULES,

@@ -65,6 +65,8 @@ class Field:
     """Or it is only read from requests, or only filtered by."""
     pairs: bool = False
     """Filters on it are `key=value`."""
+    listed_in: str = ""
+    """An attribute that lists objects which have this one, for items that show it instead; filters look there."""
     filterable: bool = True
     sortable: bool = True
 

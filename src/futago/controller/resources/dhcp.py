@@ -1,13 +1,14 @@
 """A network's DHCP servers: the nodes that carry them, and a port for each."""
 
 import uuid
+from collections.abc import Collection
 
 import structlog
 
 from futago.config import ControllerConfig
 from futago.controller import device_owners, schedule
 from futago.controller.agent_types import DHCP
-from futago.controller.resources import errors, zones
+from futago.controller.resources import errors, segment_hosts, zones
 from futago.controller.resources.ha import living_nodes
 from futago.controller.resources.service_ports import add_port, give_address, remove_port
 from futago.controller.store.database import Conflict, Transaction
@@ -19,26 +20,18 @@ _log = structlog.get_logger()
 def place(txn: Transaction, config: ControllerConfig, network_id: str) -> None:
     """See that the network has its DHCP servers, and each of them an address in every subnet with DHCP.
 
-    A full subnet has as many servers as have found an address; a server that has found none at all goes again.
+    A full subnet has as many servers as have found an address; a server that has found none at all goes again. Each
+    segment has servers of its own: nobody hears those of another.
     """
     subnets = txn.find(Subnet, network_id=network_id, enable_dhcp=True)
     if not subnets:
         return
-    placed = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
-    missing = config.dhcp_agents_per_network - len(placed)
-    if missing > 0:
-        network = txn.get(Network, id=network_id)
-        assert network is not None, "a subnet has its network"
-        living = living_nodes(txn, config, DHCP, network.availability_zone_hints)
-        nodes = {node: zone for node, zone in living.items() if node not in placed}
-        there = zones.of_nodes(txn, placed).values()
-        carried: dict[str, int] = {}
-        for replica in txn.find(DhcpReplica):
-            carried[replica.node] = carried.get(replica.node, 0) + 1
-        for node in schedule.choose(schedule.candidates(nodes, carried, {}), missing, there):
-            add_replica(txn, network_id, node)
+    segments = segment_hosts.users(txn, network_id)
+    for users in segments.values():
+        _place_among(txn, config, network_id, users)
     for replica in txn.find(DhcpReplica, network_id=network_id):
-        _give_addresses(txn, replica, subnets)
+        here = {None, *(one for one, users in segments.items() if users is None or replica.node in users)}
+        _give_addresses(txn, replica, *_parted(subnets, here))
         if not txn.count(FixedIp, port_id=replica.port_id):
             remove_replica(txn, replica)
 
@@ -78,6 +71,12 @@ def withdraw(txn: Transaction, network_id: str) -> None:
         remove_replica(txn, replica)
 
 
+def withdraw_from(txn: Transaction, nodes: Collection[str], network_id: str) -> None:
+    """Take the network's DHCP servers off some nodes."""
+    for replica in txn.find(DhcpReplica, network_id=network_id, node=list(nodes)) if nodes else ():
+        remove_replica(txn, replica)
+
+
 def remove_replica(txn: Transaction, replica: DhcpReplica) -> None:
     """Take a network's DHCP server off a node."""
     txn.remove(replica)
@@ -86,10 +85,39 @@ def remove_replica(txn: Transaction, replica: DhcpReplica) -> None:
         remove_port(txn, port)
 
 
-def _give_addresses(txn: Transaction, replica: DhcpReplica, subnets: list[Subnet]) -> None:
+def _place_among(txn: Transaction, config: ControllerConfig, network_id: str, users: Collection[str] | None) -> None:
+    """Find nodes for the servers that are missing on one segment; `users` are the nodes that it may have."""
+    everywhere = {replica.node for replica in txn.find(DhcpReplica, network_id=network_id)}
+    placed = {node for node in everywhere if users is None or node in users}
+    missing = config.dhcp_agents_per_network - len(placed)
+    if missing <= 0:
+        return
+    network = txn.get(Network, id=network_id)
+    assert network is not None, "a subnet has its network"
+    living = living_nodes(txn, config, DHCP, network.availability_zone_hints)
+    nodes = {node: living[node] for node in living if node not in placed and (users is None or node in users)}
+    there = zones.of_nodes(txn, placed).values()
+    carried: dict[str, int] = {}
+    for replica in txn.find(DhcpReplica):
+        carried[replica.node] = carried.get(replica.node, 0) + 1
+    for node in schedule.choose(schedule.candidates(nodes, carried, {}), missing, there):
+        add_replica(txn, network_id, node)
+
+
+def _parted(subnets: list[Subnet], here: Collection[str | None]) -> tuple[list[Subnet], set[str]]:
+    """The subnets on these segments, and the ids of the others."""
+    near = [subnet for subnet in subnets if subnet.segment_id in here]
+    return near, {subnet.id for subnet in subnets} - {subnet.id for subnet in near}
+
+
+def _give_addresses(txn: Transaction, replica: DhcpReplica, subnets: list[Subnet], far: set[str]) -> None:
+    """Its node may have come to another segment: what is `far` from there it serves no more."""
     port = txn.get(Port, id=replica.port_id)
     assert port is not None, "a DHCP server has its port"
     held = txn.find(FixedIp, port_id=port.id)
+    for fixed_ip in held:
+        if fixed_ip.subnet_id in far:
+            txn.remove(fixed_ip)
     served = {fixed_ip.subnet_id for fixed_ip in held}
     fresh = [subnet for subnet in subnets if subnet.id not in served]
     for position, subnet in enumerate(fresh, start=len(held)):

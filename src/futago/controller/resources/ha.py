@@ -191,13 +191,10 @@ def _add_ha_network(txn: Transaction, config: ControllerConfig, project_id: str,
             id=str(uuid.uuid4()),
             project_id="",
             name=f"HA network project {project_id}",
-            network_type=segment.network_type,
-            physical_network=segment.physical_network,
-            segmentation_id=segment.segmentation_id,
-            mtu=segments.largest_mtu(config, segment.network_type, segment.physical_network),
+            mtu=segments.mtu_of(config, [segment]),
         )
     )
-    segments.hold(txn, network)
+    segments.hold(txn, network, segment)
     subnet = txn.add(
         Subnet(
             id=str(uuid.uuid4()),

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.config import ControllerConfig
-from futago.controller import device_owners
+from futago.controller import device_owners, reach
 from futago.controller.agent_types import DHCP
 from futago.controller.resources import (
     dhcp,
@@ -15,6 +15,7 @@ from futago.controller.resources import (
     floating_rows,
     lookup,
     network_access,
+    network_segments,
     parse,
     qos_policy,
     segments,
@@ -58,35 +59,40 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]
 
 
 def create(writing: Writing, values: Values) -> Network:
-    """Make a network on a segment of its own."""
+    """Make a network on segments of its own: one, unless more are asked for."""
     zones.check(writing.txn, DHCP, values["availability_zone_hints"])
-    segment = segments.choose(writing.txn, writing.config, _asked(values), values["project_id"])
+    wanted, *further = network_segments.asked_for(values)
+    segment = segments.choose(writing.txn, writing.config, wanted, values["project_id"])
     network = writing.txn.add(
         Network(
             id=str(uuid.uuid4()),
             project_id=values["project_id"],
-            network_type=segment.network_type,
-            physical_network=segment.physical_network,
-            segmentation_id=segment.segmentation_id,
-            mtu=_mtu(writing.config, segment, values.get("mtu") or 0),
+            mtu=_mtu(writing.config, [segment], values.get("mtu") or 0),
             qos_policy_id=qos_policy.given(writing, None, values)
             or qos_policy.default_of(writing, values["project_id"]),
             **{**chosen(values, _COLUMNS), "is_default": values["is_default"] and values["router:external"]},
         )
     )
-    segments.hold(writing.txn, network)
+    held = [segments.hold(writing.txn, network, segment)]
+    for one in further:
+        segment = segments.choose(writing.txn, writing.config, one, network.project_id)
+        held.append(segments.hold(writing.txn, network, segment, len(held)))
+    if further:
+        fitting = replace(network, mtu=_mtu(writing.config, held, values.get("mtu") or 0))
+        network = writing.txn.replace(network, fitting)
     network_access.begin(writing.txn, network, shared=values["shared"])
     return network
 
 
 def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
-    network = segments.move(writing.txn, network, _asked(values))
+    held = reach.ordered(writing.txn.find(Segment, network_id=network.id))
+    network_segments.change(writing, held, values)
     policy_id = qos_policy.given(writing, network.qos_policy_id, values)
     changed = replace(network, qos_policy_id=policy_id, **chosen(values, _COLUMNS))
     changed = replace(changed, is_default=changed.is_default and changed.external)
     if values.get("mtu"):
-        changed = replace(changed, mtu=_mtu(writing.config, network, values["mtu"]))
+        changed = replace(changed, mtu=_mtu(writing.config, held, values["mtu"]))
         for subnet in writing.txn.find(Subnet, network_id=network.id):
             subnet_checks.check_mtu(changed.mtu, network.id, subnet.ip_version)
     network_access.change(writing.txn, network, changed, shared=values.get("shared"))
@@ -116,7 +122,8 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
     subnets = lookup.grouped(lookup.among(reading.view, Subnet, "network_id", ids), "network_id")
     scopes = network_access.scopes(reading.view, subnets)
     shared = sharing.shared_among(reading, ids)
-    served = zones.of_each(reading.view, lookup.among(reading.view, DhcpReplica, "network_id", ids), "network_id")
+    held = lookup.grouped(lookup.among(reading.view, Segment, "network_id", ids), "network_id")
+    served = zones.of_each(reading.view, lookup.among(reading.view, DhcpReplica, "network_id", subnets), "network_id")
     return [
         {
             **standard(network),
@@ -128,13 +135,11 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
             "port_security_enabled": network.port_security_enabled,
             "dns_domain": network.dns_domain,
             "router:external": network.external,
-            "provider:network_type": network.network_type.value,
-            "provider:physical_network": network.physical_network,
-            "provider:segmentation_id": network.segmentation_id,
+            **network_segments.render(reach.ordered(held.get(network.id, []))),
             "is_default": network.is_default,
             "availability_zone_hints": list(network.availability_zone_hints),
             "availability_zones": served.get(network.id, []),
-            "l2_adjacency": True,
+            "l2_adjacency": not any(subnet.segment_id for subnet in subnets.get(network.id, [])),
             **scopes.get(network.id, network_access.NO_SCOPES),
             "qos_policy_id": network.qos_policy_id,
         }
@@ -142,25 +147,13 @@ def render(reading: Reading, networks: Sequence[Network]) -> list[Rendered]:
     ]
 
 
-def _asked(values: Values) -> segments.Asked:
-    named = chosen(values, {f"provider:{name}": name for name in segments.Asked._fields})
-    return segments.Asked(*((named.get(name) if named.get(name) != "" else None) for name in segments.Asked._fields))
-
-
-def _mtu(config: ControllerConfig, segment: segments.Chosen | Network, asked: int) -> int:
-    most = segments.largest_mtu(config, segment.network_type, segment.physical_network)
+def _mtu(config: ControllerConfig, held: Sequence[segments.Chosen | Segment], asked: int) -> int:
+    most = segments.mtu_of(config, held)
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
     if 0 < asked < _SMALLEST_MTU:
         raise errors.InvalidInput(reason=f"Requested MTU is too small, minimum is {_SMALLEST_MTU}")
     return asked or most
-
-
-def _provider(name: str, convert: object) -> Field:
-    assert callable(convert)
-    return Field(
-        name=f"provider:{name}", parse=convert, post=True, put=True, sortable=False, admin_sets=True, admin_sees=True
-    )
 
 
 NETWORKS: Final = Resource(
@@ -203,9 +196,7 @@ NETWORKS: Final = Resource(
         ),
         Field(name="mtu", parse=parse.non_negative, default=0, post=True, put=True),
         Field(name="availability_zone_hints", parse=zones.hints, default=(), post=True, filterable=False),
-        _provider("network_type", parse.text(32)),
-        _provider("physical_network", parse.text(64)),
-        _provider("segmentation_id", parse.whole),
+        *network_segments.FIELDS,
         Field(name="status"),
         Field(name="subnets", filterable=False, sortable=False),
         Field(name="availability_zones", filterable=False, sortable=False),

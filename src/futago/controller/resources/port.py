@@ -38,15 +38,14 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
-from futago.controller.resources.port_addresses import Wishes, change, fixed_ips, give, renew_automatic, wishes
+from futago.controller.resources.port_addresses import fixed_ips, give_asked, renew_automatic
 from futago.controller.resources.port_options import address_pairs, dhcp_options, merged
-from futago.controller.resources.router_legs import check_moved, legs
+from futago.controller.resources.port_readdress import readdress
 from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import add_port, free_mac, remove_port
 from futago.controller.store.database import Transaction
-from futago.controller.store.rows import FixedIp, Network, Node, Port, Router, SecurityGroup
+from futago.controller.store.rows import FixedIp, Network, Node, Port, SecurityGroup
 from futago.controller.store.tables import TABLES
-from futago.controller.store.touched import touched
 
 _COLUMNS: Final = {
     "name": "name",
@@ -92,8 +91,9 @@ def create(writing: Writing, values: Values) -> Port:
         addresses=(),
         mac=values["mac_address"] or None,
     )
-    give(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
     columns = chosen(values, _COLUMNS)
+    host = columns.get("host_id", "")
+    columns["ip_allocation"] = give_asked(writing.txn, parent, port, values["fixed_ips"], host)
     columns.setdefault("port_security_enabled", parent.port_security_enabled)
     policy_id = qos_policy.given(writing, None, values)
     options = merged((), values["extra_dhcp_opts"] or ())
@@ -126,8 +126,8 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
     if port.host_id != changed.host_id:
         changed = replace(changed, up=False)
         trunk_rows.follow(writing.txn, changed)
-    if not isinstance(values.get("fixed_ips", ABSENT), Absent):
-        _move(writing.txn, port, wishes(writing.txn, parent, values["fixed_ips"], port.device_owner))
+    asked = values.get("fixed_ips", ABSENT)
+    changed = replace(changed, ip_allocation=readdress(writing.txn, parent, port, asked, changed.host_id))
     _check_bound(port, changed)
     if changed.mac_address != port.mac_address:
         renew_automatic(writing.txn, changed)
@@ -187,7 +187,7 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: N
         "dns_name": port.dns_name,
         "dns_domain": port.dns_domain,
         "dns_assignment": [dns.assignment(reading.config, port, fixed_ip) for fixed_ip in addresses],
-        "ip_allocation": "immediate",
+        "ip_allocation": port.ip_allocation,
         "qos_policy_id": port.qos_policy_id,
         "data_plane_status": port.data_plane_status,
         "numa_affinity_policy": port.numa_affinity_policy,
@@ -219,17 +219,6 @@ def _check_may_plug(writing: Writing, parent: Network, project_id: str) -> None:
         return
     if parent.id not in sharing.shared_among(writing.reading, [parent.id]):
         raise addressing_errors.HTTPForbidden(project_id=project_id, resource="port")
-
-
-def _move(txn: Transaction, port: Port, wanted: Wishes) -> None:
-    """Give a port other addresses; those of a router's leg have to suit the router."""
-    router = txn.get(Router, id=port.device_id) if port.device_owner in device_owners.LEGS else None
-    left = [leg.subnet for leg in legs(txn, router) if leg.port.id == port.id] if router is not None else []
-    change(txn, port, wanted)
-    if router is not None:
-        check_moved(txn, router, port, left)
-    for key in touched(port):
-        txn.touch(key)
 
 
 def _check_kept_by_service(port: Port, values: Values) -> None:

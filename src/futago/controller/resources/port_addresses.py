@@ -6,8 +6,8 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from futago.controller import allocate, device_owners
-from futago.controller.resources import errors, parse, schema, subnet_errors
-from futago.controller.resources.definition import Absent
+from futago.controller.resources import errors, parse, schema, segment_errors, segment_hosts, subnet_errors
+from futago.controller.resources.definition import ABSENT, Absent
 from futago.controller.resources.forwarding_rows import end_to_address
 from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import automatic_address, give_address
@@ -20,6 +20,8 @@ Wishes = list[tuple[tuple[Subnet, ...], IPAddress | None]]
 """For each address: the subnets that it may come from, the best first, and the address if it is named."""
 
 _IPV4 = 4
+
+IMMEDIATE, DEFERRED, NONE = "immediate", "deferred", "none"
 
 
 _FIXED_IP: Final = {"type": "object", "properties": {"ip_address": schema.ADDRESS, "subnet_id": schema.UUID}}
@@ -47,10 +49,17 @@ def fixed_ips(value: Any) -> tuple[dict[str, Any], ...]:
     return tuple(kept)
 
 
-def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] | Absent, owner: str = "") -> Wishes:
+def wishes(
+    txn: Transaction,
+    network: Network,
+    asked: Sequence[dict[str, Any]] | Absent,
+    owner: str = "",
+    host: str | None = None,
+) -> Wishes:
     """What a port of `network` is to get; unless a request says, one address of either family.
 
-    Beside it, all but routers' legs have an address in every subnet where ports make their own.
+    Beside it, all but routers' legs have an address in every subnet where ports make their own. A port with a `host`,
+    be it "", has addresses of one segment of a routed network; without a host it gets none there but those asked for.
 
     Raises:
         subnet_errors.IpAddressGenerationFailureNoMatchingSubnet: all subnets are for ports of other owners.
@@ -59,8 +68,10 @@ def wishes(txn: Transaction, network: Network, asked: Sequence[dict[str, Any]] |
 
     """
     there = txn.find(Subnet, network_id=network.id)
-    subnets = tuple(sorted((row for row in there if serves(row, owner)), key=lambda row: not row.service_types))
-    if there and not subnets:
+    serving = [row for row in there if serves(row, owner)]
+    reached = serving if host is None else segment_hosts.candidates(txn, serving, asked, host)
+    subnets = tuple(sorted(reached, key=lambda row: not row.service_types))
+    if there and not serving:
         raise subnet_errors.IpAddressGenerationFailureNoMatchingSubnet(network_id=network.id, service_type=owner)
     automatic = [subnet for subnet in subnets if subnet.automatic and owner not in device_owners.INTERFACES]
     if isinstance(asked, Absent):
@@ -85,9 +96,50 @@ def ipv4_only(wanted: Wishes) -> Wishes:
     return [(subnets, address) for subnets, address in kept if subnets]
 
 
+def give_asked(
+    txn: Transaction, network: Network, port: Port, asked: Sequence[dict[str, Any]] | Absent, host: str
+) -> str:
+    """Give a new port its addresses; returns when it gets them: now, when it has a host, or never. Raises as above."""
+    wanted = wishes(txn, network, asked, port.device_owner, host)
+    give(txn, port, wanted)
+    if not isinstance(asked, Absent):
+        return allocation(asked)
+    return IMMEDIATE if wanted or not txn.count(Subnet, network_id=network.id) else DEFERRED
+
+
+def allocation(asked: Sequence[dict[str, Any]]) -> str:
+    """When a port gets addresses for which a request asks."""
+    return IMMEDIATE if asked else NONE
+
+
+def rebind(txn: Transaction, port: Port, host: str) -> Port:
+    """What a port is on another host: one that has waited for its addresses gets them, others keep theirs.
+
+    Raises:
+        segment_errors.HostNotCompatibleWithFixedIps: the host is on another segment than they.
+        segment_errors.HostNotConnectedToAnySegment: it is on none.
+
+    """
+    if not host or host == port.host_id:
+        return port
+    held = {fixed_ip.subnet_id for fixed_ip in txn.find(FixedIp, port_id=port.id)}
+    if port.ip_allocation == DEFERRED and not held:
+        network = txn.get(Network, id=port.network_id)
+        assert network is not None, "a port has its network"
+        give(txn, port, wishes(txn, network, ABSENT, port.device_owner, host))
+        return replace(port, ip_allocation=IMMEDIATE)
+    there = txn.find(Subnet, network_id=port.network_id) if held else []
+    if held - {subnet.id for subnet in segment_hosts.candidates(txn, there, ABSENT, host)}:
+        raise segment_errors.HostNotCompatibleWithFixedIps(host=host, port_id=port.id)
+    return port
+
+
 def give_automatic(txn: Transaction, subnet: Subnet) -> None:
-    """Ports that are there already have an address in a new subnet where ports make their own."""
+    """Ports that are there already have an address in a new subnet where ports make their own, if they are near it."""
+    near = segment_hosts.nearby(txn, subnet)
     for port in txn.find(Port, network_id=subnet.network_id):
+        if near is not None and port.id not in near:
+            continue
         if port.device_owner not in device_owners.INTERFACES | {device_owners.FLOATING_IP}:
             give_address(txn, port, (subnet, None), txn.count(FixedIp, port_id=port.id))
             for key in touched(port):

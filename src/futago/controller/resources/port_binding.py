@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from futago.controller.resources import errors, lookup, parse, port_errors, schema, trunk_rows
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.resources.port import PORTS
+from futago.controller.resources.port_addresses import rebind
 from futago.controller.store.port_rows import PortBinding
 from futago.controller.store.rows import Port
 
@@ -119,7 +120,8 @@ def _active(port: Port) -> PortBinding:
 
 
 def _moved(writing: Writing, port: Port, binding: PortBinding) -> Port:
-    fresh = replace(port, host_id=binding.host, vnic_type=binding.vnic_type, profile=binding.profile, up=False)
+    there = rebind(writing.txn, port, binding.host)
+    fresh = replace(there, host_id=binding.host, vnic_type=binding.vnic_type, profile=binding.profile, up=False)
     moved = writing.txn.replace(port, fresh)
     trunk_rows.follow(writing.txn, moved)
     return moved

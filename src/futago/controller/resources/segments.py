@@ -1,9 +1,10 @@
 """Segments: how a network's frames are told from others' between hosts, and how large they may be.
 
-A segment is held by a row whose primary key it is, so two networks never have the same one; it comes free with the row.
+What tells them apart is unique among the rows, so two networks never have the same segment; it comes free with the row.
 """
 
-from collections.abc import Sequence
+import uuid
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple, assert_never
 
 from msgspec.structs import replace
@@ -33,6 +34,9 @@ class Asked(NamedTuple):
     network_type: str | None
     physical_network: str | None
     segmentation_id: int | None
+
+
+_OPEN: Final = Asked(None, None, None)
 
 
 class Chosen(NamedTuple):
@@ -77,44 +81,62 @@ def choose_for_ha(txn: Transaction, config: ControllerConfig) -> Chosen:
     return _for_project(txn, config, (*tunnels, *config.tenant_network_types), _NOBODY)
 
 
-def move(txn: Transaction, network: Network, asked: Asked) -> Network:
-    """The network on the segment that a request names instead of its own: a VLAN may have another id.
+def move(txn: Transaction, segments: Sequence[Segment], asked: Asked) -> None:
+    """Let a network's one segment be what a request names: a VLAN may have another id.
 
     Raises:
-        errors.InvalidInput: it asks for more than that.
+        errors.InvalidInput: it asks for more than that, or there are several.
         errors.InUse: another network has the VLAN.
 
     """
-    have = (network.network_type.value, network.physical_network)
+    if asked == _OPEN:
+        return
+    if len(segments) != 1:
+        reason = "Provider network attributes can be updated only in provider networks with a single segment"
+        raise errors.InvalidInput(reason=reason)
+    (segment,) = segments
+    have = (segment.network_type.value, segment.physical_network or None)
     for wanted, name in zip(asked[:2], have, strict=True):
         if wanted not in {None, name}:
             names = "provider:network_type, provider:physical_network"
             reason = f"Plugin does not support updating the following provider network attributes: {names}"
             raise errors.InvalidInput(reason=reason)
     vlan = asked.segmentation_id
-    if not vlan or vlan == network.segmentation_id:
-        return network
-    if network.network_type is not NetworkType.VLAN:
+    if not vlan or vlan == segment.segmentation_id:
+        return
+    if segment.network_type is not NetworkType.VLAN:
         raise errors.InvalidInput(reason="Only VLAN type networks can be updated")
     _check_id(NetworkType.VLAN, vlan)
-    if _taken(txn, NetworkType.VLAN, network.physical_network or "", vlan):
-        raise errors.VlanIdInUse(vlan_id=vlan, physical_network=network.physical_network)
-    for segment in txn.find(Segment, network_id=network.id):
-        txn.remove(segment)
-    moved = txn.replace(network, replace(network, segmentation_id=vlan))
-    hold(txn, moved)
-    return moved
+    if _taken(txn, NetworkType.VLAN, segment.physical_network, vlan):
+        raise errors.VlanIdInUse(vlan_id=vlan, physical_network=segment.physical_network)
+    txn.replace(segment, replace(segment, segmentation_id=vlan))
+    lowest_free.given_back(txn, segment)
 
 
-def hold(txn: Transaction, network: Network) -> None:
-    """Keep others off the segment of `network` until the row that is added here is removed."""
-    txn.add(
+def hold(
+    txn: Transaction, network: Network, chosen: Chosen, position: int = 0, name: str = "", description: str = ""
+) -> Segment:
+    """Give a network a segment, and keep others off it until the row that is added here is removed."""
+    return txn.add(
         Segment(
-            network_type=network.network_type,
-            physical_network=network.physical_network or "",
-            segmentation_id=network.segmentation_id or 0,
+            id=str(uuid.uuid4()),
+            project_id=network.project_id,
+            network_type=chosen.network_type,
+            physical_network=chosen.physical_network or "",
+            segmentation_id=chosen.segmentation_id or 0,
             network_id=network.id,
+            position=position,
+            name=name,
+            description=description,
         )
+    )
+
+
+def mtu_of(config: ControllerConfig, segments: Iterable[Chosen | Segment]) -> int:
+    """The largest packet that all of a network's segments carry."""
+    return min(
+        (largest_mtu(config, one.network_type, one.physical_network) for one in segments),
+        default=config.global_physnet_mtu,
     )
 
 

@@ -20,6 +20,7 @@ from futago.controller.resources import (
     subnet_checks,
     subnet_errors,
     subnet_range,
+    subnet_segment,
 )
 from futago.controller.resources.definition import (
     ABSENT,
@@ -48,6 +49,7 @@ _COLUMNS: Final = {
     "dns_nameservers": "dns_nameservers",
     "host_routes": "host_routes",
     "service_types": "service_types",
+    "segment_id": "segment_id",
 }
 
 
@@ -83,8 +85,11 @@ def create(writing: Writing, values: Values) -> Subnet:
         subnetpool_id=subnetpool_id,
         **chosen(values, _COLUMNS),
     )
+    subnet_segment.check_new(writing.txn, row)
+    row = subnet_segment.with_routes_to_peers(writing.txn, row)
     subnet_checks.check(row)
     row = writing.txn.add(row)
+    subnet_segment.tell_peers(writing.txn, row)
     if row.automatic:
         port_addresses.give_automatic(writing.txn, row)
     if row.enable_dhcp:
@@ -101,6 +106,9 @@ def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
         _check_gateway_is_free(writing.txn, row, row.gateway_ip)
     if row.enable_dhcp and not changed.enable_dhcp and (row.ipv6_ra_mode or row.ipv6_address_mode):
         raise errors.InvalidInput(reason="Cannot disable enable_dhcp with ipv6 attributes set")
+    subnet_segment.check_changed(writing.txn, row, changed)
+    if (changed.gateway_ip, changed.host_routes) != (row.gateway_ip, row.host_routes):
+        changed = subnet_segment.with_routes_to_peers(writing.txn, changed, row.gateway_ip)
     subnet_checks.check(changed)
     lowest_free.forget(writing.txn, lowest_free.addresses_of(row.id))
     changed = writing.txn.replace(row, changed)
@@ -108,6 +116,8 @@ def update(writing: Writing, row: Subnet, values: Values) -> Subnet:
         dhcp.place(writing.txn, writing.config, row.network_id)
     elif row.enable_dhcp:
         _end_dhcp(writing.txn, row)
+        if row.segment_id is not None:
+            dhcp.place(writing.txn, writing.config, row.network_id)
     return changed
 
 
@@ -116,12 +126,15 @@ def delete(writing: Writing, row: Subnet) -> None:
     txn = writing.txn
     held = txn.find(FixedIp, subnet_id=row.id)
     holders = lookup.among(txn, Port, "id", {fixed_ip.port_id for fixed_ip in held})
-    if any(_keeps(row, port) for port in holders):
+    if any(_keeps(txn, row, port) for port in holders):
         raise errors.SubnetInUse(subnet_id=row.id, reason="One or more ports have an IP allocation from this subnet")
     _end_dhcp(txn, row)
     for fixed_ip in txn.find(FixedIp, subnet_id=row.id):
         txn.remove(fixed_ip)
     txn.remove(row)
+    subnet_segment.forget_peer(txn, row)
+    if row.segment_id is not None:
+        dhcp.place(txn, writing.config, row.network_id)  # servers with nothing left to serve go
 
 
 def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
@@ -149,17 +162,19 @@ def render(reading: Reading, subnets: Sequence[Subnet]) -> list[Rendered]:
             "router:external": row.network_id in external,
             "shared": row.network_id in shared,
             "service_types": list(row.service_types),
-            "segment_id": None,
+            "segment_id": row.segment_id,
         }
         for row in subnets
     ]
 
 
-def _keeps(subnet: Subnet, port: Port) -> bool:
-    """Whether a port's address keeps the subnet from being deleted."""
+def _keeps(txn: Transaction, subnet: Subnet, port: Port) -> bool:
+    """Whether a port's address keeps the subnet from being deleted; on a routed network so does a port's only one."""
     if port.device_owner == device_owners.DHCP:
         return False
-    return not subnet.automatic or port.device_owner in device_owners.INTERFACES
+    if not subnet.automatic or port.device_owner in device_owners.INTERFACES:
+        return True
+    return subnet.segment_id is not None and txn.count(FixedIp, port_id=port.id) == 1
 
 
 def _check_gateway_is_free(txn: Transaction, row: Subnet, gateway: IPAddress) -> None:
@@ -288,7 +303,15 @@ SUBNETS: Final = Resource(
             sortable=False,
         ),
         Field(name="prefixlen", parse=parse.non_negative, post=True, shown=False, filterable=False, sortable=False),
-        Field(name="segment_id", parse=parse.nothing, post=True),
+        Field(
+            name="segment_id",
+            parse=parse.nullable(parse.identifier),
+            default=None,
+            post=True,
+            put=True,
+            admin_sets=True,
+            admin_sees=True,
+        ),
     ),
     not_found=lambda subnet_id: errors.SubnetNotFound(subnet_id=subnet_id),
     columns=("id", "name", "project_id", "network_id"),

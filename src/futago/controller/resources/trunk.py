@@ -25,7 +25,7 @@ from futago.controller.resources.port import PORTS
 from futago.controller.resources.schema import Schema, described
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.port_rows import SubPort, Trunk
-from futago.controller.store.rows import Network, Port
+from futago.controller.store.rows import Network, Port, Segment
 from futago.values import NetworkType
 
 _COLUMNS: Final = {"name": "name", "description": "description", "admin_state_up": "admin_state_up"}
@@ -192,9 +192,10 @@ def _segmentation(view: View, port: Port, asked: Mapping[str, Any]) -> tuple[str
     """The tag of a subport: the one that is asked for, or the one of its network."""
     kind, number = asked.get("segmentation_type"), asked.get("segmentation_id")
     if kind == _INHERIT:
-        network = view.get(Network, id=port.network_id)
-        assert network is not None, "a port has its network"
-        kind, number = network.network_type.value, network.segmentation_id
+        kind = number = None
+        held = view.find(Segment, network_id=port.network_id)
+        if len(held) == 1:
+            kind, number = held[0].network_type.value, held[0].segmentation_id or None
     if kind is None or number is None:
         raise errors.InvalidInput(reason=_MISSING.format(dict(asked)))
     try:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from futago.controller import device_owners
 from futago.controller.resources import lookup, trunk_errors
 from futago.controller.resources.definition import Rendered
+from futago.controller.resources.port_addresses import rebind
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.port_rows import SubPort, Trunk
 from futago.controller.store.rows import Port
@@ -37,7 +38,8 @@ def bind(txn: Transaction, subport: Port, host_id: str) -> None:
     """Have a port tagged on a trunk of this host."""
     owner = device_owners.SUBPORT
     moved = subport.host_id != host_id
-    txn.replace(subport, replace(subport, host_id=host_id, device_owner=owner, up=subport.up and not moved))
+    there = rebind(txn, subport, host_id)
+    txn.replace(subport, replace(there, host_id=host_id, device_owner=owner, up=subport.up and not moved))
 
 
 def let_go(txn: Transaction, subport: Port) -> None:

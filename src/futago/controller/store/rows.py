@@ -32,14 +32,11 @@ class StandardRow(Row, frozen=True, kw_only=True):
 
 
 class Network(StandardRow, frozen=True, kw_only=True):
-    """A layer 2 network and its one segment."""
+    """A layer 2 network; `Segment` says how it is carried."""
 
     admin_state_up: bool = True
     external: bool = False
     is_default: bool = False
-    network_type: NetworkType
-    physical_network: str | None = None
-    segmentation_id: int | None = None
     mtu: int
     port_security_enabled: bool = True
     dns_domain: str = ""
@@ -47,8 +44,8 @@ class Network(StandardRow, frozen=True, kw_only=True):
     qos_policy_id: str | None = None
 
 
-class Segment(Row, frozen=True, kw_only=True):
-    """Holds a segment for its network: its primary key is what keeps two networks off one segment."""
+class Segment(StandardRow, frozen=True, kw_only=True):
+    """How a network's frames travel between some hosts; type, physical network and id are no other segment's."""
 
     network_type: NetworkType
     physical_network: str
@@ -56,6 +53,8 @@ class Segment(Row, frozen=True, kw_only=True):
     segmentation_id: int
     """0 where the type has none."""
     network_id: str
+    position: int = 0
+    """Among the network's."""
 
 
 class Pool(msgspec.Struct, frozen=True):
@@ -91,6 +90,8 @@ class Subnet(StandardRow, frozen=True, kw_only=True):
     """How hosts get their addresses; None: not from us, unless `ipv6_ra_mode` says so."""
     subnetpool_id: str | None = None
     """What it was cut from."""
+    segment_id: str | None = None
+    """None: it is the whole network's. Else the others of the network are on segments, too."""
 
     @property
     def automatic(self) -> bool:
@@ -109,6 +110,8 @@ class Port(StandardRow, frozen=True, kw_only=True):
     device_owner: str = ""
     host_id: str = ""
     """Where it is bound: the name of a node, or ""."""
+    ip_allocation: str = "immediate"
+    """Or "deferred" until it has a host, or "none"."""
     vnic_type: str = "normal"
     profile: dict[str, Any] = {}
     security_group_ids: tuple[str, ...] = ()

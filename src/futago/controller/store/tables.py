@@ -53,9 +53,6 @@ networks = Table(
     Column("admin_state_up", Boolean, nullable=False),
     Column("external", Boolean, nullable=False),
     Column("is_default", Boolean, nullable=False),
-    Column("network_type", String(16), nullable=False),
-    Column("physical_network", _NAME),
-    Column("segmentation_id", Integer),
     Column("mtu", Integer, nullable=False),
     Column("port_security_enabled", Boolean, nullable=False),
     Column("dns_domain", _NAME, nullable=False),
@@ -64,12 +61,15 @@ networks = Table(
 )
 
 segments = Table(
-    "segments",
+    "network_segments",
     metadata,
-    Column("network_type", String(16), primary_key=True),
-    Column("physical_network", _NAME, primary_key=True),
-    Column("segmentation_id", Integer, primary_key=True, autoincrement=False),
+    *_standard(),
+    Column("network_type", String(16), nullable=False),
+    Column("physical_network", _NAME, nullable=False),
+    Column("segmentation_id", Integer, nullable=False),
     _reference("network_id", "networks.id"),
+    Column("position", Integer, nullable=False),
+    UniqueConstraint("network_type", "physical_network", "segmentation_id"),
 )
 
 subnets = Table(
@@ -88,6 +88,7 @@ subnets = Table(
     Column("ipv6_ra_mode", String(16)),
     Column("ipv6_address_mode", String(16)),
     Column("subnetpool_id", _ID, index=True),
+    Column("segment_id", _ID, index=True),
 )
 
 ports = Table(
@@ -100,6 +101,7 @@ ports = Table(
     Column("device_id", _NAME, nullable=False, index=True),
     Column("device_owner", _NAME, nullable=False),
     Column("host_id", _NAME, nullable=False, index=True),
+    Column("ip_allocation", String(16), nullable=False, server_default="immediate"),
     Column("vnic_type", String(64), nullable=False),
     Column("profile", JSON, nullable=False),
     Column("security_group_ids", JSON, nullable=False),

@@ -1,14 +1,14 @@
 """Which specs a row bears on, as keys of the change log: so that a write costs what it concerns, not the cloud.
 
 network/<id>   the network's members and DHCP servers, and what its instances are told of themselves
-segment/<id>   the network itself or a subnet: also every router that has a leg in it
+segment/<id>   the network itself, a segment or a subnet: also every router that has a leg in it
 port/<id>      an instance's port
 router/<id>    a router and its replicas
 security-group/<id>   a group, its rules, and which nodes have ports of it
 address-set/<kind>/<id>   the members of a group, or the addresses of an address group, and who needs to know them
 metering/<project>   every router of the project; without one, of all projects
 qos-policy/<id>   whatever has the policy
-node/<name>    every router and DHCP server that the node carries
+node/<name>    every router and DHCP server that the node carries, and the networks with several segments
 peers          the mesh of tunnels
 vrrp-keys      every router whose advertisements are authenticated
 replication    the channel on which the nodes with routers tell each other of connections
@@ -45,7 +45,7 @@ _ADDRESSES: Final = "address-set/address-group"
 def touched(row: rows.Row) -> tuple[str, ...]:
     """The keys of the change log for a change of `row`."""
     match row:
-        case rows.Network(id=network_id) | rows.Subnet(network_id=network_id):
+        case rows.Network(id=network_id) | rows.Subnet(network_id=network_id) | rows.Segment(network_id=network_id):
             keys: tuple[str, ...] = (f"segment/{network_id}",)
         case rows.Port() if row.device_owner in device_owners.ROUTERS:
             keys = (f"network/{row.network_id}", f"router/{row.device_id}")

@@ -1,4 +1,4 @@
-"""The nft tables beside the one of NAT in a router's namespace: conntrack helpers, and meters.
+"""The nft tables beside the one of NAT in a router's namespace: helpers, meters, scopes of IPv6.
 
 Each is read back by a digest of what it says, which it carries as the name of an empty chain. A table of meters is
 never deleted while a label counts: its rules are replaced in one transaction, and the counters stay.
@@ -12,15 +12,17 @@ from futago import netns
 from futago.node.drivers import dumps
 from futago.node.drivers import netns as namespaces
 from futago.node.drivers.run import each, run
-from futago.node.host import Helper, HelperTable, HostRefused, MeterTable
+from futago.node.host import HostRefused
+from futago.node.router_tables import Helper, HelperTable, MeterTable, ScopeTable
 
 HELPERS: Final = "futago_helpers"
 METERS: Final = "futago_meters"
+SCOPES: Final = "futago_scopes"
 _ROUTERS: Final = "qrouter-"
 _DIGEST: Final = "digest_"
 
-Table = HelperTable | MeterTable
-_NAMES: Final[Mapping[type[Table], str]] = {HelperTable: HELPERS, MeterTable: METERS}
+Table = HelperTable | MeterTable | ScopeTable
+_NAMES: Final[Mapping[type[Table], str]] = {HelperTable: HELPERS, MeterTable: METERS, ScopeTable: SCOPES}
 
 
 class BesideDriver:
@@ -74,10 +76,13 @@ def _digest(table: Table) -> str:
 def _put(table: Table) -> None:
     if not netns.exists(table.namespace):
         raise HostRefused(f"namespace {table.namespace} does not exist")
-    if isinstance(table, MeterTable):
-        _put_meters(table)
-    else:
-        _put_helpers(table)
+    match table:
+        case MeterTable():
+            _put_meters(table)
+        case ScopeTable():
+            _put_scopes(table)
+        case HelperTable():
+            _put_helpers(table)
 
 
 def _remove(table: Table) -> None:
@@ -138,6 +143,13 @@ def _put_meters(table: MeterTable) -> None:
     lines.append(f"add chain {name} forward {{ type filter hook forward priority filter + 1; policy accept; }}")
     lines += [f"add rule {name} forward jump {meter.name}" for meter in table.meters]
     _nft(table.namespace, [*lines, f"add chain {name} {_digest(table)}"])
+
+
+def _put_scopes(table: ScopeTable) -> None:
+    name = f"inet {SCOPES}"
+    lines = [f"table {name}", f"delete table {name}", f"table {name} {{"]
+    lines += ["chain forward {", "type filter hook forward priority filter; policy accept;", *table.rules, "}"]
+    _nft(table.namespace, [*lines, f"chain {_digest(table)} {{ }}", "}"])
 
 
 def _nft(namespace: str, lines: Sequence[str]) -> None:

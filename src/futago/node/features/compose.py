@@ -14,6 +14,7 @@ from futago.node.features.qos import qos
 from futago.node.features.radv import told
 from futago.node.features.replication import replication
 from futago.node.features.routing import legs_of, routing
+from futago.node.features.scopes import scopes
 from futago.node.features.switching import carriers, switching, why_cut_off
 from futago.node.features.uplinks import probes, uplinks
 from futago.node.features.userspace import lateness
@@ -35,6 +36,7 @@ def host_state(specs: NodeSpecs, vlans: Mapping[str, Vlan], place: Place) -> Hos
         *switching(specs, vlans, place, [one.element for one in served if isinstance(one.element, OvsPort)]),
         *qos(specs, vlans, place),
         *nat(specs),
+        *scopes(specs),
         *helpers(specs),
         *meters(specs),
         *bridge_firewall(specs, vlans, place),

@@ -7,7 +7,8 @@ from typing import Final
 
 from futago.contract.specs import NodeSpecs, RouterSpec
 from futago.node.features.routing import namespace_of
-from futago.node.host import Helper, HelperTable, Owned
+from futago.node.host import Owned
+from futago.node.router_tables import Helper, HelperTable
 
 _KERNELS: Final = {("h323", "tcp"): "Q.931", ("h323", "udp"): "RAS"}
 """Where the kernel has another name."""

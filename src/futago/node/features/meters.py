@@ -7,7 +7,8 @@ packet counts once for each label that has a rule for it, unless the label leave
 from futago.contract.router_parts import MeterRule, MeterSpec
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.node.features.routing import leg, namespace_of
-from futago.node.host import MeterTable, NftCounter, Owned
+from futago.node.host import Owned
+from futago.node.router_tables import MeterTable, NftCounter
 from futago.values import IPNetwork
 
 
