@@ -117,15 +117,47 @@ def test_a_port_shows_its_policy_and_that_of_its_network(admin: Client) -> None:
     admin.refused("PUT", f"/v2.0/ports/{port['id']}", body, 404, "QosPolicyNotFound")
 
 
-def test_a_shared_policy_is_everybodys_until_it_is_not(admin: Client, member: Client) -> None:
+def test_a_shared_policy_is_everybodys_until_nobody_else_has_it(admin: Client, member: Client) -> None:
     policy = _policy(admin, shared=True)
+    path, mine = f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}}
     assert [one["id"] for one in member.get("/v2.0/qos/policies?shared=True")["policies"]] == [policy["id"]]
     network = member.network(qos_policy_id=policy["id"])
-    admin.put(f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}})
-    body = {"network": {"qos_policy_id": None}}
+    admin.refused("PUT", path, mine, 409, "RbacPolicyInUse", "Details: project_id=*")
+    admin.put(f"/v2.0/networks/{network['id']}", {"network": {"qos_policy_id": None}})
+    assert admin.put(path, mine)["policy"]["shared"] is False
+    member.get(path, 404)
+    assert admin.put(path, {"policy": {"shared": True}})["policy"]["shared"] is True
+    assert member.get(path)["policy"]["shared"] is True
+
+
+def test_who_does_not_see_a_policy_cannot_take_it_off(admin: Client, member: Client) -> None:
+    policy, network = _policy(admin), member.network()
     path = f"/v2.0/networks/{network['id']}"
+    admin.put(path, {"network": {"qos_policy_id": policy["id"]}})
+    body = {"network": {"qos_policy_id": None}}
     member.refused("PUT", path, body, 403, "PolicyRemoveAuthorizationError", policy["id"])
     assert member.put(path, {"network": {"name": "n"}})["network"]["qos_policy_id"] == policy["id"]
+
+
+def test_a_policy_is_shared_with_one_project_as_long_as_it_has_it(
+    admin: Client, member: Client, stranger: Client
+) -> None:
+    policy = _policy(admin)
+    rule = _rule(admin, policy, "dscp_marking", dscp_mark=10)["dscp_marking_rule"]
+    body = {"object_type": "qos_policy", "object_id": policy["id"], "action": "access_as_shared"}
+    made = admin.post("/v2.0/rbac-policies", {"rbac_policy": {**body, "target_tenant": PROJECT}})["rbac_policy"]
+    seen = member.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]
+    assert (seen["shared"], [one["id"] for one in seen["rules"]]) == (True, [rule["id"]])
+    assert admin.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]["shared"] is False
+    assert stranger.get("/v2.0/qos/policies")["policies"] == []
+    network = member.network(qos_policy_id=policy["id"])
+    access = f"/v2.0/rbac-policies/{made['id']}"
+    admin.refused("DELETE", access, None, 409, "RbacPolicyInUse", f"Details: project_id={PROJECT}")
+    member.delete(f"/v2.0/networks/{network['id']}")
+    admin.delete(access)
+    member.get(f"/v2.0/qos/policies/{policy['id']}", 404)
+    admin.delete(f"/v2.0/qos/policies/{policy['id']}")
+    assert admin.get("/v2.0/rbac-policies")["rbac_policies"] == []
 
 
 def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Client, member: Client) -> None:

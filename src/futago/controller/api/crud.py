@@ -22,8 +22,7 @@ _QUOTED: Final = re.compile(r'"([^"]*)"')
 def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """The list, narrowed and ordered as the query says."""
     query = parse_query(resource, call)
-    if resource.wanting is not None and resource.provide is not None and service.read(call, resource.wanting):
-        service.write(call, resource.provide)
+    _provide(service, resource, call, query)
 
     def listed(reading: Reading) -> Page:
         order = query.order(resource)
@@ -112,6 +111,17 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     service.write(call, work)
     log.info("deleted", kind=resource.name, id=call.params["id"])
     return Answer(204)
+
+
+def _provide(service: Service, resource: Resource[Any], call: Call, query: Query) -> None:
+    """Make what is missing in a list: of the project that an admin names, else of the caller's own."""
+    wanting, provide = resource.wanting, resource.provide
+    if wanting is None or provide is None:
+        return
+    named = next(iter(query.filters.get("project_id", [])), "") if call.caller.admin else ""
+    project_id = named or call.caller.project_id
+    if service.read(call, lambda reading: wanting(reading, project_id)):
+        service.write(call, lambda writing: provide(writing, project_id))
 
 
 def _cut(

@@ -129,9 +129,9 @@ class Resource(Generic[R]):
     create: Callable[[Writing, Values], R] | None = None
     update: Callable[[Writing, R, Values], R] | None = None
     delete: Callable[[Writing, R], None] | None = None
-    wanting: Callable[[Reading], bool] | None = None
-    """Whether something must be made before a list is answered; `provide` makes it."""
-    provide: Callable[[Writing], object] | None = None
+    wanting: Callable[[Reading, str], bool] | None = None
+    """Whether something must be made before a list of this project's is answered; `provide` makes it."""
+    provide: Callable[[Writing, str], object] | None = None
     tagged: bool = False
     limited: bool = False
     """Its number is bounded by a quota."""

@@ -159,7 +159,7 @@ def _associated(
         return replace(row, port_id=None, fixed_ip_address=None, router_id=router_id)
     if writing.txn.count(PortForwarding, floatingip_id=row.id):
         raise routing_errors.FipInUseByPortForwarding(id=row.id)
-    port = lookup.one(writing.reading, PORTS, port_id)
+    port = _named(writing, row, port_id)
     inside, inside_address = _inside(writing.txn, port, fixed_ip_address)
     for other in writing.txn.find(FloatingIp, port_id=port.id, fixed_ip_address=inside.ip_address):
         if other.id != row.id:
@@ -172,6 +172,15 @@ def _associated(
             )
     router_id = router_between(writing.txn, row, inside)
     return replace(row, port_id=port.id, fixed_ip_address=inside_address, router_id=router_id)
+
+
+def _named(writing: Writing, row: FloatingIp, port_id: str) -> Port:
+    """The port with this id: one of the floating IP's project, unless an admin asks."""
+    port = lookup.one(writing.reading, PORTS, port_id)
+    if port.project_id != row.project_id and not writing.caller.admin:
+        owned = f"Port {port_id}, since that port is owned by a different project"
+        raise errors.BadRequest(resource="floatingip", reason=f"Cannot process floating IP association with {owned}")
+    return port
 
 
 def _inside(txn: Transaction, port: Port, wanted: IPAddress | None) -> tuple[FixedIp, IPv4Address]:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import lookup, parse, qos_errors
+from futago.controller.resources import addressing_errors, lookup, parse, qos_errors, sharing
 from futago.controller.resources.definition import (
     STANDARD,
     Field,
@@ -18,45 +18,57 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
+from futago.controller.store.database import Transaction, View
 from futago.controller.store.port_rows import QosPolicy, QosRule
-from futago.controller.store.rows import Network, Port
+from futago.controller.store.rows import Network, Port, StandardRow
 from futago.controller.store.tables import TABLES
 
-_COLUMNS: Final = {"name": "name", "description": "description", "shared": "shared"}
+_COLUMNS: Final = {"name": "name", "description": "description"}
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bandwidth_limit": ("max_kbps", "max_burst_kbps", "direction"),
     "dscp_marking": ("dscp_mark",),
     "minimum_bandwidth": ("min_kbps", "direction"),
 }
 """The kinds of rules, and what each says."""
+TYPE: Final = "qos_policy"
+"""Under which policies of access are about them."""
+_USERS: Final[Mapping[type[StandardRow], str]] = {Port: "port", Network: "network"}
+"""What can have a policy."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[QosPolicy]:
-    """A project sees its own policies, and the shared ones."""
-    return lookup.rows(reading, QosPolicy, wanted, TABLES[QosPolicy].c.shared.is_(True))
+    """A project sees its own policies, and those that it shares."""
+    return lookup.rows(reading, QosPolicy, wanted, TABLES[QosPolicy].c.id.in_(sharing.open_to(reading)))
 
 
 def create(writing: Writing, values: Values) -> QosPolicy:
     """Make a policy without rules."""
     policy = QosPolicy(id=str(uuid.uuid4()), project_id=values["project_id"], **chosen(values, _COLUMNS))
     policy = writing.txn.add(policy)
+    if values["shared"]:
+        sharing.open_for_all(writing.txn, TYPE, policy)
     return _with_default(writing, policy, policy, default=values["is_default"])
 
 
 def update(writing: Writing, policy: QosPolicy, values: Values) -> QosPolicy:
-    """Change a policy; who has it keeps it, shared or not."""
+    """Change a policy; it stays shared with those who have it."""
+    if values.get("shared"):
+        sharing.open_for_all(writing.txn, TYPE, policy)
+    elif "shared" in values:
+        _close_for_all(writing.txn, policy)
     changed = replace(policy, **chosen(values, _COLUMNS))
     return _with_default(writing, policy, changed, default=values.get("is_default", policy.default_of is not None))
 
 
 def delete(writing: Writing, policy: QosPolicy) -> None:
     """Delete a policy that nothing has, with its rules."""
-    for kind, name in ((Port, "port"), (Network, "network")):
+    for kind, name in _USERS.items():
         users = writing.txn.search(kind, TABLES[kind].c.qos_policy_id == policy.id, limit=1)
         if users:
             raise qos_errors.QosPolicyInUse(policy_id=policy.id, object_type=name, object_id=users[0].id)
     for rule in writing.txn.find(QosRule, policy_id=policy.id):
         writing.txn.remove(rule)
+    sharing.close(writing.txn, policy.id)
     writing.txn.remove(policy)
 
 
@@ -64,10 +76,11 @@ def render(reading: Reading, policies: Sequence[QosPolicy]) -> list[Rendered]:
     """Policies as Neutron shows them, rules included."""
     found = lookup.among(reading.view, QosRule, "policy_id", [policy.id for policy in policies])
     rules = lookup.grouped(found, "policy_id")
+    shared = sharing.shared_among(reading, [policy.id for policy in policies])
     return [
         {
             **standard(policy),
-            "shared": policy.shared,
+            "shared": policy.id in shared,
             "is_default": policy.default_of is not None,
             "rules": [
                 {**said(rule), "qos_policy_id": policy.id, "type": rule.kind} for rule in rules.get(policy.id, [])
@@ -97,10 +110,26 @@ def given(writing: Writing, before: str | None, values: Values) -> str | None:
     return None if wanted is None else lookup.one(writing.reading, QOS_POLICIES, wanted).id
 
 
+def users(view: View, policy_id: str) -> set[str]:
+    """The projects that have something with a policy."""
+    columns = ((kind, TABLES[kind].c.qos_policy_id) for kind in _USERS)
+    return {row.project_id for kind, column in columns for row in view.search(kind, column == policy_id)}
+
+
 def default_of(writing: Writing, project_id: str) -> str | None:
     """The policy of a project's new networks."""
     policy = writing.txn.get(QosPolicy, default_of=project_id)
     return None if policy is None else policy.id
+
+
+def _close_for_all(txn: Transaction, policy: QosPolicy) -> None:
+    left = sharing.targets(txn, policy.id, sharing.SHARED)
+    if sharing.EVERYBODY not in left:
+        return
+    if sharing.losing(users(txn, policy.id), policy.project_id, sharing.EVERYBODY, left - {sharing.EVERYBODY}):
+        details = f"project_id={sharing.EVERYBODY}"
+        raise addressing_errors.RbacPolicyInUse(object_id=policy.id, details=details)
+    sharing.close(txn, policy.id, action=sharing.SHARED, target_project=sharing.EVERYBODY)
 
 
 def _with_default(writing: Writing, old: QosPolicy, new: QosPolicy, *, default: bool) -> QosPolicy:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import or_, select
 
-from futago.controller.resources import errors, lookup, parse, qos_errors
+from futago.controller.resources import errors, lookup, parse, qos_errors, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     Action,
@@ -125,7 +125,7 @@ def _finds(kind: str) -> Callable[[Reading, Mapping[str, Sequence[str]]], list[Q
         if reading.caller.unbounded:
             return lookup.parts(reading, QosRule, narrowed)
         policies = TABLES[QosPolicy].c
-        own = or_(policies.shared.is_(True), policies.project_id == reading.caller.project_id)
+        own = or_(policies.id.in_(sharing.open_to(reading)), policies.project_id == reading.caller.project_id)
         return lookup.parts(reading, QosRule, narrowed, TABLES[QosRule].c.policy_id.in_(select(policies.id).where(own)))
 
     return find

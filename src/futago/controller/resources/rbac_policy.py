@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Text, cast
 
 from futago.controller import device_owners
-from futago.controller.resources import addressing_errors, errors, lookup, parse, sharing
+from futago.controller.resources import addressing_errors, errors, lookup, parse, qos_policy, sharing
 from futago.controller.resources.address_group import ADDRESS_GROUPS
 from futago.controller.resources.address_scope import ADDRESS_SCOPES
 from futago.controller.resources.definition import (
@@ -61,7 +61,7 @@ SHAREABLE: Final[dict[str, Shareable]] = {
         Shareable(ADDRESS_SCOPES, lambda view, one: _projects(view.find(SubnetPool, address_scope_id=one))),
         Shareable(SUBNET_POOLS, lambda view, one: _projects(view.find(Subnet, subnetpool_id=one))),
     )
-}
+} | {qos_policy.TYPE: Shareable(qos_policy.QOS_POLICIES, qos_policy.users)}
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[RbacPolicy]:

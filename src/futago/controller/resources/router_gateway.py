@@ -11,7 +11,7 @@ from futago.controller.resources.port_addresses import change as change_addresse
 from futago.controller.resources.port_addresses import fixed_ips, give, wishes
 from futago.controller.resources.router_legs import check_no_overlap, legs
 from futago.controller.resources.service_ports import add_port, remove_port
-from futago.controller.store.rows import FloatingIp, Network, Port, Router, Subnet
+from futago.controller.store.rows import FloatingIp, Network, Port, Router
 
 Info = dict[str, Any]
 """`external_gateway_info` as a request gives it."""
@@ -68,8 +68,6 @@ def _set(writing: Writing, router: Router, info: Info) -> Router:
     txn = writing.txn
     external = txn.get(Network, id=info["network_id"])
     assert external is not None, "it has been looked up"
-    if not txn.count(Subnet, network_id=external.id):
-        raise errors.ExternalIpAddressExhausted(network_id=external.id)
     port = add_port(txn, network=external, project_id="", device_owner=device_owners.GATEWAY, device_id=router.id)
     before = legs(txn, router)
     asked = info.get("external_fixed_ips") or ABSENT

@@ -33,6 +33,7 @@ from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
 _DEFAULT: Final = "default"
+_LONGEST_PROJECT_ID: Final = 255
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
@@ -127,8 +128,9 @@ def _in_use(txn: Transaction, group_id: str) -> bool:
     return bool(txn.search(Port, listed, limit=1))
 
 
-def _wanting(reading: Reading) -> bool:
-    return bool(reading.caller.project_id) and default_of(reading.view, reading.caller.project_id) is None
+def _wanting(reading: Reading, project_id: str) -> bool:
+    fit = 0 < len(project_id) <= _LONGEST_PROJECT_ID and "\0" not in project_id
+    return fit and default_of(reading.view, project_id) is None
 
 
 SECURITY_GROUPS: Final = Resource(
@@ -148,7 +150,7 @@ SECURITY_GROUPS: Final = Resource(
     update=update,
     delete=delete,
     wanting=_wanting,
-    provide=lambda writing: ensure_default(writing.txn, writing.caller.project_id),
+    provide=lambda writing, project_id: ensure_default(writing.txn, project_id),
     tagged=True,
     limited=True,
 )

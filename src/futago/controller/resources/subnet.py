@@ -83,6 +83,8 @@ def create(writing: Writing, values: Values) -> Subnet:
     row = writing.txn.add(row)
     if row.automatic:
         port_addresses.give_automatic(writing.txn, row)
+    elif port_addresses.serves(row, device_owners.GATEWAY):
+        port_addresses.give_gateways(writing.txn, row)
     if row.enable_dhcp:
         dhcp.place(writing.txn, writing.config, row.network_id)
     return row
