@@ -45,7 +45,7 @@ def test_routers_have_these_verbs_beside_their_own(controller: Controller) -> No
         ("network update nowhere", 1, "say what to change"),
         ("subnet create --network nowhere --ip-version 4", 1, "there is no network nowhere"),
         ("port create --network-id x", 2, "No such option"),
-        ("network create --mtu 1", 1, "MTU is too small"),
+        ("network create --mtu 99999", 1, "MTU is too big"),
         ("nothing list", 2, "No such command"),
     ],
 )

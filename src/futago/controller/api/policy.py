@@ -49,7 +49,9 @@ def check_update(resource: Resource[Any], reading: Reading, row: Any, values: Ma
     """See that the caller may change these attributes of this one."""
     action = f"update_{resource.rule}"
     target = rendered(resource, reading, [row])[0]
-    _check(action, resource, reading, target, {**target, **values}, _sets(resource, action, reading, values))
+    unweighed = {field.name for field in resource.fields if not field.weighed}
+    present = {name: value for name, value in target.items() if name not in unweighed}
+    _check(action, resource, reading, present, {**target, **values}, _sets(resource, action, reading, values))
 
 
 def check_delete(resource: Resource[Any], reading: Reading, row: Any) -> None:

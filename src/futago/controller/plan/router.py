@@ -24,6 +24,8 @@ from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
 from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IPv6Address, IPv6Mode, IPv6Network
 
 _IPV4: Final = 4
+_SMALLEST_MTU: Final = 68
+"""Of an interface; a network without subnets may have less."""
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
 
 
@@ -127,7 +129,7 @@ def _leg(view: RouterView, port: Port) -> RouterPort:
         port_id=port.id,
         network_id=port.network_id,
         mac=port.mac_address,
-        mtu=view.networks[port.network_id].mtu,
+        mtu=max(view.networks[port.network_id].mtu, _SMALLEST_MTU),
         addresses=tuple(_with_prefix(view, fixed_ip) for fixed_ip in _fixed_ips(view, port)),
         advertisement=_advertisement(view, port) if port.device_owner in device_owners.INTERFACES else None,
         asked_over_ipv6=any(leads_out(view.subnets[one.subnet_id], one, port) for one in _fixed_ips(view, port)),

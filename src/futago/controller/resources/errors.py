@@ -51,6 +51,11 @@ class HTTPMethodNotAllowed(ApiError):
     sentence = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
+class HTTPNotAcceptable(ApiError):
+    status = 406
+    sentence = HTTPMethodNotAllowed.sentence
+
+
 class HTTPRequestEntityTooLarge(ApiError):
     status = 413
     sentence = "The body of POST request was too large."

@@ -77,12 +77,13 @@ def create(writing: Writing, values: Values) -> FloatingIp:
 
 
 def update(writing: Writing, row: FloatingIp, values: Values) -> FloatingIp:
-    """Associate with another port, or with none; a request that names no port leaves that as it is."""
+    """Associate with another port, or with none; a request that names other things only leaves that as it is.
+
+    One that names nothing at all associates with none: once there was nothing else to name.
+    """
     changed = replace(row, **chosen(values, _COLUMNS))
-    if "port_id" in values:
-        changed = _associated(writing, changed, values["port_id"], values.get("fixed_ip_address"))
-    elif values.get("fixed_ip_address") is not None:
-        changed = _associated(writing, changed, row.port_id, values["fixed_ip_address"])
+    if not values or "port_id" in values or values.get("fixed_ip_address") is not None:
+        changed = _associated(writing, changed, values.get("port_id"), values.get("fixed_ip_address"))
     return writing.txn.replace(row, changed)
 
 
@@ -180,6 +181,9 @@ def _named(writing: Writing, row: FloatingIp, port_id: str) -> Port:
     if port.project_id != row.project_id and not writing.caller.admin:
         owned = f"Port {port_id}, since that port is owned by a different project"
         raise errors.BadRequest(resource="floatingip", reason=f"Cannot process floating IP association with {owned}")
+    if port.device_owner == device_owners.DHCP:
+        reason = f"Port {port_id} is unable to be assigned a floating IP"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
     return port
 
 

@@ -47,8 +47,6 @@ _COLUMNS: Final = {
     "dns_domain": "dns_domain",
     "availability_zone_hints": "availability_zone_hints",
 }
-_SMALLEST_MTU: Final = 68
-"""What every link that carries IPv4 takes (RFC 791)."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
@@ -151,8 +149,6 @@ def _mtu(config: ControllerConfig, segment: segments.Chosen | Network, asked: in
     most = segments.largest_mtu(config, segment.network_type, segment.physical_network)
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
-    if 0 < asked < _SMALLEST_MTU:
-        raise errors.InvalidInput(reason=f"Requested MTU is too small, minimum is {_SMALLEST_MTU}")
     return asked or most
 
 
