@@ -17,7 +17,6 @@ from api_kit import OTHER_PROJECT, PROJECT, Client
         ("POST", "/v2.0/networks/x"),
         ("PUT", "/v2.0/security-group-rules/x"),
         ("POST", "/v2.0/agents"),
-        ("DELETE", "/v2.0/agents/x"),
         ("GET", "/v2.0/routers/x/add_router_interface"),
         ("POST", "/v2.0/extensions"),
     ],

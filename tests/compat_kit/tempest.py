@@ -26,7 +26,11 @@ SUITES = {
     "plugin": r"^neutron_tempest_plugin\.api\.",
 }
 PHYSICAL_NETWORK = "external1"
-_SETTINGS = f'network_vlan_ranges = ["{PHYSICAL_NETWORK}"]\n'
+_SETTINGS = f"""
+network_vlan_ranges = ["{PHYSICAL_NETWORK}:2000:2999"]
+[quotas]
+router = 100
+"""
 _NODES = (("server7", Role.ACTIVE), ("server8", Role.BACKUP))
 
 _CONFIGURATION = """

@@ -48,7 +48,9 @@ def build_api(
     ]
     api = [_route(PREFIX + action.path, door.endpoint(_action(service, action)), action.method) for action in ACTIONS]
     for resource in RESOURCES:
-        api += [_route(PREFIX + path, door.endpoint(work), method) for method, path, work in _resource(service, resource)]
+        api += [
+            _route(PREFIX + path, door.endpoint(work), method) for method, path, work in _resource(service, resource)
+        ]
     api.append(_route(f"{PREFIX}/openapi.json", _description, "GET"))
     api.append(_route(f"{PREFIX}/docs", _docs, "GET"))
     api.append(_route(f"{PREFIX}/", door.endpoint(_index), "GET"))
@@ -109,7 +111,10 @@ class Door:
             raise errors.HTTPNotAcceptable
         return Call(
             caller=caller,
-            params={name: value if name == "tag" else value.removesuffix(".json") for name, value in request.path_params.items()},
+            params={
+                name: value if name == "tag" else value.removesuffix(".json")
+                for name, value in request.path_params.items()
+            },
             query=tuple(request.query_params.multi_items()),
             body=body,
             if_match=request.headers.get("if-match"),

@@ -17,6 +17,7 @@ log = structlog.get_logger()
 
 _REVISION: Final = "revision_number="
 _QUOTED: Final = re.compile(r'"([^"]*)"')
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
@@ -62,12 +63,13 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def work(writing: Writing) -> list[Rendered]:
         made = []
-        within = _within(writing.reading, resource, call)
+        within = {} if resource.above is None else {resource.above.column: call.params["parent_id"]}
         for wish in wishes:
-            values = wish | {name: ids[0] for name, ids in within.items()}
+            values = wish | within
             policy.check_create(resource, writing.reading, values)
+            _within(writing.reading, resource, call)
             if resource.limited:
-                quota.check(writing.txn, values["project_id"], resource.name, 1)
+                quota.check(writing, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
         return policy.changed(resource, writing.reading, policy.rendered(resource, writing.reading, made))
 
@@ -182,7 +184,7 @@ def _check_revision(call: Call, row: Any) -> None:
     wanted = [tag.removeprefix(_REVISION) for tag in tags if tag.startswith(_REVISION)]
     if len(wanted) > 1:
         raise errors.BadRequest(resource="if-match", reason="Multiple revision_number etags are not supported")
-    if wanted and not wanted[0].isdecimal():
+    if wanted and not _WHOLE.fullmatch(wanted[0]):
         reason = "Revision number etag must be in the format of revision_number=<int>"
         raise errors.BadRequest(resource="if-match", reason=reason)
     actual = getattr(row, "revision_number", None)  # not everything counts its changes

@@ -3,13 +3,15 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER
+from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER, DEFAULTS
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.definition import Absent, Reading, Rendered, Resource
 from futago.controller.resources.parents import EXT_PARENT, PARENTS, Parents
 
 _NOT_AN_ATTRIBUTE: Final = "tags"
 """Rules with this name are those of the requests for tags."""
+_SEEN_FIRST: Final = frozenset({"port"})
+"""Who may not make one in a network that it does not see is told that there is no such network."""
 
 
 def defaults(resources: Iterable[Resource[Any]]) -> dict[str, str]:
@@ -39,9 +41,11 @@ def check_create(resource: Resource[Any], reading: Reading, values: Mapping[str,
         if field.post and not isinstance(values[field.name], Absent) and values[field.name] != field.default
     }
     target = values if resource.parent is None else {**values, EXT_PARENT: values[resource.parent.column]}
-    refused = _refused(resource, action, reading, target, _sets(resource, action, reading, named))
+    parents = Parents(reading, resource, must_be=True)
+    refused = _refused(action, reading, target, _sets(resource, action, reading, named), parents)
     if refused is not None:
-        _check_parents(reading, values)
+        if resource.rule in _SEEN_FIRST:
+            lookup.one(reading, PARENTS["network"], values["network_id"])
         raise errors.PolicyNotAuthorized(rules=refused)
 
 
@@ -138,7 +142,7 @@ def _check(
     attributes: Iterable[str],
 ) -> None:
     """Who may not even see it is told that there is none."""
-    refused = _refused(resource, action, reading, target, attributes)
+    refused = _refused(action, reading, target, attributes, Parents(reading, resource))
     if refused is None:
         return
     if not reading.policy.allows(f"get_{resource.rule}", reading.caller, present, Parents(reading, resource)):
@@ -147,10 +151,9 @@ def _check(
 
 
 def _refused(
-    resource: Resource[Any], action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str]
+    action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str], parents: Parents
 ) -> str | None:
     """What was asked, in Neutron's form, if one of the rules does not hold."""
-    parents = Parents(reading, resource)
     text, allowed = f"rule:{action}", reading.policy.allows(action, reading.caller, target, parents)
     for names in attributes:
         first, *more = names.split()
@@ -165,7 +168,8 @@ def _sets(resource: Resource[Any], action: str, reading: Reading, named: Mapping
     known = reading.policy.texts
     for field in resource.fields:
         rule = f"{action}:{field.name}"
-        if field.name in named and rule in known and field.name != _NOT_AN_ATTRIBUTE:
+        asked = rule in known and (field.enforced or known[rule] != DEFAULTS.get(rule))
+        if field.name in named and asked and field.name != _NOT_AN_ATTRIBUTE:
             inside = [f"{rule}:{key}" for key in _keys(named[field.name]) if f"{rule}:{key}" in known]
             yield " ".join((rule, *inside))
 
@@ -176,11 +180,3 @@ def _keys(value: object) -> list[str]:
     if isinstance(value, (list, tuple)):
         return list(dict.fromkeys(key for item in value if isinstance(item, Mapping) for key in item))
     return []
-
-
-def _check_parents(reading: Reading, values: Mapping[str, Any]) -> None:
-    """Who may not see the network either is told that, and no more."""
-    for kind, resource in PARENTS.items():
-        parent_id = values.get(f"{kind}_id")
-        if isinstance(parent_id, str):
-            lookup.one(reading, resource, parent_id)

@@ -1,4 +1,4 @@
-"""Paths as Neutron takes them, too: `/v2.0/security_groups`, `/v2.0/networks/`, `/v2.0/networks.json`, `/v2.0/policies`.
+"""Paths as Neutron takes them, too: `/v2.0/security_groups`, `/v2.0/networks/`, `/v2.0/ports.json`, `/v2.0/policies`.
 
 Each thing has one path here; a request by another one of its paths is answered as if it had come by that.
 """

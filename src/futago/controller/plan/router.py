@@ -39,7 +39,7 @@ def plan_router(view: RouterView, settings: Settings) -> dict[str, tuple[Spec, .
 
 
 def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
-    interfaces = [port for port in view.ports if port.device_owner in device_owners.INTERFACES]
+    interfaces = [port for port in view.ports if port.device_owner in device_owners.INTERFACES and port.admin_state_up]
     return RouterSpec(
         router_id=view.router.id,
         admin_state_up=view.router.admin_state_up,

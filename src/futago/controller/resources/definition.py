@@ -64,6 +64,8 @@ class Field:
     """Or it is only read from requests, or only filtered by."""
     pairs: bool = False
     """Filters on it are `key=value`."""
+    enforced: bool = True
+    """Whether the rule of who may set it is asked; if not, then only where the operator has one of another text."""
     weighed: bool = True
     """Who may not change a thing is told so if it may see it by this attribute; else that there is no such thing."""
     filterable: bool = True

@@ -225,10 +225,6 @@ class IpAddressGenerationFailure(InUse):
     sentence = "No more IP addresses available on network {network_id}."
 
 
-class ExternalIpAddressExhausted(ApiError):
-    sentence = "Unable to find any IP address on external network {network_id}."
-
-
 class InvalidIpForNetwork(ApiError):
     sentence = "IP address {ip_address} is not a valid IP for any of the subnets on the specified network."
 
@@ -369,6 +365,12 @@ class FloatingIPPortAlreadyAssociated(InUse):
 
 class AgentNotFound(NotFound):
     sentence = "Agent {agent_id} could not be found."
+
+
+class AgentIsAlive(InUse):
+    """Neutron would delete it, and it would come back at once under another id."""
+
+    sentence = "Agent {agent_id} is alive: stop the node on {host} first."
 
 
 class InvalidDHCPAgent(NotFound):

@@ -48,9 +48,6 @@ def create(writing: Writing, values: Values) -> FloatingIp:
         if values[one] and not values[other]:
             reason = f"{one} cannot be specified without a {other}"
             raise errors.BadRequest(resource="floatingip", reason=reason)
-    subnets = writing.txn.find(Subnet, network_id=external.id)
-    if not subnets:
-        raise errors.ExternalIpAddressExhausted(network_id=external.id)
     wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values), device_owners.FLOATING_IP))
     if not wanted:
         reason = f"Network {external.id} does not contain any IPv4 subnet"

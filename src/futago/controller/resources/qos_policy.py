@@ -158,9 +158,7 @@ QOS_POLICIES: Final = Resource(
     kind=QosPolicy,
     fields=(
         *STANDARD,
-        Field(
-            name="shared", parse=parse.boolean, default=False, post=True, put=True, weighed=False, sortable=False
-        ),
+        Field(name="shared", parse=parse.boolean, default=False, post=True, put=True, weighed=False, sortable=False),
         Field(name="is_default", parse=parse.boolean, default=False, post=True, put=True, sortable=False),
         Field(name="rules", filterable=False, sortable=False),
     ),

@@ -226,7 +226,7 @@ def _service_types(value: Any) -> tuple[str, ...]:
     for item in value or ():
         if not isinstance(item, str):
             raise subnet_errors.InvalidInputSubnetServiceType(service_type=item)
-        if not item.startswith(device_owners.PREFIXES):
+        if not item.startswith(device_owners.SERVICE_TYPES):
             raise subnet_errors.InvalidSubnetServiceType(service_type=item)
     return tuple(value or ())
 
@@ -259,7 +259,15 @@ SUBNETS: Final = Resource(
         Field(name="enable_dhcp", parse=parse.boolean, default=True, post=True, put=True),
         Field(name="dns_nameservers", parse=_nameservers, post=True, put=True, filterable=False, sortable=False),
         Field(name="host_routes", parse=host_routes, post=True, put=True, filterable=False, sortable=False),
-        Field(name="service_types", parse=_service_types, post=True, put=True, filterable=False, sortable=False),
+        Field(
+            name="service_types",
+            parse=_service_types,
+            post=True,
+            put=True,
+            enforced=False,
+            filterable=False,
+            sortable=False,
+        ),
         Field(name="router:external", sortable=False),
         Field(name="shared", parse=parse.boolean, shown=False, sortable=False),
         Field(name="ipv6_ra_mode", parse=_mode, post=True),
