@@ -71,8 +71,8 @@ def test_a_subnet_for_floating_ips_gives_ports_no_address(admin: Client) -> None
     admin.refused("POST", "/v2.0/ports", body, 409, kind, words)
     plain = admin.subnet(network, "10.0.1.0/24")
     assert [one["subnet_id"] for one in admin.port(network)["fixed_ips"]] == [plain["id"]]
-    wrong: Any = {"subnet": {"service_types": ["printers"]}}
-    words = "Subnet service type printers does not correspond to a valid device owner."
+    wrong: Any = {"subnet": {"service_types": ["Printers"]}}
+    words = "Subnet service type Printers does not correspond to a valid device owner."
     admin.refused("PUT", f"/v2.0/subnets/{subnet['id']}", wrong, 400, "InvalidSubnetServiceType", words)
 
 

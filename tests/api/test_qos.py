@@ -182,3 +182,46 @@ def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client)
     assert parameters["max_kbps"] == {"start": 0, "end": 2147483647}
     admin.get("/v2.0/qos/rule-types/nonsense", 404)
     member.refused("GET", "/v2.0/qos/rule-types/bandwidth_limit", None, 403, "PolicyNotAuthorized")
+
+
+def test_a_floating_ip_has_a_policy_and_shows_that_of_its_network(admin: Client, member: Client) -> None:
+    gold, foreign, silver = _policy(admin, project_id=PROJECT), _policy(admin), _policy(admin)
+    external = admin.external()
+    made = member.floating_ip(external, qos_policy_id=gold["id"])
+    assert (made["qos_policy_id"], made["qos_network_policy_id"]) == (gold["id"], None)
+    admin.put(f"/v2.0/networks/{external['id']}", {"network": {"qos_policy_id": silver["id"]}})
+    path = f"/v2.0/floatingips/{made['id']}"
+    assert member.get(path)["floatingip"]["qos_network_policy_id"] == silver["id"]
+    words = f"QoS Policy {gold['id']} is used by floatingip {made['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{gold['id']}", None, 409, "QosPolicyInUse", words)
+    body = {"floatingip": {"qos_policy_id": foreign["id"]}}
+    member.refused("PUT", path, body, 404, "QosPolicyNotFound", foreign["id"])
+    assert member.put(path, {"floatingip": {"description": "d"}})["floatingip"]["qos_policy_id"] == gold["id"]
+    assert member.put(path, {"floatingip": {"qos_policy_id": None}})["floatingip"]["qos_policy_id"] is None
+    admin.delete(f"/v2.0/qos/policies/{gold['id']}")
+
+
+def test_a_gateway_has_a_policy_as_long_as_it_is_there(admin: Client, member: Client) -> None:
+    gold, foreign = _policy(admin, project_id=PROJECT), _policy(admin)
+    external, other = admin.external(), admin.external("external2", "10.0.81.0/24")
+    router = admin.router(ha=False, project_id=PROJECT)
+    path = f"/v2.0/routers/{router['id']}"
+
+    def lead(**info: Any) -> Any:
+        body = {"router": {"external_gateway_info": {"network_id": external["id"], **info}}}
+        return member.put(path, body)["router"]["external_gateway_info"]
+
+    assert "qos_policy_id" not in lead()
+    assert lead(qos_policy_id=gold["id"])["qos_policy_id"] == gold["id"]
+    assert lead()["qos_policy_id"] == gold["id"]
+    assert lead(network_id=other["id"])["qos_policy_id"] == gold["id"]
+    words = f"QoS Policy {gold['id']} is used by router {router['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{gold['id']}", None, 409, "QosPolicyInUse", words)
+    info = {"network_id": external["id"], "qos_policy_id": foreign["id"]}
+    body = {"router": {"external_gateway_info": info}}
+    member.refused("PUT", path, body, 404, "QosPolicyNotFound", foreign["id"])
+    assert "qos_policy_id" not in lead(qos_policy_id=None)
+    lead(qos_policy_id=gold["id"])
+    member.put(path, {"router": {"external_gateway_info": {}}})
+    assert "qos_policy_id" not in lead()
+    admin.delete(f"/v2.0/qos/policies/{gold['id']}")

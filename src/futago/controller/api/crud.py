@@ -28,10 +28,11 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     def listed(reading: Reading) -> Page:
         order = query.order(resource)
         wanted = {**query.columns(resource), **_within(reading, resource, call)}
-        if order is not None and not policy.restricted(resource, reading, query.named):
+        if order is not None:
             return whole_page(query, call, _cut(reading, resource, query, order, wanted))
-        shown = policy.known(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
-        return page(resource, query, call, matching(resource, query, shown))
+        found = policy.permitted(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
+        part = page(resource, query, call, matching(resource, query, found))
+        return replace(part, items=policy.known(resource, reading, part.items))
 
     part = service.read(call, listed)
     items = policy.visible(resource, part.items)

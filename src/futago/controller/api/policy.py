@@ -1,6 +1,6 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER, DEFAULTS
@@ -79,19 +79,18 @@ def rendered(resource: Resource[Any], reading: Reading, rows: Sequence[Any]) -> 
     return [{**item, EXT_PARENT: getattr(row, column)} for item, row in zip(items, rows, strict=True)]
 
 
-def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
-    """Those that the caller may know of, and what it may know of each, to filter and order by."""
+def permitted(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """Those that the caller may know of, to filter and order by all that they are, as Neutron does."""
     parents = Parents(reading, resource)
     rule = f"get_{resource.rule}"
-    if not reading.policy.of_any(rule, reading.caller):
-        items = [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
-    return _narrowed(resource, reading, items, parents)
+    if reading.policy.of_any(rule, reading.caller):
+        return items
+    return [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
 
 
-def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]) -> bool:
-    """Whether the caller may not know one of these attributes of each of them."""
-    always, unsure = _hidden(resource, reading)
-    return any(name in always or name in unsure for name in names)
+def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """Those that the caller may know of, and what it may know of each."""
+    return _narrowed(resource, reading, permitted(resource, reading, items), Parents(reading, resource))
 
 
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:

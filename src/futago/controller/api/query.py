@@ -49,11 +49,6 @@ class Query:
         known = tuple((name, downwards) for name, downwards in order if name is not None)
         return known if len(known) == len(order) else None
 
-    @property
-    def named(self) -> set[str]:
-        """The attributes on which it depends what is listed, and where."""
-        return {*self.filters, *(key for key, _ in self.sorts)}
-
     def columns(self, resource: Resource[Any]) -> dict[str, list[str]]:
         """The filters that the database can look up."""
         return {name: values for name, values in self.filters.items() if name in resource.columns}

@@ -17,7 +17,7 @@ from futago.contract.specs import (
 )
 from futago.controller import device_owners
 from futago.controller.plan.instance import leads_out
-from futago.controller.plan.router_parts import conntrack_helpers, meters, port_forwardings
+from futago.controller.plan.router_parts import conntrack_helpers, limits, meters, port_forwardings
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
@@ -55,6 +55,7 @@ def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
         port_forwardings=port_forwardings(view),
         conntrack_helpers=conntrack_helpers(view),
         meters=meters(view),
+        limits=limits(view),
     )
 
 

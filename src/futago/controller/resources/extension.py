@@ -68,6 +68,8 @@ _EXTENSIONS: Final = {
     "qos-bw-limit-direction": ("Directions of limits", "Bandwidth limits for what is sent and for what is received"),
     "qos-bw-minimum-ingress": ("Minimum bandwidth inwards", "Minimum bandwidth of either direction, for placement"),
     "qos-default": ("Default policies", "The policy of a project's new networks"),
+    "qos-fip": ("QoS of floating IPs", "Rates of what passes by a floating IP"),
+    "qos-gateway-ip": ("QoS of gateways", "Rates of what passes by the addresses of a router's gateway"),
     "qos-port-network-policy": ("Policies of networks at ports", "A port shows the policy of its network"),
     "qos-rule-type-details": ("Details of rule types", "What the rules of each kind can say"),
     "qos-rules-alias": ("Rules by their id", "Rules of policies without the policy's id"),

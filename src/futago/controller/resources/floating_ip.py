@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, floating_rows, lookup, network, parse, routing_errors
+from futago.controller.resources import errors, floating_rows, lookup, network, parse, qos_policy, routing_errors
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -27,7 +27,7 @@ from futago.controller.resources.port_addresses import give, ipv4_only, wishes
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.routing_rows import PortForwarding
-from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Replica, Router, Subnet
 from futago.values import IPAddress, IPv4Address, Role
 
 _COLUMNS: Final = {"description": "description", "dns_name": "dns_name", "dns_domain": "dns_domain"}
@@ -66,6 +66,7 @@ def create(writing: Writing, values: Values) -> FloatingIp:
             floating_network_id=external.id,
             floating_ip_address=address,
             floating_port_id=port.id,
+            qos_policy_id=qos_policy.given(writing, None, values),
             **chosen(values, _COLUMNS),
         )
     )
@@ -78,7 +79,8 @@ def update(writing: Writing, row: FloatingIp, values: Values) -> FloatingIp:
 
     One that names nothing at all associates with none: once there was nothing else to name.
     """
-    changed = replace(row, **chosen(values, _COLUMNS))
+    policy_id = qos_policy.given(writing, row.qos_policy_id, values)
+    changed = replace(row, qos_policy_id=policy_id, **chosen(values, _COLUMNS))
     if not values or "port_id" in values or values.get("fixed_ip_address") is not None:
         changed = _associated(writing, changed, values.get("port_id"), values.get("fixed_ip_address"))
     return writing.txn.replace(row, changed)
@@ -102,6 +104,8 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
     served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE or replica.ha_port_id is None}
     parts = lookup.among(reading.view, PortForwarding, "floatingip_id", {row.id for row in floating_ips})
     forwarded = lookup.grouped(parts, "floatingip_id")
+    outside = lookup.among(reading.view, Network, "id", {row.floating_network_id for row in floating_ips})
+    inherited = {network.id: network.qos_policy_id for network in outside}
     return [
         {
             **{name: value for name, value in standard(row).items() if name != "name"},
@@ -115,6 +119,8 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
             "dns_domain": row.dns_domain,
             "dns_name": row.dns_name,
             "port_forwardings": [_forwarding(one) for one in forwarded.get(row.id, [])],
+            "qos_policy_id": row.qos_policy_id,
+            "qos_network_policy_id": inherited.get(row.floating_network_id),
         }
         for row in floating_ips
     ]
@@ -258,6 +264,8 @@ FLOATING_IPS: Final = Resource(
         Field(name="status"),
         Field(name="port_details", filterable=False, sortable=False),
         Field(name="port_forwardings", filterable=False, sortable=False),
+        qos_policy.POLICY_FIELD,
+        Field(name="qos_network_policy_id", filterable=False, sortable=False),
     ),
     not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
     columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),

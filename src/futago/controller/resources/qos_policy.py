@@ -1,4 +1,4 @@
-"""QoS policies: named sets of rules, which ports have by themselves or from their network."""
+"""QoS policies: named sets of rules, which ports, floating IPs and gateways have themselves or from their network."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.port_rows import QosPolicy, QosRule
-from futago.controller.store.rows import Network, Port, StandardRow
+from futago.controller.store.rows import FloatingIp, Network, Port, Router, StandardRow
 from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description"}
@@ -32,8 +32,13 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 """The kinds of rules, and what each says."""
 TYPE: Final = "qos_policy"
 """Under which policies of access are about them."""
-_USERS: Final[Mapping[type[StandardRow], str]] = {Port: "port", Network: "network"}
-"""What can have a policy."""
+_USERS: Final[Mapping[type[StandardRow], tuple[str, str]]] = {
+    Port: ("port", "qos_policy_id"),
+    Network: ("network", "qos_policy_id"),
+    FloatingIp: ("floatingip", "qos_policy_id"),
+    Router: ("router", "gateway_qos_policy_id"),
+}
+"""What can have a policy: what it is called, and the column where it has it."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[QosPolicy]:
@@ -62,10 +67,10 @@ def update(writing: Writing, policy: QosPolicy, values: Values) -> QosPolicy:
 
 def delete(writing: Writing, policy: QosPolicy) -> None:
     """Delete a policy that nothing has, with its rules."""
-    for kind, name in _USERS.items():
-        users = writing.txn.search(kind, TABLES[kind].c.qos_policy_id == policy.id, limit=1)
-        if users:
-            raise qos_errors.QosPolicyInUse(policy_id=policy.id, object_type=name, object_id=users[0].id)
+    for kind, (name, column) in _USERS.items():
+        using = writing.txn.search(kind, TABLES[kind].c[column] == policy.id, limit=1)
+        if using:
+            raise qos_errors.QosPolicyInUse(policy_id=policy.id, object_type=name, object_id=using[0].id)
     for rule in writing.txn.find(QosRule, policy_id=policy.id):
         writing.txn.remove(rule)
     sharing.close(writing.txn, policy.id)
@@ -96,7 +101,7 @@ def said(rule: QosRule) -> dict[str, Any]:
 
 
 def given(writing: Writing, before: str | None, values: Values) -> str | None:
-    """The policy that a port or network has from now on, which had `before`.
+    """The policy that a port, network, floating IP or gateway has from now on, which had `before`.
 
     Raises:
         errors.ApiError: the caller does not see the policy, or not the one that it would replace.
@@ -112,7 +117,7 @@ def given(writing: Writing, before: str | None, values: Values) -> str | None:
 
 def users(view: View, policy_id: str) -> set[str]:
     """The projects that have something with a policy."""
-    columns = ((kind, TABLES[kind].c.qos_policy_id) for kind in _USERS)
+    columns = ((kind, TABLES[kind].c[column]) for kind, (_, column) in _USERS.items())
     return {row.project_id for kind, column in columns for row in view.search(kind, column == policy_id)}
 
 

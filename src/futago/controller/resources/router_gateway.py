@@ -5,7 +5,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, lookup, network, parse
+from futago.controller.resources import errors, lookup, network, parse, qos_policy
 from futago.controller.resources.definition import ABSENT, Writing
 from futago.controller.resources.port_addresses import change as change_addresses
 from futago.controller.resources.port_addresses import fixed_ips, give, wishes
@@ -17,7 +17,12 @@ Info = dict[str, Any]
 """`external_gateway_info` as a request gives it."""
 
 _read = parse.entry(
-    {"network_id": parse.identifier, "enable_snat": parse.boolean, "external_fixed_ips": fixed_ips},
+    {
+        "network_id": parse.identifier,
+        "enable_snat": parse.boolean,
+        "external_fixed_ips": fixed_ips,
+        "qos_policy_id": parse.nullable(parse.identifier),
+    },
     ("network_id",),
 )
 
@@ -36,12 +41,13 @@ def change(writing: Writing, router: Router, info: Info | None) -> Router:
     """
     if info is not None:
         info = {**info, "network_id": _external(writing, info["network_id"]).id}
+    policy_id = None if info is None else qos_policy.given(writing, router.gateway_qos_policy_id, info)
     staying = info is not None and info["network_id"] == router.gateway_network_id
     if not staying:
         router = _clear(writing, router)
-    if info is None:
-        return router
-    return _keep(writing, router, info) if staying else _set(writing, router, info)
+    if info is not None:
+        router = _keep(writing, router, info) if staying else _set(writing, router, info)
+    return writing.txn.replace(router, replace(router, gateway_qos_policy_id=policy_id))
 
 
 def _external(writing: Writing, network_id: str) -> Network:

@@ -151,7 +151,7 @@ SECURITY_GROUPS: Final = Resource(
     update=update,
     delete=delete,
     wanting=_wanting,
-    provide=lambda writing, project_id: ensure_default(writing, project_id),
+    provide=ensure_default,
     tagged=True,
     limited=True,
 )

@@ -1,4 +1,4 @@
-"""QoS policies that everybody may use have a policy of access that says so, instead of a flag."""
+"""QoS policies that everybody may use have a policy of access that says so; floating IPs and gateways have policies."""
 
 import uuid
 
@@ -18,7 +18,7 @@ _policies = sa.table("qos_policies", sa.column("id"), sa.column("project_id"), s
 
 
 def upgrade() -> None:
-    """Turn the flags into policies of access."""
+    """Turn the flags into policies of access; no floating IP or gateway has a QoS policy so far."""
     connection = op.get_bind()
     shared = sa.select(_policies.c.id, _policies.c.project_id).where(_policies.c.shared.is_(True))
     for policy_id, project_id in connection.execute(shared).all():
@@ -32,3 +32,6 @@ def upgrade() -> None:
         }
         connection.execute(sa.insert(_access).values(**values))
     op.drop_column("qos_policies", "shared")
+    for table, column in (("floating_ips", "qos_policy_id"), ("routers", "gateway_qos_policy_id")):
+        op.add_column(table, sa.Column(column, sa.String(64)))
+        op.create_index(f"ix_{table}_{column}", table, [column])
