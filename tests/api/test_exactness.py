@@ -245,3 +245,74 @@ def test_a_floating_ip_for_nothing_in_particular(admin: Client, member: Client) 
     assert member.put(path, {"floatingip": {}})["floatingip"]["port_id"] is None
     words = f"Port {foreign['id']}, since that port is owned by a different project"
     member.refused("PUT", path, {"floatingip": {"port_id": foreign["id"]}}, 400, "BadRequest", words)
+
+
+def test_a_page_may_come_after_what_is_not_in_the_list(admin: Client, member: Client) -> None:
+    networks = [admin.network(name=name) for name in ("a", "b", "c")]
+    by_name = "sort_key=name&sort_dir=asc"
+    for more in ("", "&description="):  # cut by the database, and not
+        path = f"/v2.0/networks?limit=2&name=a&name=c&{by_name}{more}&marker={networks[1]['id']}"
+        assert [network["name"] for network in admin.get(path)["networks"]] == ["c"]
+        back = admin.get(f"{path}&page_reverse=True")["networks"]
+        assert [network["name"] for network in back] == ["a"]
+    foreign = f"/v2.0/networks?limit=1&marker={networks[0]['id']}"
+    member.refused("GET", foreign, None, 404, "NetworkNotFound", networks[0]["id"])
+    own = member.post("/v2.0/address-scopes", {"address_scope": {"name": "own", "ip_version": 4}})["address_scope"]
+    hers = admin.post("/v2.0/address-scopes", {"address_scope": {"name": "hers", "ip_version": 4}})["address_scope"]
+    first = member.get(f"/v2.0/address-scopes?limit=1&marker={hers['id']}")["address_scopes"]
+    assert [scope["id"] for scope in first] == [own["id"]]
+
+
+def test_a_policy_for_everybody_is_held_by_its_owner_too(admin: Client) -> None:
+    policy = admin.post("/v2.0/qos/policies", {"policy": {"name": "p", "shared": True}})["policy"]
+    path, unshared = f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}}
+    network = admin.network(qos_policy_id=policy["id"])
+    admin.refused("PUT", path, unshared, 409, "RbacPolicyInUse")
+    (access,) = admin.get(f"/v2.0/rbac-policies?object_id={policy['id']}")["rbac_policies"]
+    elsewhere = {"rbac_policy": {"target_tenant": PROJECT}}
+    admin.refused("PUT", f"/v2.0/rbac-policies/{access['id']}", elsewhere, 409, "RbacPolicyInUse")
+    admin.delete(f"/v2.0/networks/{network['id']}")
+    assert admin.put(path, unshared)["policy"]["shared"] is False
+
+
+def test_parts_count_as_changes_of_what_they_are_a_part_of(admin: Client) -> None:
+    network = admin.network()
+    group = admin.post("/v2.0/security-groups", {"security_group": {"name": "g"}})["security_group"]
+    policy = admin.post("/v2.0/qos/policies", {"policy": {"name": "p"}})["policy"]
+    router = admin.router(ha=False)
+
+    def revision(path: str) -> int:
+        (shown,) = admin.get(path).values()
+        return int(shown["revision_number"])
+
+    paths = {
+        "network": f"/v2.0/networks/{network['id']}",
+        "group": f"/v2.0/security-groups/{group['id']}",
+        "policy": f"/v2.0/qos/policies/{policy['id']}",
+        "router": f"/v2.0/routers/{router['id']}",
+    }
+    before = {name: revision(path) for name, path in paths.items()}
+    subnet = admin.subnet(network, "10.0.0.0/24")
+    admin.join(router, subnet)
+    rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    admin.post("/v2.0/security-group-rules", {"security_group_rule": rule})
+    admin.post(f"{paths['policy']}/dscp_marking_rules", {"dscp_marking_rule": {"dscp_mark": 8}})
+    after = {name: revision(path) for name, path in paths.items()}
+    assert after == {name: number + 1 for name, number in before.items()}
+    shared = {"object_type": "network", "object_id": network["id"], "target_tenant": "*", "action": "access_as_shared"}
+    admin.post("/v2.0/rbac-policies", {"rbac_policy": shared})
+    admin.part(router, subnet)
+    assert (revision(paths["network"]), revision(paths["router"])) == (after["network"] + 1, after["router"] + 1)
+    port = admin.port(network)
+    moved = {"port": {"fixed_ips": [{"ip_address": "10.0.0.77"}]}}
+    assert admin.put(f"/v2.0/ports/{port['id']}", moved)["port"]["revision_number"] == port["revision_number"] + 1
+    stale = admin.request("PUT", paths["network"], {"network": {}}, if_match=f"revision_number={before['network'] - 1}")
+    assert stale.status_code == 412
+
+
+def test_a_rule_for_ipv6_does_not_stand_for_ipv4(member: Client) -> None:
+    group = member.post("/v2.0/security-groups", {"security_group": {"name": "g"}})["security_group"]
+    for protocol in (58, "41", "ipv6-route", "icmpv6"):
+        rule = {"security_group_id": group["id"], "direction": "ingress", "protocol": protocol}
+        kind = "SecurityGroupEthertypeConflictWithProtocol"
+        member.refused("POST", "/v2.0/security-group-rules", {"security_group_rule": rule}, 400, kind)

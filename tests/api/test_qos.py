@@ -176,6 +176,12 @@ def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Clie
 def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client) -> None:
     kinds = member.get("/v2.0/qos/rule-types")["rule_types"]
     assert sorted(kind["type"] for kind in kinds) == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    assert member.get("/v2.0/qos/rule-types?all_supported=True")["rule_types"] == kinds
+    every = member.get("/v2.0/qos/rule-types?all_rules=true")["rule_types"]
+    assert {"packet_rate_limit", "minimum_packet_rate"} == {one["type"] for one in every if one not in kinds}
+    member.refused("GET", "/v2.0/qos/rule-types?all_rules=x", None, 400, "InvalidInput", "converted to boolean")
+    words = "['type'] is invalid attribute for filtering"
+    member.refused("GET", "/v2.0/qos/rule-types?type=dscp_marking", None, 400, "HTTPBadRequest", words)
     (driver,) = admin.get("/v2.0/qos/rule-types/bandwidth_limit")["rule_type"]["drivers"]
     parameters = {one["parameter_name"]: one["parameter_values"] for one in driver["supported_parameters"]}
     assert parameters["direction"] == ["egress", "ingress"]

@@ -131,10 +131,19 @@ def configure(controller: Controller, executables: Path, directory: Path) -> dic
 
 
 def _external(http: httpx.Client) -> dict[str, Any]:
-    """A network with floating IPs of both kinds."""
+    """The default network outside; and a default subnet pool, for who asks for a topology."""
+    pool = {
+        "name": "default",
+        "prefixes": ["10.128.0.0/16"],
+        "default_prefixlen": 26,
+        "shared": True,
+        "is_default": True,
+    }
+    http.post("/subnetpools", json={"subnetpool": pool}).raise_for_status()
     body: dict[str, Any] = {
         "name": "public",
         "router:external": True,
+        "is_default": True,
         "provider:network_type": "flat",
         "provider:physical_network": PHYSICAL_NETWORK,
     }

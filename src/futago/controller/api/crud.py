@@ -16,6 +16,8 @@ from futago.controller.resources.definition import Reading, Rendered, Resource, 
 log = structlog.get_logger()
 
 _REVISION: Final = "revision_number="
+_MARKED: Final = frozenset({"network", "subnet", "port", "router", "floatingip"})
+"""Of these a page after what there is not is refused; of all others it is the first one."""
 _QUOTED: Final = re.compile(r'"([^"]*)"')
 _WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
@@ -27,11 +29,14 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def listed(reading: Reading) -> Page:
         order = query.order(resource)
-        wanted = {**query.columns(resource), **_within(reading, resource, call)}
+        within = _within(reading, resource, call)
+        wanted = {**query.columns(resource), **within}
+        after = _marker(reading, resource, query, within)
         if order is not None:
-            return whole_page(query, call, _cut(reading, resource, query, order, wanted))
+            return whole_page(query, call, _cut(reading, resource, query, order, wanted, after))
         found = policy.permitted(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
-        part = page(resource, query, call, matching(resource, query, found))
+        marker = policy.rendered(resource, reading, [after])[0] if after is not None else None
+        part = page(query, call, matching(resource, query, found), marker)
         return replace(part, items=policy.known(resource, reading, part.items))
 
     part = service.read(call, listed)
@@ -128,12 +133,16 @@ def _provide(service: Service, resource: Resource[Any], call: Call, query: Query
 
 
 def _cut(
-    reading: Reading, resource: Resource[Any], query: Query, order: Order, wanted: Mapping[str, Sequence[str]]
+    reading: Reading,
+    resource: Resource[Any],
+    query: Query,
+    order: Order,
+    wanted: Mapping[str, Sequence[str]],
+    after: Any,
 ) -> list[Rendered]:
     """The page that is asked for: as many more rows as the rules leave out of those that were found."""
     limit = query.limit
     assert limit is not None, "without a limit there is no page"
-    after = _marker(reading, resource, query, wanted) if query.marker else None
     items: list[Rendered] = []
     while True:
         window = Window(resource.kind, order, after, limit - len(items), query.reverse)
@@ -146,11 +155,24 @@ def _cut(
         after = found[0] if query.reverse else found[-1]
 
 
-def _marker(reading: Reading, resource: Resource[Any], query: Query, wanted: Mapping[str, Sequence[str]]) -> Any:
-    found = resource.find(reading, {**wanted, "id": [str(query.marker)]})
-    if not found or not policy.known(resource, reading, policy.rendered(resource, reading, found)):
-        raise resource.not_found(str(query.marker))
-    return found[0]
+def _marker(reading: Reading, resource: Resource[Any], query: Query, within: Mapping[str, Sequence[str]]) -> Any:
+    """What the page comes after, in the list or not; None for the first page.
+
+    Raises:
+        ApiError: there is no such thing, of a kind of which Neutron minds.
+
+    """
+    if query.marker is None:
+        return None
+    if resource.field("id") is None:
+        found = [row for row in resource.find(reading, within) if query.names(resource.render(reading, [row])[0])]
+    else:
+        found = resource.find(reading, {**within, "id": [query.marker]})
+    if found and policy.permitted(resource, reading, policy.rendered(resource, reading, found)):
+        return found[0]
+    if resource.name in _MARKED:
+        raise resource.not_found(query.marker)
+    return None
 
 
 def _row(reading: Reading, resource: Resource[Any], call: Call) -> Any:

@@ -27,7 +27,7 @@ class Otherwise:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer by the path that is known, if there is one."""
         path = usual(scope["path"])
-        scope.update(path=path, raw_path=path.encode())
+        scope.update(path=path, raw_path=path.encode(), path_params={})
         await self._router(scope, receive, send)
 
 

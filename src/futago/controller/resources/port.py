@@ -65,7 +65,7 @@ _COLUMNS: Final = {
     "numa_affinity_policy": "numa_affinity_policy",
     "device_profile": "device_profile",
 }
-_NUMA_POLICIES: Final = ("required", "preferred", "legacy")
+_NUMA_POLICIES: Final = ("required", "preferred", "legacy", "socket")
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:

@@ -131,7 +131,7 @@ def _close_for_all(txn: Transaction, policy: QosPolicy) -> None:
     left = sharing.targets(txn, policy.id, sharing.SHARED)
     if sharing.EVERYBODY not in left:
         return
-    if sharing.losing(users(txn, policy.id), policy.project_id, sharing.EVERYBODY, left - {sharing.EVERYBODY}):
+    if sharing.losing(users(txn, policy.id), "", sharing.EVERYBODY, left - {sharing.EVERYBODY}):
         details = f"project_id={sharing.EVERYBODY}"
         raise addressing_errors.RbacPolicyInUse(object_id=policy.id, details=details)
     sharing.close(txn, policy.id, action=sharing.SHARED, target_project=sharing.EVERYBODY)
