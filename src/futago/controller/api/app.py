@@ -124,7 +124,7 @@ class Door:
 
 def _takes_json(accept: str) -> bool:
     """Whether a client that names what it accepts names JSON (RFC 9110, 12.5.1)."""
-    kinds = {kind.partition(";")[0].strip() for kind in accept.split(",")}
+    kinds = {kind.partition(";")[0].strip() for kind in accept.lower().split(",")}
     return not accept or bool(kinds & _JSON)
 
 

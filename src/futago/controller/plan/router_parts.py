@@ -50,8 +50,7 @@ def limits(view: RouterView) -> tuple[AddressLimit, ...]:
     if external is None:
         return ()
     policies = {row.floating_ip_address: row.qos_policy_id for row in view.floating_ips}
-    held = [one for one in view.fixed_ips if one.port_id == view.router.gateway_port_id]
-    own = [one.ip_address for one in sorted(held, key=lambda one: one.position)]
+    own = [one.ip_address for one in view.fixed_ips if one.port_id == view.router.gateway_port_id]
     policies |= {one: view.router.gateway_qos_policy_id for one in own if isinstance(one, IPv4Address)}
     found = []
     for address, policy_id in sorted(policies.items()):

@@ -70,6 +70,7 @@ _EXTENSIONS: Final = {
     "qos-bw-minimum-ingress": ("Minimum bandwidth inwards", "Minimum bandwidth of either direction, for placement"),
     "qos-default": ("Default policies", "The policy of a project's new networks"),
     "qos-fip": ("QoS of floating IPs", "Rates of what passes by a floating IP"),
+    "qos-fip-network-policy": ("Policies of networks at floating IPs", "A floating IP shows the policy of its network"),
     "qos-gateway-ip": ("QoS of gateways", "Rates of what passes by the addresses of a router's gateway"),
     "qos-port-network-policy": ("Policies of networks at ports", "A port shows the policy of its network"),
     "qos-rule-type-details": ("Details of rule types", "What the rules of each kind can say"),
