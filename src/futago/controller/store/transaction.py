@@ -198,10 +198,12 @@ class Transaction(View):
         name = f"attempt{self._depth}"
         self._depth += 1
         self._session.tell(f"SAVEPOINT {name}")
+        counted = set(self._counted)
         try:
             yield
         except BaseException:
             self._session.tell(f"ROLLBACK TO SAVEPOINT {name}")
+            self._counted = counted
             raise
         finally:
             self._depth -= 1
