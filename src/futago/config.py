@@ -196,6 +196,9 @@ class ControllerConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown
     """Where networks' DHCP servers and routers go whose requests give no hints; () is everywhere."""
     metrics_address: str = "127.0.0.1:9699"
     """Where Prometheus finds the controller's metrics, as ADDR:PORT; "" serves none."""
+    quotas: dict[str, int] = {}
+    """How many of a resource ("network", "router"…) a project may have that has no limit of its own, where that is not
+    Neutron's default; -1 is any number."""
     agent_down_time: int = 10
     """Seconds without a report after which a node counts as dead."""
 

@@ -7,7 +7,9 @@ import pytest
 from msgspec.structs import replace
 
 from api_kit import Client, die
+from futago.config import ControllerConfig
 from futago.contract.report import UplinkReport
+from futago.controller.nodes.membership import introduce
 from futago.controller.store.database import Database
 from futago.controller.store.rows import Node, Replica
 from futago.values import Role
@@ -196,3 +198,50 @@ def test_a_small_subnet_has_as_many_dhcp_servers_as_fit(
     admin.refused("POST", path, {"network_id": network["id"]}, 409, "IpAddressGenerationFailure")
     member.subnet(network, "10.0.1.0/24")
     assert len(admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]) == 2
+
+
+def test_an_agent_that_is_gone_is_forgotten_with_what_it_carried(
+    admin: Client, database: Database, two_network_nodes: tuple[str, str]
+) -> None:
+    router = admin.router()
+    network = admin.network()
+    admin.subnet(network, "10.0.0.0/24")
+    agents = {agent["agent_type"]: agent for agent in admin.get("/v2.0/agents?host=net1")["agents"]}
+    path = f"/v2.0/agents/{agents['L3 agent']['id']}"
+    words = f"Agent {agents['L3 agent']['id']} is alive: stop the node on net1 first."
+    admin.refused("DELETE", path, None, 409, "AgentIsAlive", words)
+    die(database, "net1")
+    admin.delete(path)
+    admin.refused("GET", path, None, 404, "AgentNotFound")
+    assert list(_states(admin, router)) == ["net2"]
+    servers = admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]
+    assert sorted(agent["host"] for agent in servers) == ["net1", "net2"]
+    for kind in ("DHCP agent", "Metadata agent", "Open vSwitch agent"):
+        admin.delete(f"/v2.0/agents/{agents[kind]['id']}")
+    servers = admin.get(f"/v2.0/networks/{network['id']}/dhcp-agents")["agents"]
+    assert [agent["host"] for agent in servers] == ["net2"]
+    with database.read() as view:
+        assert view.get(Node, name="net1") is None
+    assert {port["binding:host_id"] for port in admin.get("/v2.0/ports")["ports"]} == {"net2"}
+
+
+def test_a_node_that_comes_back_shows_as_all_of_its_agents(
+    admin: Client, database: Database, config: ControllerConfig, two_network_nodes: tuple[str, str]
+) -> None:
+    gone = _agent(admin, "L3 agent")
+    with database.read() as view:
+        node = view.get(Node, name="net1")
+    assert node is not None
+    assert node.facts is not None
+    die(database, "net1")
+    admin.delete(f"/v2.0/agents/{gone['id']}")
+    introduce(database, config, "net1", node.facts)
+    assert len(admin.get("/v2.0/agents?host=net1")["agents"]) == 4
+    assert _agent(admin, "L3 agent")["id"] != gone["id"]
+
+
+def test_agents_are_forgotten_by_admins_only(admin: Client, member: Client, two_network_nodes: tuple[str, str]) -> None:
+    path = f"/v2.0/agents/{_agent(admin, 'L3 agent')['id']}"
+    member.refused("DELETE", path, None, 404, "HTTPNotFound")
+    nobody = "/v2.0/agents/99999999-9999-4999-8999-999999999999"
+    admin.refused("DELETE", nobody, None, 404, "AgentNotFound")

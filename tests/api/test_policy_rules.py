@@ -23,6 +23,7 @@ FILE = """\
 "context_can_set_project_id": "role:operator"
 "context_with_global_access": "role:operator"
 "add_router_interface": "!"
+"create_subnet:service_types": "role:operator"
 """
 
 
@@ -44,7 +45,8 @@ def test_a_service_sees_and_binds_what_is_anybodys(as_: Callable[[str], Client],
     body = {"port": {"binding:host_id": "net1", "binding:profile": {"a": "b"}}}
     assert service.put(path, body)["port"]["binding:profile"] == {"a": "b"}
     assert [one["id"] for one in service.get("/v2.0/ports?binding:host_id=net1")["ports"]] == [port["id"]]
-    assert member.get("/v2.0/ports?binding:host_id=net1")["ports"] == []  # what is hidden is not found by either
+    (found,) = member.get("/v2.0/ports?binding:host_id=net1")["ports"]  # what is not shown is filtered by all the same
+    assert "binding:host_id" not in found
     words = "rule:delete_network is disallowed by policy"
     service.refused("DELETE", f"/v2.0/networks/{port['network_id']}", None, 403, "PolicyNotAuthorized", words)
     made = service.port({"id": port["network_id"]}, project_id=PROJECT)
@@ -70,14 +72,46 @@ def test_what_is_inside_of_an_attribute_has_rules_of_its_own(member: Client, adm
     member.refused("POST", "/v2.0/ports", body, 403, "PolicyNotAuthorized", f"{rules} is disallowed by policy")
 
 
-def test_who_may_not_see_a_network_is_told_that_there_is_none(member: Client, stranger: Client) -> None:
+def test_who_may_not_see_a_network_is_told_that_there_is_none_or_that_it_may_not(
+    admin: Client, member: Client, stranger: Client
+) -> None:
+    """As Neutron does: the one where the rule looks at whether the network is shared, the other where at its owner."""
     network = member.network(name="mine")
-    for collection, name, more in (
-        ("ports", "port", {}),
-        ("subnets", "subnet", {"cidr": "10.0.0.0/24", "ip_version": 4}),
-    ):
-        body = {name: {"network_id": network["id"], **more}}
-        stranger.refused("POST", f"/v2.0/{collection}", body, 404, "NetworkNotFound", network["id"])
+    stranger.refused("POST", "/v2.0/ports", {"port": {"network_id": network["id"]}}, 404, "NetworkNotFound")
+    subnet = {"network_id": network["id"], "cidr": "10.0.0.0/24", "ip_version": 4}
+    stranger.refused("POST", "/v2.0/subnets", {"subnet": subnet}, 403, "PolicyNotAuthorized", "rule:create_subnet is")
+    nobody = {"subnet": subnet | {"network_id": "99999999-9999-4999-8999-999999999999"}}
+    stranger.refused("POST", "/v2.0/subnets", nobody, 404, "NetworkNotFound")
+    group = member.post("/v2.0/security-groups", {"security_group": {"name": "g"}})["security_group"]
+    rule = {"security_group_rule": {"security_group_id": group["id"], "direction": "ingress"}}
+    stranger.refused("POST", "/v2.0/security-group-rules", rule, 403, "PolicyNotAuthorized")
+    policy = admin.post("/v2.0/qos/policies", {"policy": {"name": "p"}})["policy"]
+    path = f"/v2.0/qos/policies/{policy['id']}/dscp_marking_rules"
+    member.refused("POST", path, {"dscp_marking_rule": {"dscp_mark": 8}}, 403, "PolicyNotAuthorized")
+
+
+def test_the_owners_of_a_groups_rules_are_those_of_the_group(admin: Client, member: Client) -> None:
+    group = member.post("/v2.0/security-groups", {"security_group": {"name": "g"}})["security_group"]
+    body = {"security_group_id": group["id"], "direction": "ingress", "protocol": "tcp"}
+    made = admin.post("/v2.0/security-group-rules", {"security_group_rule": body})["security_group_rule"]
+    assert made["id"] in {rule["id"] for rule in member.get("/v2.0/security-group-rules")["security_group_rules"]}
+
+
+def test_what_is_not_shown_can_be_filtered_by(member: Client) -> None:
+    network = member.network()
+    assert "provider:network_type" not in network
+    for limit in ("", "&limit=1"):
+        found = member.get(f"/v2.0/networks?provider:network_type=vxlan{limit}")["networks"]
+        assert [one["id"] for one in found] == [network["id"]]
+        assert "provider:network_type" not in found[0]
+
+
+def test_a_rule_that_nobody_asks_is_asked_where_the_operator_has_one(
+    member: Client, ruled: Callable[[str], Client]
+) -> None:
+    for client, cidr, status in ((member, "10.0.0.0/24", 201), (ruled("member"), "10.0.1.0/24", 403)):
+        subnet = {"network_id": member.network()["id"], "cidr": cidr, "ip_version": 4, "service_types": ["compute:"]}
+        client.post("/v2.0/subnets", {"subnet": subnet}, status)
 
 
 def test_a_file_says_who_makes_networks_and_what_of_them_is_seen(ruled: Callable[[str], Client]) -> None:

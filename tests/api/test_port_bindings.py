@@ -90,6 +90,7 @@ def test_what_others_say_of_a_port_is_kept(admin: Client, member: Client) -> Non
     assert admin.put(path, {"port": {"data_plane_status": "DOWN"}})["port"]["data_plane_status"] == "DOWN"
     assert admin.put(path, {"port": {"data_plane_status": None}})["port"]["data_plane_status"] is None
     admin.refused("PUT", path, {"port": {"data_plane_status": "BUILD"}}, 400, "HTTPBadRequest")
+    member.put(path, {"port": {"numa_affinity_policy": "socket"}})
     member.put(path, {"port": {"numa_affinity_policy": "legacy"}})
     admin.put(path, {"port": {"binding:host_id": "compute1"}})
     body = {"port": {"numa_affinity_policy": None}}

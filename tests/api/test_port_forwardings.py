@@ -207,12 +207,10 @@ def test_a_stranger_finds_neither_the_floating_ip_nor_its_parts(
     stranger: Client, member: Client, cloud: dict[str, Any]
 ) -> None:
     made = _forward(member, cloud, cloud["first"], 22, 2201)
-    for method, path, body in (
-        ("GET", cloud["path"], None),
-        ("POST", cloud["path"], _wish(cloud["second"], 22, 2202)),
-        ("DELETE", f"{cloud['path']}/{made['id']}", None),
-    ):
-        stranger.refused(method, path, body, 404, "FloatingIPNotFound")
+    for method, path in (("GET", cloud["path"]), ("DELETE", f"{cloud['path']}/{made['id']}")):
+        stranger.refused(method, path, None, 404, "FloatingIPNotFound")
+    words = "rule:create_floatingip_port_forwarding is disallowed by policy"
+    stranger.refused("POST", cloud["path"], _wish(cloud["second"], 22, 2202), 403, "PolicyNotAuthorized", words)
 
 
 def test_a_reader_looks_and_changes_nothing(as_: Any, member: Client, cloud: dict[str, Any]) -> None:

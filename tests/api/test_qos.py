@@ -117,15 +117,47 @@ def test_a_port_shows_its_policy_and_that_of_its_network(admin: Client) -> None:
     admin.refused("PUT", f"/v2.0/ports/{port['id']}", body, 404, "QosPolicyNotFound")
 
 
-def test_a_shared_policy_is_everybodys_until_it_is_not(admin: Client, member: Client) -> None:
+def test_a_shared_policy_is_everybodys_until_nobody_else_has_it(admin: Client, member: Client) -> None:
     policy = _policy(admin, shared=True)
+    path, mine = f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}}
     assert [one["id"] for one in member.get("/v2.0/qos/policies?shared=True")["policies"]] == [policy["id"]]
     network = member.network(qos_policy_id=policy["id"])
-    admin.put(f"/v2.0/qos/policies/{policy['id']}", {"policy": {"shared": False}})
-    body = {"network": {"qos_policy_id": None}}
+    admin.refused("PUT", path, mine, 409, "RbacPolicyInUse", "Details: project_id=*")
+    admin.put(f"/v2.0/networks/{network['id']}", {"network": {"qos_policy_id": None}})
+    assert admin.put(path, mine)["policy"]["shared"] is False
+    member.get(path, 404)
+    assert admin.put(path, {"policy": {"shared": True}})["policy"]["shared"] is True
+    assert member.get(path)["policy"]["shared"] is True
+
+
+def test_who_does_not_see_a_policy_cannot_take_it_off(admin: Client, member: Client) -> None:
+    policy, network = _policy(admin), member.network()
     path = f"/v2.0/networks/{network['id']}"
+    admin.put(path, {"network": {"qos_policy_id": policy["id"]}})
+    body = {"network": {"qos_policy_id": None}}
     member.refused("PUT", path, body, 403, "PolicyRemoveAuthorizationError", policy["id"])
     assert member.put(path, {"network": {"name": "n"}})["network"]["qos_policy_id"] == policy["id"]
+
+
+def test_a_policy_is_shared_with_one_project_as_long_as_it_has_it(
+    admin: Client, member: Client, stranger: Client
+) -> None:
+    policy = _policy(admin)
+    rule = _rule(admin, policy, "dscp_marking", dscp_mark=10)["dscp_marking_rule"]
+    body = {"object_type": "qos_policy", "object_id": policy["id"], "action": "access_as_shared"}
+    made = admin.post("/v2.0/rbac-policies", {"rbac_policy": {**body, "target_tenant": PROJECT}})["rbac_policy"]
+    seen = member.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]
+    assert (seen["shared"], [one["id"] for one in seen["rules"]]) == (True, [rule["id"]])
+    assert admin.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]["shared"] is False
+    assert stranger.get("/v2.0/qos/policies")["policies"] == []
+    network = member.network(qos_policy_id=policy["id"])
+    access = f"/v2.0/rbac-policies/{made['id']}"
+    admin.refused("DELETE", access, None, 409, "RbacPolicyInUse", f"Details: project_id={PROJECT}")
+    member.delete(f"/v2.0/networks/{network['id']}")
+    admin.delete(access)
+    member.get(f"/v2.0/qos/policies/{policy['id']}", 404)
+    admin.delete(f"/v2.0/qos/policies/{policy['id']}")
+    assert admin.get("/v2.0/rbac-policies")["rbac_policies"] == []
 
 
 def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Client, member: Client) -> None:
@@ -144,9 +176,58 @@ def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Clie
 def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client) -> None:
     kinds = member.get("/v2.0/qos/rule-types")["rule_types"]
     assert sorted(kind["type"] for kind in kinds) == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    assert member.get("/v2.0/qos/rule-types?all_supported=True")["rule_types"] == kinds
+    every = member.get("/v2.0/qos/rule-types?all_rules=true")["rule_types"]
+    assert {"packet_rate_limit", "minimum_packet_rate"} == {one["type"] for one in every if one not in kinds}
+    member.refused("GET", "/v2.0/qos/rule-types?all_rules=x", None, 400, "InvalidInput", "converted to boolean")
+    words = "['type'] is invalid attribute for filtering"
+    member.refused("GET", "/v2.0/qos/rule-types?type=dscp_marking", None, 400, "HTTPBadRequest", words)
     (driver,) = admin.get("/v2.0/qos/rule-types/bandwidth_limit")["rule_type"]["drivers"]
     parameters = {one["parameter_name"]: one["parameter_values"] for one in driver["supported_parameters"]}
     assert parameters["direction"] == ["egress", "ingress"]
     assert parameters["max_kbps"] == {"start": 0, "end": 2147483647}
     admin.get("/v2.0/qos/rule-types/nonsense", 404)
     member.refused("GET", "/v2.0/qos/rule-types/bandwidth_limit", None, 403, "PolicyNotAuthorized")
+
+
+def test_a_floating_ip_has_a_policy_and_shows_that_of_its_network(admin: Client, member: Client) -> None:
+    gold, foreign, silver = _policy(admin, project_id=PROJECT), _policy(admin), _policy(admin)
+    external = admin.external()
+    made = member.floating_ip(external, qos_policy_id=gold["id"])
+    assert (made["qos_policy_id"], made["qos_network_policy_id"]) == (gold["id"], None)
+    admin.put(f"/v2.0/networks/{external['id']}", {"network": {"qos_policy_id": silver["id"]}})
+    path = f"/v2.0/floatingips/{made['id']}"
+    assert member.get(path)["floatingip"]["qos_network_policy_id"] == silver["id"]
+    words = f"QoS Policy {gold['id']} is used by floatingip {made['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{gold['id']}", None, 409, "QosPolicyInUse", words)
+    body = {"floatingip": {"qos_policy_id": foreign["id"]}}
+    member.refused("PUT", path, body, 404, "QosPolicyNotFound", foreign["id"])
+    assert member.put(path, {"floatingip": {"description": "d"}})["floatingip"]["qos_policy_id"] == gold["id"]
+    assert member.put(path, {"floatingip": {"qos_policy_id": None}})["floatingip"]["qos_policy_id"] is None
+    admin.delete(f"/v2.0/qos/policies/{gold['id']}")
+
+
+def test_a_gateway_has_a_policy_as_long_as_it_is_there(admin: Client, member: Client) -> None:
+    gold, foreign = _policy(admin, project_id=PROJECT), _policy(admin)
+    external, other = admin.external(), admin.external("external2", "10.0.81.0/24")
+    router = admin.router(ha=False, project_id=PROJECT)
+    path = f"/v2.0/routers/{router['id']}"
+
+    def lead(**info: Any) -> Any:
+        body = {"router": {"external_gateway_info": {"network_id": external["id"], **info}}}
+        return member.put(path, body)["router"]["external_gateway_info"]
+
+    assert "qos_policy_id" not in lead()
+    assert lead(qos_policy_id=gold["id"])["qos_policy_id"] == gold["id"]
+    assert lead()["qos_policy_id"] == gold["id"]
+    assert lead(network_id=other["id"])["qos_policy_id"] == gold["id"]
+    words = f"QoS Policy {gold['id']} is used by router {router['id']}."
+    admin.refused("DELETE", f"/v2.0/qos/policies/{gold['id']}", None, 409, "QosPolicyInUse", words)
+    info = {"network_id": external["id"], "qos_policy_id": foreign["id"]}
+    body = {"router": {"external_gateway_info": info}}
+    member.refused("PUT", path, body, 404, "QosPolicyNotFound", foreign["id"])
+    assert "qos_policy_id" not in lead(qos_policy_id=None)
+    lead(qos_policy_id=gold["id"])
+    member.put(path, {"router": {"external_gateway_info": {}}})
+    assert "qos_policy_id" not in lead()
+    admin.delete(f"/v2.0/qos/policies/{gold['id']}")

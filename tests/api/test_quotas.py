@@ -1,6 +1,12 @@
 """Quotas: what is bounded, what is used, and what a change of limits must respect."""
 
-from api_kit import PROJECT, Client
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from api_kit import ADMIN, PROJECT, Client, Tokens
+from futago.config import ControllerConfig
+from futago.controller.api.app import build_api
+from futago.controller.store.database import Database
 
 PATH = f"/v2.0/quotas/{PROJECT}"
 DEFAULTS = {
@@ -52,3 +58,16 @@ def test_pools_and_the_rules_of_new_groups_are_bounded(admin: Client, member: Cl
     group = {"security_group": {"name": "group"}}
     member.refused("POST", "/v2.0/security-groups", group, 409, "OverQuota", "['security_group_rule']")
     assert len(member.get("/v2.0/security-groups")["security_groups"]) == 1
+
+
+def test_the_operator_sets_the_limits_of_who_has_none_of_its_own(database: Database) -> None:
+    app = Starlette(routes=build_api(database, ControllerConfig(quotas={"network": 1, "port": -1}), Tokens()))
+    member = Client(TestClient(app, base_url="http://controller:9696"), "member")
+    admin = Client(member.http, ADMIN)
+    limits = member.get(f"/v2.0/quotas/{PROJECT}")["quota"]
+    assert (limits["network"], limits["port"], limits["router"]) == (1, -1, 10)
+    assert member.get(f"/v2.0/quotas/{PROJECT}/default")["quota"] == limits
+    member.network()
+    member.refused("POST", "/v2.0/networks", {"network": {}}, 409, "OverQuota")
+    admin.put(f"/v2.0/quotas/{PROJECT}", {"quota": {"network": 2}})
+    member.network()

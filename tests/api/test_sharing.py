@@ -166,7 +166,7 @@ def test_a_shared_group_is_used_and_then_stays(member: Client, stranger: Client,
     group = things["security_group"][1]
     rule = {"security_group_id": group["id"], "direction": "ingress"}
     rules = "/v2.0/security-group-rules"
-    stranger.refused("POST", rules, {"security_group_rule": rule}, 404, "SecurityGroupNotFound")
+    stranger.refused("POST", rules, {"security_group_rule": rule}, 403, "PolicyNotAuthorized")
     policy = share(member, "security_group", group, OTHER_PROJECT)
     stranger.refused("POST", rules, {"security_group_rule": rule}, 403, "PolicyNotAuthorized")
     seen = stranger.get("/v2.0/security-groups?shared=True")["security_groups"]

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.each_database
 WHOLE_FLOATING_IP = {
     "id", "tenant_id", "project_id", "floating_ip_address", "floating_network_id", "router_id", "port_id",
     "fixed_ip_address", "status", "description", "port_details", "dns_domain", "dns_name", "port_forwardings",
-    "revision_number", "created_at", "updated_at", "tags",
+    "qos_policy_id", "qos_network_policy_id", "revision_number", "created_at", "updated_at", "tags",
 }  # fmt: skip
 
 

@@ -75,7 +75,7 @@ def test_quotas_are_shown_and_set_by_a_projects_name(controller: Controller) -> 
         ("network update nowhere", 1, "say what to change"),
         ("subnet create --network nowhere --ip-version 4", 1, "there is no network nowhere"),
         ("port create --network-id x", 2, "No such option"),
-        ("network create --mtu 1", 1, "MTU is too small"),
+        ("network create --mtu 99999", 1, "MTU is too big"),
         ("nothing list", 2, "No such command"),
         ("quota show nobody", 1, "Could not find project: nobody."),
         ("quota set demo network", 1, "network: expected RESOURCE=LIMIT"),

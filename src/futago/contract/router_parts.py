@@ -2,6 +2,7 @@
 
 import msgspec
 
+from futago.contract.port_features import RateLimit
 from futago.values import IPNetwork, IPv4Address
 
 
@@ -15,6 +16,14 @@ class PortForwardingSpec(msgspec.Struct, frozen=True, kw_only=True):
     inside: IPv4Address
     inside_first: int
     inside_last: int
+
+
+class AddressLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How much may pass between one address outside and the external network; directions are as its owner sees them."""
+
+    address: IPv4Address
+    egress: RateLimit | None = None
+    ingress: RateLimit | None = None
 
 
 class ConntrackHelperSpec(msgspec.Struct, frozen=True, kw_only=True):

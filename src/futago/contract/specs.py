@@ -12,7 +12,7 @@ from futago.contract.advertisement import Advertisement
 from futago.contract.firewall import AddressPair, AddressSetSpec, SecurityGroupSpec
 from futago.contract.keys import SharedKey
 from futago.contract.port_features import QosSpec, TrunkTag
-from futago.contract.router_parts import ConntrackHelperSpec, MeterSpec, PortForwardingSpec
+from futago.contract.router_parts import AddressLimit, ConntrackHelperSpec, MeterSpec, PortForwardingSpec
 from futago.values import (
     IPAddress,
     IPInterface,
@@ -331,6 +331,8 @@ class RouterSpec(msgspec.Struct, frozen=True, kw_only=True, tag="router"):
     """By name, protocol and port."""
     meters: tuple[MeterSpec, ...] = ()
     """By label."""
+    limits: tuple[AddressLimit, ...] = ()
+    """By address: of floating IPs, and of the gateway's own."""
 
     @property
     def key(self) -> Key:

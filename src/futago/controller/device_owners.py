@@ -12,8 +12,9 @@ FLOATING_IP: Final = "network:floatingip"
 DHCP: Final = "network:dhcp"
 SUBPORT: Final = "trunk:subport"
 """An instance's, but not plugged by itself."""
-PREFIXES: Final = (SERVICE, "neutron:", "compute:", "baremetal:", "manila:")
-"""How the owners begin that a subnet's service types may name."""
+SERVICE_TYPES: Final = (SERVICE, "neutron:", "compute:", "baremetal:", "manila:", *"compute:")
+"""How the owners begin that a subnet's service types may name: Neutron takes each letter of a prefix for one, too, and
+its users name what they like."""
 
 INTERFACES: Final = frozenset({INTERFACE, REPLICATED_INTERFACE})
 """Towards project networks: of a router with one replica, and of an HA router."""

@@ -28,6 +28,7 @@ from futago.controller.nodes.overlap import Overlaps
 from futago.controller.nodes.southbound import build_nodes
 from futago.controller.policy.file import BadPolicy
 from futago.controller.policy.rules import Policy, load
+from futago.controller.resources import quota
 from futago.controller.store.database import Database, UnknownDatabase
 from futago.controller.store.lowest_free import forget_segments
 
@@ -87,6 +88,7 @@ def build(config: ControllerConfig) -> Starlette:
     """
     if config.router_distributed:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
+    _check_quotas(config)
     rules = _rules(config)
     database = open_database(config)
     database.transact_note(forget_segments)
@@ -114,6 +116,15 @@ def build(config: ControllerConfig) -> Starlette:
     app.state.first_start = made
     app.state.metrics = measure.registry
     return app
+
+
+def _check_quotas(config: ControllerConfig) -> None:
+    unknown = sorted(set(config.quotas) - set(quota.DEFAULTS))
+    if unknown:
+        raise BadConfig(f"quotas: {', '.join(unknown)}: there are quotas for {', '.join(quota.DEFAULTS)}")
+    wrong = [name for name, limit in config.quotas.items() if not quota.UNBOUNDED <= limit <= quota.LARGEST]
+    if wrong:
+        raise BadConfig(f"quotas: {', '.join(wrong)}: a limit is a number of things, or -1 for any number")
 
 
 def _rules(config: ControllerConfig) -> Policy:

@@ -7,6 +7,7 @@ NUMBERS: Final = {
     "ipv6-encap": 41, "ipv6-frag": 44, "ipv6-icmp": 58, "icmpv6": 58, "ipv6-nonxt": 59, "ipv6-opts": 60,
     "ipv6-route": 43, "ospf": 89, "pgm": 113, "rsvp": 46, "sctp": 132, "tcp": 6, "udp": 17, "udplite": 136, "vrrp": 112,
 }  # fmt: skip
+IPV6_ONLY: Final = frozenset(number for name, number in NUMBERS.items() if name.startswith("ipv6-"))
 ICMP: Final = frozenset({NUMBERS["icmp"], NUMBERS["ipv6-icmp"]})
 
 

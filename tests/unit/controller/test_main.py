@@ -15,6 +15,16 @@ def test_a_setting_that_cannot_be_followed_stops_the_start(tmp_path: Path) -> No
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize(
+    ("quotas", "words"),
+    [({"networks": 5}, "quotas: networks: there are quotas for network, subnet,"), ({"port": -2}, "quotas: port: ")],
+)
+def test_a_quota_that_cannot_be_stops_the_start(tmp_path: Path, quotas: dict[str, int], words: str) -> None:
+    with pytest.raises(BadConfig, match=words):
+        build(ControllerConfig(state_path=tmp_path / "state", quotas=quotas))
+    assert not (tmp_path / "state").exists()
+
+
 def test_a_bad_rule_stops_the_start_and_is_named_with_its_line(tmp_path: Path) -> None:
     path = tmp_path / "policy.yaml"
     path.write_text('"create_network": "role:member"\n"delete_network": "role:"admin"\n')

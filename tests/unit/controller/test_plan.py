@@ -13,7 +13,7 @@ from futago.controller.nodes.feed import Feed
 from futago.controller.nodes.gather import plan_keys
 from futago.controller.resources import errors, ha
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
-from futago.controller.store.rows import FloatingIp, Network, Replica, Router
+from futago.controller.store.rows import FloatingIp, Network, Port, Replica, Router
 from futago.values import IPv4Address, IPv4Interface
 from unit.controller.cloud import Cloud
 
@@ -108,6 +108,22 @@ def test_dhcp_leases_an_address_to_every_port_but_the_servers(cloud: Cloud) -> N
     leased = [str(host.address) for host in spec.hosts]
     assert leased == ["192.168.80.1", "192.168.80.4"]
     assert [str(address) for address in spec.addresses] == ["192.168.80.2/24"]
+
+
+def test_a_server_and_a_leg_whose_ports_are_down_are_not_there(cloud: Cloud) -> None:
+    routed(cloud)
+    with cloud.database.write() as txn:
+        (server,) = (port for port in txn.find(Port, device_owner="network:dhcp") if port.host_id == "net1")
+        (leg,) = txn.find(Port, device_owner="network:ha_router_replicated_interface")
+        for port in (server, leg):
+            txn.replace(port, replace(port, admin_state_up=False))
+    specs = everything(cloud, "net1").specs
+    router = specs["router/router80"]
+    assert isinstance(router, RouterSpec)
+    assert "dhcp/vxlan-net80" not in specs
+    assert router.interfaces == ()
+    assert router.gateway is not None
+    assert "dhcp/vxlan-net80" in everything(cloud, "net2").specs
 
 
 def test_floods_go_to_the_nodes_that_have_members_and_to_no_other(cloud: Cloud) -> None:

@@ -8,12 +8,13 @@ import pytest
 from msgspec.structs import replace
 
 from futago.contract.port_features import QosSpec, RateLimit, TrunkTag
-from futago.contract.specs import NetworkSpec, PortSpec
+from futago.contract.router_parts import AddressLimit
+from futago.contract.specs import NetworkSpec, PortSpec, RouterSpec
 from futago.controller.nodes.feed import Feed
 from futago.controller.plan.qos import plan_qos
 from futago.controller.store.port_rows import QosPolicy, QosRule, SubPort, Trunk
-from futago.controller.store.rows import Network, Port, Segment
-from futago.values import Mac, NetworkType, Vlan
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Router, Segment
+from futago.values import IPv4Address, Mac, NetworkType, Vlan
 from unit.controller.cloud import Cloud
 
 
@@ -120,3 +121,51 @@ def test_a_subport_is_planned_with_its_tag_and_as_its_trunk_is(cloud: Cloud) -> 
     down = _specs(feed, "compute1", feed.changes("compute1", 0).revision - 1)["port/b1"]
     assert isinstance(down, PortSpec)
     assert down.admin_state_up is False
+
+
+def test_addresses_outside_are_limited_by_their_own_policy_or_by_their_networks(tmp_path: Path) -> None:
+    cloud = Cloud(tmp_path)
+    cloud.node("net1", "l3", tunnel="172.31.0.1")
+    external, inside = cloud.network("ext", external=True), cloud.network("in", vni=1001)
+    outer = cloud.subnet(external, "10.0.80.0/24", enable_dhcp=False)
+    inner = cloud.subnet(inside, "192.168.80.0/24", enable_dhcp=False)
+    router = cloud.router("r", highly_available=False)
+    gateway = cloud.gateway(router, external, outer)
+    port = cloud.instance(inside, inner, "compute1")
+    cloud.floating_ip(external, outer, router, port, "192.168.80.10")
+    feed = Feed(cloud.database, cloud.config)
+
+    def limits(since: int = 0) -> dict[str, AddressLimit]:
+        spec = _specs(feed, "net1", since)["router/r"]
+        assert isinstance(spec, RouterSpec)
+        return {str(one.address): one for one in spec.limits}
+
+    with cloud.database.write() as txn:
+        own = str(txn.find(FixedIp, port_id=gateway.id)[0].ip_address)
+        for policy_id in ("gold", "silver"):
+            txn.add(QosPolicy(id=policy_id, project_id="p"))
+        txn.add(replace(_rule(direction="egress", max_kbps=100, max_burst_kbps=50), policy_id="silver"))
+        network = txn.get(Network, id="ext")
+        floating = txn.get(FloatingIp, id="fip")
+        assert network is not None
+        assert floating is not None
+        txn.replace(network, replace(network, qos_policy_id="silver"))
+        txn.replace(floating, replace(floating, qos_policy_id="gold"))
+    silver = RateLimit(kbps=100, burst_kbits=50)
+    assert limits() == {own: AddressLimit(address=IPv4Address(own), egress=silver)}
+    since = feed.changes("net1", 0).revision
+    with cloud.database.write() as txn:
+        txn.add(_rule(direction="ingress", max_kbps=7, max_burst_kbps=7))
+    gold = AddressLimit(address=IPv4Address("10.0.80.150"), ingress=RateLimit(kbps=7, burst_kbits=7))
+    assert limits(since)["10.0.80.150"] == gold
+    since = feed.changes("net1", 0).revision
+    with cloud.database.write() as txn:
+        rule = txn.find(QosRule, policy_id="silver")[0]
+        txn.remove(rule)
+    assert list(limits(since)) == ["10.0.80.150"]
+    with cloud.database.write() as txn:
+        known = txn.get(Router, id="r")
+        assert known is not None
+        txn.replace(known, replace(known, gateway_qos_policy_id="gold"))
+    assert sorted(limits()) == sorted(["10.0.80.150", own])
+    cloud.database.close()

@@ -7,12 +7,13 @@ from typing import Any, Final
 import anyio.to_thread
 import structlog
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from futago.config import ControllerConfig
 from futago.controller.api import answers, crud, docs, openapi, policy, tags
 from futago.controller.api.call import Answer, Call, Service, decode
+from futago.controller.api.spellings import PREFIX, Otherwise
 from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.policy.rules import STANDARD, Policy
 from futago.controller.resources import errors
@@ -26,9 +27,11 @@ log = structlog.get_logger()
 Work = Callable[[Call], Answer]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-_PREFIX: Final = "/v2.0"
 _LONGEST_BODY: Final = 4 * 1024 * 1024
-_METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+_CORE: Final = frozenset({"network", "subnet", "subnetpool", "port"})
+"""What `/v2.0/` names."""
+_JSON: Final = frozenset({"application/json", "application/*", "*/*"})
 
 
 def build_api(
@@ -38,24 +41,33 @@ def build_api(
     rules = rules.with_defaults(policy.defaults(RESOURCES))
     door = Door(authenticator, config, rules)
     service = Service(database, config, rules)
-    routes: list[BaseRoute] = [Route("/", _versions, methods=["GET"])]
-    for action in ACTIONS:
-        work = _action(service, action)
-        routes.append(Route(_PREFIX + action.path, door.endpoint(work), methods=[action.method]))
+    routes: list[BaseRoute] = [
+        _route("/", _versions, "GET", "OPTIONS"),
+        _route("/", _no_version, *_METHODS),
+        _route("/healthcheck", _healthy, "GET", "HEAD", "OPTIONS"),
+    ]
+    api = [_route(PREFIX + action.path, door.endpoint(_action(service, action)), action.method) for action in ACTIONS]
     for resource in RESOURCES:
-        routes.extend(
-            Route(_PREFIX + path, door.endpoint(work), methods=[method])
-            for method, path, work in _resource(service, resource)
-        )
-    routes.append(Route(_PREFIX + "/openapi.json", _description, methods=["GET"]))
-    routes.append(Route(_PREFIX + "/docs", _docs, methods=["GET"]))
-    index = door.endpoint(_index)
-    routes.extend(Route(path, index, methods=["GET"]) for path in (_PREFIX, f"{_PREFIX}/"))
-    routes.extend(_spelled_otherwise([route for route in routes if isinstance(route, Route)]))
-    known = dict.fromkeys(route.path for route in routes if isinstance(route, Route))
-    routes.extend(Route(path, door.endpoint(_not_so), methods=list(_METHODS)) for path in known)
-    routes.append(Route(_PREFIX + "/{rest:path}", door.endpoint(_nothing_here), methods=list(_METHODS)))
+        api += [
+            _route(PREFIX + path, door.endpoint(work), method) for method, path, work in _resource(service, resource)
+        ]
+    api.append(_route(f"{PREFIX}/openapi.json", _description, "GET"))
+    api.append(_route(f"{PREFIX}/docs", _docs, "GET"))
+    api.append(_route(f"{PREFIX}/", door.endpoint(_index), "GET"))
+    known = dict.fromkeys(route.path for route in api)
+    api += [_route(path, door.endpoint(_not_so), *_METHODS) for path in known]
+    nothing = _route("/{rest:path}", door.endpoint(_nothing_here), *_METHODS)
+    routes += api
+    routes.append(Route(PREFIX, nothing.endpoint, methods=list(_METHODS)))
+    routes.append(Route(PREFIX + "/{rest:path}", Otherwise([*api, nothing])))
     return routes
+
+
+def _route(path: str, endpoint: Endpoint, *methods: str) -> Route:
+    """A route for these methods: HEAD is none of them by itself, as GET makes it be."""
+    route = Route(path, endpoint, methods=list(methods))
+    route.methods = set(methods)
+    return route
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +108,25 @@ class Door:
         caller = self.rules.recognized(self.authenticator.caller(*tokens))
         if body is None:
             raise errors.HTTPRequestEntityTooLarge
+        if not _takes_json(request.headers.get("accept", "")):
+            raise errors.HTTPNotAcceptable
         return Call(
             caller=caller,
-            params=request.path_params,
+            params={
+                name: value if name == "tag" else value.removesuffix(".json")
+                for name, value in request.path_params.items()
+            },
             query=tuple(request.query_params.multi_items()),
             body=body,
             if_match=request.headers.get("if-match"),
             url=str(request.url.replace(query="")).removesuffix("?"),
         )
+
+
+def _takes_json(accept: str) -> bool:
+    """Whether a client that names what it accepts names JSON (RFC 9110, 12.5.1)."""
+    kinds = {kind.partition(";")[0].strip() for kind in accept.lower().split(",")}
+    return not accept or bool(kinds & _JSON)
 
 
 async def _body(request: Request) -> bytes | None:
@@ -142,17 +165,6 @@ def _resource(service: Service, resource: Resource[Any]) -> Iterator[tuple[str, 
         yield method, path, _bound(service, resource, answer)
 
 
-def _spelled_otherwise(routes: list[Route]) -> Iterator[Route]:
-    """As in Neutron `_` counts as `-` in collections, and `-` as `_`: SDKs ask for network_segment_ranges."""
-    actions = {_PREFIX + action.path for action in ACTIONS}
-    for route in routes:
-        for wrong, right in [("-", "_")] if route.path in actions else [("-", "_"), ("_", "-")]:
-            parts = route.path.split("/")
-            other = "/".join(part if "{" in part else part.replace(wrong, right) for part in parts)
-            if other != route.path:
-                yield Route(other, route.endpoint, methods=list(route.methods or ()))
-
-
 def _bound(service: Service, resource: Resource[Any], answer: Callable[[Service, Resource[Any], Call], Answer]) -> Work:
     return lambda call: answer(service, resource, call)
 
@@ -173,8 +185,18 @@ def _action(service: Service, action: Action) -> Work:
 
 async def _versions(request: Request) -> Response:
     """Which versions there are; anybody may know."""
-    links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}{_PREFIX}/"}]
+    links = [{"rel": "self", "href": f"{str(request.base_url).rstrip('/')}{PREFIX}/"}]
     return answers.of(Answer(200, {"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]}))
+
+
+async def _no_version(_request: Request) -> Response:
+    """The list of versions is only read."""
+    return answers.of_error(errors.HTTPMethodNotAllowed())
+
+
+async def _healthy(_request: Request) -> Response:
+    """For who balances load: whether this controller answers at all."""
+    return PlainTextResponse("OK")
 
 
 async def _description(_request: Request) -> Response:
@@ -188,7 +210,7 @@ async def _docs(_request: Request) -> Response:
 
 
 def _index(call: Call) -> Answer:
-    """What collections there are."""
+    """The core of what there is."""
     base = call.url.rstrip("/")
     return Answer(
         200,
@@ -200,7 +222,7 @@ def _index(call: Call) -> Answer:
                     "links": [{"rel": "self", "href": f"{base}/{resource.path}"}],
                 }
                 for resource in RESOURCES
-                if resource.above is None
+                if resource.name in _CORE
             ]
         },
     )

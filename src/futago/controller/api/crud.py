@@ -16,22 +16,28 @@ from futago.controller.resources.definition import Reading, Rendered, Resource, 
 log = structlog.get_logger()
 
 _REVISION: Final = "revision_number="
+_MARKED: Final = frozenset({"network", "subnet", "port", "router", "floatingip"})
+"""Of these a page after what there is not is refused; of all others it is the first one."""
 _QUOTED: Final = re.compile(r'"([^"]*)"')
+_WHOLE: Final = re.compile(r"-?[0-9]{1,18}")
 
 
 def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
     """The list, narrowed and ordered as the query says."""
     query = parse_query(resource, call)
-    if resource.wanting is not None and resource.provide is not None and service.read(call, resource.wanting):
-        service.write(call, resource.provide)
+    _provide(service, resource, call, query)
 
     def listed(reading: Reading) -> Page:
         order = query.order(resource)
-        wanted = {**query.columns(resource), **_within(reading, resource, call)}
-        if order is not None and not policy.restricted(resource, reading, query.named):
-            return whole_page(query, call, _cut(reading, resource, query, order, wanted))
-        shown = policy.known(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
-        return page(resource, query, call, matching(resource, query, shown))
+        within = _within(reading, resource, call)
+        wanted = {**query.columns(resource), **within}
+        after = _marker(reading, resource, query, within)
+        if order is not None:
+            return whole_page(query, call, _cut(reading, resource, query, order, wanted, after))
+        found = policy.permitted(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
+        marker = policy.rendered(resource, reading, [after])[0] if after is not None else None
+        part = page(query, call, matching(resource, query, found), marker)
+        return replace(part, items=policy.known(resource, reading, part.items))
 
     part = service.read(call, listed)
     items = policy.visible(resource, part.items)
@@ -63,12 +69,13 @@ def create(service: Service, resource: Resource[Any], call: Call) -> Answer:
 
     def work(writing: Writing) -> list[Rendered]:
         made = []
-        within = _within(writing.reading, resource, call)
+        within = {} if resource.above is None else {resource.above.column: call.params["parent_id"]}
         for wish in wishes:
-            values = wish | {name: ids[0] for name, ids in within.items()}
+            values = wish | within
             policy.check_create(resource, writing.reading, values)
+            _within(writing.reading, resource, call)
             if resource.limited:
-                quota.check(writing.txn, values["project_id"], resource.name, 1)
+                quota.check(writing, values["project_id"], resource.name, 1)
             made.append(make(writing, values))
         return policy.changed(resource, writing.reading, policy.rendered(resource, writing.reading, made))
 
@@ -114,13 +121,28 @@ def delete(service: Service, resource: Resource[Any], call: Call) -> Answer:
     return Answer(204)
 
 
+def _provide(service: Service, resource: Resource[Any], call: Call, query: Query) -> None:
+    """Make what is missing in a list: of the project that an admin names, else of the caller's own."""
+    wanting, provide = resource.wanting, resource.provide
+    if wanting is None or provide is None:
+        return
+    named = next(iter(query.filters.get("project_id", [])), "") if call.caller.admin else ""
+    project_id = named or call.caller.project_id
+    if service.read(call, lambda reading: wanting(reading, project_id)):
+        service.write(call, lambda writing: provide(writing, project_id))
+
+
 def _cut(
-    reading: Reading, resource: Resource[Any], query: Query, order: Order, wanted: Mapping[str, Sequence[str]]
+    reading: Reading,
+    resource: Resource[Any],
+    query: Query,
+    order: Order,
+    wanted: Mapping[str, Sequence[str]],
+    after: Any,
 ) -> list[Rendered]:
     """The page that is asked for: as many more rows as the rules leave out of those that were found."""
     limit = query.limit
     assert limit is not None, "without a limit there is no page"
-    after = _marker(reading, resource, query, wanted) if query.marker else None
     items: list[Rendered] = []
     while True:
         window = Window(resource.kind, order, after, limit - len(items), query.reverse)
@@ -133,11 +155,24 @@ def _cut(
         after = found[0] if query.reverse else found[-1]
 
 
-def _marker(reading: Reading, resource: Resource[Any], query: Query, wanted: Mapping[str, Sequence[str]]) -> Any:
-    found = resource.find(reading, {**wanted, "id": [str(query.marker)]})
-    if not found or not policy.known(resource, reading, policy.rendered(resource, reading, found)):
-        raise resource.not_found(str(query.marker))
-    return found[0]
+def _marker(reading: Reading, resource: Resource[Any], query: Query, within: Mapping[str, Sequence[str]]) -> Any:
+    """What the page comes after, in the list or not; None for the first page.
+
+    Raises:
+        ApiError: there is no such thing, of a kind of which Neutron minds.
+
+    """
+    if query.marker is None:
+        return None
+    if resource.field("id") is None:
+        found = [row for row in resource.find(reading, within) if query.names(resource.render(reading, [row])[0])]
+    else:
+        found = resource.find(reading, {**within, "id": [query.marker]})
+    if found and policy.permitted(resource, reading, policy.rendered(resource, reading, found)):
+        return found[0]
+    if resource.name in _MARKED:
+        raise resource.not_found(query.marker)
+    return None
 
 
 def _row(reading: Reading, resource: Resource[Any], call: Call) -> Any:
@@ -172,7 +207,7 @@ def _check_revision(call: Call, row: Any) -> None:
     wanted = [tag.removeprefix(_REVISION) for tag in tags if tag.startswith(_REVISION)]
     if len(wanted) > 1:
         raise errors.BadRequest(resource="if-match", reason="Multiple revision_number etags are not supported")
-    if wanted and not wanted[0].isdecimal():
+    if wanted and not _WHOLE.fullmatch(wanted[0]):
         reason = "Revision number etag must be in the format of revision_number=<int>"
         raise errors.BadRequest(resource="if-match", reason=reason)
     actual = getattr(row, "revision_number", None)  # not everything counts its changes

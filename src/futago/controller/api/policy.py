@@ -1,15 +1,17 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER
+from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER, DEFAULTS
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.definition import Absent, Reading, Rendered, Resource
 from futago.controller.resources.parents import EXT_PARENT, PARENTS, Parents
 
 _NOT_AN_ATTRIBUTE: Final = "tags"
 """Rules with this name are those of the requests for tags."""
+_SEEN_FIRST: Final = frozenset({"port"})
+"""Who may not make one in a network that it does not see is told that there is no such network."""
 
 
 def defaults(resources: Iterable[Resource[Any]]) -> dict[str, str]:
@@ -39,9 +41,11 @@ def check_create(resource: Resource[Any], reading: Reading, values: Mapping[str,
         if field.post and not isinstance(values[field.name], Absent) and values[field.name] != field.default
     }
     target = values if resource.parent is None else {**values, EXT_PARENT: values[resource.parent.column]}
-    refused = _refused(resource, action, reading, target, _sets(resource, action, reading, named))
+    parents = Parents(reading, resource, must_be=True)
+    refused = _refused(action, reading, target, _sets(resource, action, reading, named), parents)
     if refused is not None:
-        _check_parents(reading, values)
+        if resource.rule in _SEEN_FIRST:
+            lookup.one(reading, PARENTS["network"], values["network_id"])
         raise errors.PolicyNotAuthorized(rules=refused)
 
 
@@ -49,7 +53,9 @@ def check_update(resource: Resource[Any], reading: Reading, row: Any, values: Ma
     """See that the caller may change these attributes of this one."""
     action = f"update_{resource.rule}"
     target = rendered(resource, reading, [row])[0]
-    _check(action, resource, reading, target, {**target, **values}, _sets(resource, action, reading, values))
+    unweighed = {field.name for field in resource.fields if not field.weighed}
+    present = {name: value for name, value in target.items() if name not in unweighed}
+    _check(action, resource, reading, present, {**target, **values}, _sets(resource, action, reading, values))
 
 
 def check_delete(resource: Resource[Any], reading: Reading, row: Any) -> None:
@@ -73,19 +79,18 @@ def rendered(resource: Resource[Any], reading: Reading, rows: Sequence[Any]) -> 
     return [{**item, EXT_PARENT: getattr(row, column)} for item, row in zip(items, rows, strict=True)]
 
 
-def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
-    """Those that the caller may know of, and what it may know of each, to filter and order by."""
+def permitted(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """Those that the caller may know of, to filter and order by all that they are, as Neutron does."""
     parents = Parents(reading, resource)
     rule = f"get_{resource.rule}"
-    if not reading.policy.of_any(rule, reading.caller):
-        items = [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
-    return _narrowed(resource, reading, items, parents)
+    if reading.policy.of_any(rule, reading.caller):
+        return items
+    return [item for item in items if reading.policy.allows(rule, reading.caller, item, parents)]
 
 
-def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]) -> bool:
-    """Whether the caller may not know one of these attributes of each of them."""
-    always, unsure = _hidden(resource, reading)
-    return any(name in always or name in unsure for name in names)
+def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """Those that the caller may know of, and what it may know of each."""
+    return _narrowed(resource, reading, permitted(resource, reading, items), Parents(reading, resource))
 
 
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
@@ -136,7 +141,7 @@ def _check(
     attributes: Iterable[str],
 ) -> None:
     """Who may not even see it is told that there is none."""
-    refused = _refused(resource, action, reading, target, attributes)
+    refused = _refused(action, reading, target, attributes, Parents(reading, resource))
     if refused is None:
         return
     if not reading.policy.allows(f"get_{resource.rule}", reading.caller, present, Parents(reading, resource)):
@@ -145,10 +150,9 @@ def _check(
 
 
 def _refused(
-    resource: Resource[Any], action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str]
+    action: str, reading: Reading, target: Mapping[str, Any], attributes: Iterable[str], parents: Parents
 ) -> str | None:
     """What was asked, in Neutron's form, if one of the rules does not hold."""
-    parents = Parents(reading, resource)
     text, allowed = f"rule:{action}", reading.policy.allows(action, reading.caller, target, parents)
     for names in attributes:
         first, *more = names.split()
@@ -163,7 +167,8 @@ def _sets(resource: Resource[Any], action: str, reading: Reading, named: Mapping
     known = reading.policy.texts
     for field in resource.fields:
         rule = f"{action}:{field.name}"
-        if field.name in named and rule in known and field.name != _NOT_AN_ATTRIBUTE:
+        asked = rule in known and (field.enforced or known[rule] != DEFAULTS.get(rule))
+        if field.name in named and asked and field.name != _NOT_AN_ATTRIBUTE:
             inside = [f"{rule}:{key}" for key in _keys(named[field.name]) if f"{rule}:{key}" in known]
             yield " ".join((rule, *inside))
 
@@ -174,11 +179,3 @@ def _keys(value: object) -> list[str]:
     if isinstance(value, (list, tuple)):
         return list(dict.fromkeys(key for item in value if isinstance(item, Mapping) for key in item))
     return []
-
-
-def _check_parents(reading: Reading, values: Mapping[str, Any]) -> None:
-    """Who may not see the network either is told that, and no more."""
-    for kind, resource in PARENTS.items():
-        parent_id = values.get(f"{kind}_id")
-        if isinstance(parent_id, str):
-            lookup.one(reading, resource, parent_id)

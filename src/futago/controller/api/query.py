@@ -49,10 +49,9 @@ class Query:
         known = tuple((name, downwards) for name, downwards in order if name is not None)
         return known if len(known) == len(order) else None
 
-    @property
-    def named(self) -> set[str]:
-        """The attributes on which it depends what is listed, and where."""
-        return {*self.filters, *(key for key, _ in self.sorts)}
+    def names(self, item: Rendered) -> bool:
+        """Whether the page comes after this."""
+        return _identity(item) == self.marker
 
     def columns(self, resource: Resource[Any]) -> dict[str, list[str]]:
         """The filters that the database can look up."""
@@ -100,18 +99,12 @@ def whole_page(query: Query, call: Call, items: list[Rendered]) -> Page:
     return Page(items, _links(query, call, items))
 
 
-def page(resource: Resource[Any], query: Query, call: Call, items: Sequence[Rendered]) -> Page:
-    """Sort, and cut out the page that is asked for.
-
-    Raises:
-        errors.ApiError: the resource's `not_found`, for a marker that is not in the list.
-
-    """
-    ordered = _ordered(query, items)
-    if query.marker:
-        position = next((i for i, item in enumerate(ordered) if _identity(item) == query.marker), None)
-        if position is None:
-            raise resource.not_found(query.marker)
+def page(query: Query, call: Call, items: Sequence[Rendered], marker: Rendered | None = None) -> Page:
+    """Sort, and cut out the page that is asked for: after the `marker`, which need not be in the list."""
+    beside = [] if marker is None or any(_identity(item) == _identity(marker) for item in items) else [marker]
+    ordered = _ordered(query, [*items, *beside])
+    if marker is not None:
+        position = next(i for i, item in enumerate(ordered) if _identity(item) == _identity(marker))
         ordered = ordered[:position] if query.reverse else ordered[position + 1 :]
     if query.limit is None:
         return Page(ordered, [])

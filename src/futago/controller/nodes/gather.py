@@ -165,12 +165,13 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
     floating_ips = view.find(FloatingIp, router_id=router_id)
     subnet_ids = {fixed_ip.subnet_id for fixed_ip in fixed_ips}
     subnets = {subnet.id: subnet for subnet in view.find(Subnet, id=subnet_ids)}
+    networks = {network.id: network for network in view.find(Network, id=network_ids)}
     return plan_router(
         RouterView(
             router=router,
             ports=tuple(ports),
             fixed_ips=tuple(fixed_ips),
-            networks={network.id: network for network in view.find(Network, id=network_ids)},
+            networks=networks,
             subnets=subnets,
             replicas=tuple(view.find(Replica, router_id=router_id)),
             floating_ips=tuple(floating_ips),
@@ -180,6 +181,7 @@ def _router(view: View, router_id: str, wanted: Settings) -> Plans:
             drained=frozenset(_drained(view)),
             vrrp_keys=tuple(view.find(VrrpKey)) if wanted.auth_mode else (),
             scopes=_scopes(view, {subnet.subnetpool_id for subnet in subnets.values() if subnet.subnetpool_id}),
+            qos_rules=gather_ports.rules_outside(view, router, floating_ips, networks),
         ),
         wanted,
     )

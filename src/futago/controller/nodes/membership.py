@@ -86,7 +86,9 @@ def introduce(database: Database, config: ControllerConfig, name: str, facts: No
     with database.write() as txn:
         node = _known(txn, name)
         _claim_tunnel_address(txn, config, name, facts)
-        txn.replace(node, replace(node, facts=facts, started_at=now_text(), heartbeat_at=time.time()))
+        ids = {agent_type: str(uuid.uuid4()) for agent_type in AGENT_TYPES} | node.agent_ids
+        now = {"started_at": now_text(), "heartbeat_at": time.time()}
+        txn.replace(node, replace(node, facts=facts, agent_ids=ids, **now))
         _fill(txn, config, node, _fresh_roles(config, node, facts))
 
 

@@ -45,7 +45,8 @@ def note_life(database: Database, name: str) -> None:
 
 def _changes(view: View, name: str, report: Report) -> Iterator[tuple[Row, Row]]:
     node = view.get(Node, name=name)
-    assert node is not None, "an authentic node is known"
+    if node is None:  # an admin has just forgotten it
+        return
     failures = tuple(msgspec.to_builtins(failure) for failure in report.failures)
     fresh = replace(node, revision=report.revision, failures=failures, uplinks=report.uplinks)
     if fresh != node or time.time() - node.heartbeat_at > _HEARTBEAT_WORTH_WRITING:

@@ -26,7 +26,10 @@ def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec,
             on[node] = members
         for node, neighbours in plan_population(view, members).items() if populated else ():
             plans[node] = (*plans[node], *neighbours)
+    ports = {port.id: port for port in view.ports}
     for replica in view.dhcp_replicas:
+        if not ports[replica.port_id].admin_state_up:
+            continue
         plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings, on.get(replica.node)))
     for node, instances in plan_instances(view, settings).items():
         plans[node] = (*plans.get(node, ()), *instances)

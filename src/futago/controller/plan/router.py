@@ -17,7 +17,7 @@ from futago.contract.specs import (
 )
 from futago.controller import device_owners
 from futago.controller.plan.instance import leads_out
-from futago.controller.plan.router_parts import conntrack_helpers, meters, port_forwardings
+from futago.controller.plan.router_parts import conntrack_helpers, limits, meters, port_forwardings
 from futago.controller.plan.secrets import derive, sender
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica
@@ -25,6 +25,8 @@ from futago.values import IPAddress, IPInterface, IPv4Address, IPv4Interface, IP
 
 _IPV4: Final = 4
 _IPV6: Final = 6
+_SMALLEST_MTU: Final = 68
+"""Of an interface; a network without subnets may have less."""
 _ADVERTISED_BASE: Final = IPv4Address("169.254.0.0")
 
 
@@ -38,7 +40,7 @@ def plan_router(view: RouterView, settings: Settings) -> dict[str, tuple[Spec, .
 
 
 def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
-    interfaces = [port for port in view.ports if port.device_owner in device_owners.INTERFACES]
+    interfaces = [port for port in view.ports if port.device_owner in device_owners.INTERFACES and port.admin_state_up]
     return RouterSpec(
         router_id=view.router.id,
         admin_state_up=view.router.admin_state_up,
@@ -54,6 +56,7 @@ def _replica(view: RouterView, ha: HaSpec | None) -> RouterSpec:
         port_forwardings=port_forwardings(view),
         conntrack_helpers=conntrack_helpers(view),
         meters=meters(view),
+        limits=limits(view),
     )
 
 
@@ -128,7 +131,7 @@ def _leg(view: RouterView, port: Port) -> RouterPort:
         port_id=port.id,
         network_id=port.network_id,
         mac=port.mac_address,
-        mtu=view.networks[port.network_id].mtu,
+        mtu=max(view.networks[port.network_id].mtu, _SMALLEST_MTU),
         addresses=tuple(_with_prefix(view, fixed_ip) for fixed_ip in _fixed_ips(view, port)),
         advertisement=_advertisement(view, port) if port.device_owner in device_owners.INTERFACES else None,
         asked_over_ipv6=any(leads_out(view.subnets[one.subnet_id], one, port) for one in _fixed_ips(view, port)),

@@ -3,10 +3,11 @@
 from collections.abc import Iterable
 from ipaddress import ip_network
 
-from futago.contract.router_parts import ConntrackHelperSpec, MeterRule, MeterSpec, PortForwardingSpec
+from futago.contract.router_parts import AddressLimit, ConntrackHelperSpec, MeterRule, MeterSpec, PortForwardingSpec
+from futago.controller.plan.qos import plan_qos
 from futago.controller.plan.views import RouterView
 from futago.controller.store.routing_rows import MeteringRule
-from futago.values import IPNetwork
+from futago.values import IPNetwork, IPv4Address
 
 
 def port_forwardings(view: RouterView) -> tuple[PortForwardingSpec, ...]:
@@ -41,6 +42,22 @@ def meters(view: RouterView) -> tuple[MeterSpec, ...]:
     for rule in view.metering_rules:
         by_label.setdefault(rule.metering_label_id, []).append(rule)
     return tuple(MeterSpec(label_id=label, rules=_rules(by_label[label])) for label in sorted(by_label))
+
+
+def limits(view: RouterView) -> tuple[AddressLimit, ...]:
+    """What may pass by each address outside: by its own policy, or else the external network's."""
+    external = view.networks.get(view.router.gateway_network_id or "")
+    if external is None:
+        return ()
+    policies = {row.floating_ip_address: row.qos_policy_id for row in view.floating_ips}
+    own = [one.ip_address for one in view.fixed_ips if one.port_id == view.router.gateway_port_id]
+    policies |= {one: view.router.gateway_qos_policy_id for one in own if isinstance(one, IPv4Address)}
+    found = []
+    for address, policy_id in sorted(policies.items()):
+        planned = plan_qos(view.qos_rules.get(policy_id or external.qos_policy_id or "", ()))
+        if planned.egress is not None or planned.ingress is not None:
+            found.append(AddressLimit(address=address, egress=planned.egress, ingress=planned.ingress))
+    return tuple(found)
 
 
 def _rules(rows: Iterable[MeteringRule]) -> tuple[MeterRule, ...]:

@@ -82,3 +82,5 @@ class RouterView(msgspec.Struct, frozen=True, kw_only=True):
     vrrp_keys: tuple[VrrpKey, ...]
     scopes: Mapping[str, str] = {}
     """Subnet pool → its address scope, for the pools that have one."""
+    qos_rules: Mapping[str, tuple[QosRule, ...]] = {}
+    """QoS policy → its rules, for those of the floating IPs, the gateway and the external network."""

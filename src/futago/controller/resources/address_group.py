@@ -24,6 +24,7 @@ from futago.controller.resources.definition import (
 from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, SecurityGroupRule
 from futago.controller.store.tables import TABLES
+from futago.values import IPNetwork
 
 _COLUMNS: Final = {"name": "name", "description": "description"}
 
@@ -98,6 +99,14 @@ def ranges(value: Any) -> tuple[str, ...]:
     return tuple(str(one) for one in _prefixes(value))
 
 
+def _range(value: Any) -> IPNetwork:
+    """Here, but not when the group is made, an address by itself is the range of one."""
+    if isinstance(value, str) and "/" not in value:
+        address = parse.address(value)
+        value = f"{address}/{address.max_prefixlen}"
+    return parse.prefix(value)
+
+
 def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
     networks = {ipaddress.ip_network(one) for one in addresses}
     return tuple(str(one) for one in sorted(networks, key=lambda one: (one.version, int(one[0]), one.prefixlen)))
@@ -106,7 +115,8 @@ def _ordered(addresses: Sequence[str]) -> tuple[str, ...]:
 def _asked(writing: Writing, params: Params, body: Any, action: str) -> tuple[AddressGroup, tuple[str, ...]]:
     group = lookup.own(writing, ADDRESS_GROUPS, params["id"], action)
     try:
-        return group, ranges(parse.entry({"addresses": parse.anything}, ("addresses",))(body)["addresses"])
+        asked = parse.entry({"addresses": parse.anything}, ("addresses",))(body)["addresses"]
+        return group, tuple(str(one) for one in parse.list_of(_range)(asked))
     except parse.Unfit as unfit:
         raise errors.InvalidInput(reason=str(unfit)) from unfit
 
@@ -124,7 +134,7 @@ ADDRESS_GROUPS: Final = Resource(
     fields=(
         *(field for field in STANDARD if field.name not in {"description", "tags"}),
         Field(name="description", parse=parse.text(1024), default="", post=True, put=True),
-        Field(name="shared", shown=False, filterable=False, sortable=False),
+        Field(name="shared", shown=False, weighed=False, filterable=False, sortable=False),
         Field(name="addresses", parse=ranges, post=True, filterable=False, sortable=False),
     ),
     not_found=lambda group_id: security_group_errors.AddressGroupNotFound(address_group_id=group_id),

@@ -12,8 +12,9 @@ from futago.contract.report import NodeFacts
 from futago.controller.agent_types import DHCP, L3, METADATA, OVS, ROLES
 from futago.controller.resources import agent_errors, errors, parse
 from futago.controller.resources.definition import Field, Reading, Rendered, Resource, Values, Writing
-from futago.controller.store.database import View
-from futago.controller.store.rows import DhcpReplica, Node, Replica, Row
+from futago.controller.resources.service_ports import remove_port
+from futago.controller.store.database import Transaction, View
+from futago.controller.store.rows import DhcpReplica, Node, Port, Replica, Row
 
 _PROGRAMS: Final = {
     OVS: ("neutron-openvswitch-agent", "N/A"),
@@ -74,6 +75,41 @@ def update(writing: Writing, agent: Agent, values: Values) -> Agent:
     if "description" in values:
         node = replace(node, agent_descriptions={**node.agent_descriptions, agent.agent_type: values["description"]})
     return Agent(agent_type=agent.agent_type, node=writing.txn.replace(agent.node, node))
+
+
+def delete(writing: Writing, agent: Agent) -> None:
+    """Forget an agent that is gone, with what it has carried; with its last agent a node is forgotten, too.
+
+    A node that comes back shows as all of its agents again; one that was forgotten needs the join token for that.
+
+    Raises:
+        agent_errors.AgentIsAlive: it would come back at once.
+
+    """
+    txn, node = writing.txn, agent.node
+    if alive(writing.config, node):
+        raise agent_errors.AgentIsAlive(agent_id=agent.id, host=node.name)
+    _unload(txn, agent.agent_type, node.name)
+    ids = {agent_type: one for agent_type, one in node.agent_ids.items() if agent_type != agent.agent_type}
+    left = txn.replace(node, replace(node, agent_ids=ids))
+    if not of_node(left):
+        for agent_type in (L3, DHCP):
+            _unload(txn, agent_type, node.name)
+        txn.remove(left)
+
+
+def _unload(txn: Transaction, agent_type: str, node: str) -> None:
+    """Take all that it carries off an agent."""
+    carried: list[tuple[Row, str | None]] = []
+    if agent_type == L3:
+        carried = [(replica, replica.ha_port_id) for replica in txn.find(Replica, node=node)]
+    elif agent_type == DHCP:
+        carried = [(replica, replica.port_id) for replica in txn.find(DhcpReplica, node=node)]
+    for row, port_id in carried:
+        txn.remove(row)
+        port = txn.get(Port, id=port_id) if port_id is not None else None
+        if port is not None:
+            remove_port(txn, port)
 
 
 def admin_only(reading: Reading, rule: str) -> None:
@@ -195,4 +231,5 @@ AGENTS: Final = Resource(
     find=find,
     render=render,
     update=update,
+    delete=delete,
 )

@@ -7,6 +7,12 @@ class AgentNotFound(NotFound):
     sentence = "Agent {agent_id} could not be found."
 
 
+class AgentIsAlive(InUse):
+    """Neutron would delete it, and it would come back at once under another id."""
+
+    sentence = "Agent {agent_id} is alive: stop the node on {host} first."
+
+
 class InvalidDHCPAgent(NotFound):
     sentence = "Agent {agent_id} is not a valid DHCP Agent or has been disabled."
 

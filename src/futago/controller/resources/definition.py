@@ -67,6 +67,10 @@ class Field:
     """Filters on it are `key=value`."""
     listed_in: str = ""
     """An attribute that lists objects which have this one, for items that show it instead; filters look there."""
+    enforced: bool = True
+    """Whether the rule of who may set it is asked; if not, then only where the operator has one of another text."""
+    weighed: bool = True
+    """Who may not change a thing is told so if it may see it by this attribute; else that there is no such thing."""
     filterable: bool = True
     sortable: bool = True
 
@@ -132,9 +136,9 @@ class Resource(Generic[R]):
     create: Callable[[Writing, Values], R] | None = None
     update: Callable[[Writing, R, Values], R] | None = None
     delete: Callable[[Writing, R], None] | None = None
-    wanting: Callable[[Reading], bool] | None = None
-    """Whether something must be made before a list is answered; `provide` makes it."""
-    provide: Callable[[Writing], object] | None = None
+    wanting: Callable[[Reading, str], bool] | None = None
+    """Whether something must be made before a list of this project's is answered; `provide` makes it."""
+    provide: Callable[[Writing, str], object] | None = None
     tagged: bool = False
     limited: bool = False
     """Its number is bounded by a quota."""

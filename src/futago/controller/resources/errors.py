@@ -51,6 +51,11 @@ class HTTPMethodNotAllowed(ApiError):
     sentence = "The server could not comply with the request since it is either malformed or otherwise incorrect."
 
 
+class HTTPNotAcceptable(ApiError):
+    status = 406
+    sentence = HTTPMethodNotAllowed.sentence
+
+
 class HTTPRequestEntityTooLarge(ApiError):
     status = 413
     sentence = "The body of POST request was too large."
@@ -218,10 +223,6 @@ class IpAddressAlreadyAllocated(InUse):
 
 class IpAddressGenerationFailure(InUse):
     sentence = "No more IP addresses available on network {network_id}."
-
-
-class ExternalIpAddressExhausted(ApiError):
-    sentence = "Unable to find any IP address on external network {network_id}."
 
 
 class InvalidIpForNetwork(ApiError):

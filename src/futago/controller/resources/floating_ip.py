@@ -7,7 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, floating_rows, lookup, network, parse, routing_errors
+from futago.controller.resources import errors, floating_rows, lookup, network, parse, qos_policy, routing_errors
 from futago.controller.resources.definition import (
     ABSENT,
     REQUIRED,
@@ -27,7 +27,7 @@ from futago.controller.resources.port_addresses import give, ipv4_only, wishes
 from futago.controller.resources.service_ports import add_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.routing_rows import PortForwarding
-from futago.controller.store.rows import FixedIp, FloatingIp, Port, Replica, Router, Subnet
+from futago.controller.store.rows import FixedIp, FloatingIp, Network, Port, Replica, Router, Subnet
 from futago.values import IPAddress, IPv4Address, Role
 
 _COLUMNS: Final = {"description": "description", "dns_name": "dns_name", "dns_domain": "dns_domain"}
@@ -48,9 +48,6 @@ def create(writing: Writing, values: Values) -> FloatingIp:
         if values[one] and not values[other]:
             reason = f"{one} cannot be specified without a {other}"
             raise errors.BadRequest(resource="floatingip", reason=reason)
-    subnets = writing.txn.find(Subnet, network_id=external.id)
-    if not subnets:
-        raise errors.ExternalIpAddressExhausted(network_id=external.id)
     wanted = ipv4_only(wishes(writing.txn, external, _address_wish(values), device_owners.FLOATING_IP))
     if not wanted:
         reason = f"Network {external.id} does not contain any IPv4 subnet"
@@ -69,6 +66,7 @@ def create(writing: Writing, values: Values) -> FloatingIp:
             floating_network_id=external.id,
             floating_ip_address=address,
             floating_port_id=port.id,
+            qos_policy_id=qos_policy.given(writing, None, values),
             **chosen(values, _COLUMNS),
         )
     )
@@ -77,12 +75,14 @@ def create(writing: Writing, values: Values) -> FloatingIp:
 
 
 def update(writing: Writing, row: FloatingIp, values: Values) -> FloatingIp:
-    """Associate with another port, or with none; a request that names no port leaves that as it is."""
-    changed = replace(row, **chosen(values, _COLUMNS))
-    if "port_id" in values:
-        changed = _associated(writing, changed, values["port_id"], values.get("fixed_ip_address"))
-    elif values.get("fixed_ip_address") is not None:
-        changed = _associated(writing, changed, row.port_id, values["fixed_ip_address"])
+    """Associate with another port, or with none; a request that names other things only leaves that as it is.
+
+    One that names nothing at all associates with none: once there was nothing else to name.
+    """
+    policy_id = qos_policy.given(writing, row.qos_policy_id, values)
+    changed = replace(row, qos_policy_id=policy_id, **chosen(values, _COLUMNS))
+    if not values or "port_id" in values or values.get("fixed_ip_address") is not None:
+        changed = _associated(writing, changed, values.get("port_id"), values.get("fixed_ip_address"))
     return writing.txn.replace(row, changed)
 
 
@@ -104,6 +104,8 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
     served = {replica.router_id for replica in replicas if replica.role is Role.ACTIVE or replica.ha_port_id is None}
     parts = lookup.among(reading.view, PortForwarding, "floatingip_id", {row.id for row in floating_ips})
     forwarded = lookup.grouped(parts, "floatingip_id")
+    outside = lookup.among(reading.view, Network, "id", {row.floating_network_id for row in floating_ips})
+    inherited = {network.id: network.qos_policy_id for network in outside}
     return [
         {
             **{name: value for name, value in standard(row).items() if name != "name"},
@@ -117,6 +119,8 @@ def render(reading: Reading, floating_ips: Sequence[FloatingIp]) -> list[Rendere
             "dns_domain": row.dns_domain,
             "dns_name": row.dns_name,
             "port_forwardings": [_forwarding(one) for one in forwarded.get(row.id, [])],
+            "qos_policy_id": row.qos_policy_id,
+            "qos_network_policy_id": inherited.get(row.floating_network_id),
         }
         for row in floating_ips
     ]
@@ -159,7 +163,7 @@ def _associated(
         return replace(row, port_id=None, fixed_ip_address=None, router_id=router_id)
     if writing.txn.count(PortForwarding, floatingip_id=row.id):
         raise routing_errors.FipInUseByPortForwarding(id=row.id)
-    port = lookup.one(writing.reading, PORTS, port_id)
+    port = _named(writing, row, port_id)
     inside, inside_address = _inside(writing.txn, port, fixed_ip_address)
     for other in writing.txn.find(FloatingIp, port_id=port.id, fixed_ip_address=inside.ip_address):
         if other.id != row.id:
@@ -172,6 +176,18 @@ def _associated(
             )
     router_id = router_between(writing.txn, row, inside)
     return replace(row, port_id=port.id, fixed_ip_address=inside_address, router_id=router_id)
+
+
+def _named(writing: Writing, row: FloatingIp, port_id: str) -> Port:
+    """The port with this id: one of the floating IP's project, unless an admin asks."""
+    port = lookup.one(writing.reading, PORTS, port_id)
+    if port.project_id != row.project_id and not writing.caller.admin:
+        owned = f"Port {port_id}, since that port is owned by a different project"
+        raise errors.BadRequest(resource="floatingip", reason=f"Cannot process floating IP association with {owned}")
+    if port.device_owner == device_owners.DHCP:
+        reason = f"Port {port_id} is unable to be assigned a floating IP"
+        raise errors.BadRequest(resource="floatingip", reason=reason)
+    return port
 
 
 def _inside(txn: Transaction, port: Port, wanted: IPAddress | None) -> tuple[FixedIp, IPv4Address]:
@@ -248,6 +264,8 @@ FLOATING_IPS: Final = Resource(
         Field(name="status"),
         Field(name="port_details", filterable=False, sortable=False),
         Field(name="port_forwardings", filterable=False, sortable=False),
+        qos_policy.POLICY_FIELD,
+        Field(name="qos_network_policy_id", filterable=False, sortable=False),
     ),
     not_found=lambda floating_ip_id: errors.FloatingIPNotFound(floatingip_id=floating_ip_id),
     columns=("id", "project_id", "floating_network_id", "port_id", "router_id", "floating_ip_address"),

@@ -48,8 +48,6 @@ _COLUMNS: Final = {
     "dns_domain": "dns_domain",
     "availability_zone_hints": "availability_zone_hints",
 }
-_SMALLEST_MTU: Final = 68
-"""What every link that carries IPv4 takes (RFC 791)."""
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
@@ -151,8 +149,6 @@ def _mtu(config: ControllerConfig, held: Sequence[segments.Chosen | Segment], as
     most = segments.mtu_of(config, held)
     if asked > most:
         raise errors.InvalidInput(reason=f"Requested MTU is too big, maximum is {most}")
-    if 0 < asked < _SMALLEST_MTU:
-        raise errors.InvalidInput(reason=f"Requested MTU is too small, minimum is {_SMALLEST_MTU}")
     return asked or most
 
 

@@ -75,7 +75,7 @@ _KEYS: Final[schema.Schema] = {
 }
 
 
-@schema.described({"type": "array", "items": {"type": "object", "properties": _KEYS, "additionalProperties": False}})
+@schema.described(schema.array({"type": "object", "properties": _KEYS, "additionalProperties": False}, distinct=False))
 def _segments(value: Any) -> tuple[Asked, ...]:
     if value in ("", {}):
         return ()

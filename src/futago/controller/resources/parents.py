@@ -18,8 +18,9 @@ EXT_PARENT: Final = f"{_EXT}_id"
 class Parents:
     """Finds parents, whoever asks, and each once."""
 
-    def __init__(self, reading: Reading, resource: Resource[Any] | None = None) -> None:
+    def __init__(self, reading: Reading, resource: Resource[Any] | None = None, *, must_be: bool = False) -> None:
         self._reading = reading
+        self._must_be = must_be
         self._kinds = PARENTS
         if resource is not None and resource.parent is not None:
             self._kinds = {**PARENTS, _EXT: resource.parent.resource}
@@ -27,7 +28,12 @@ class Parents:
         self._shown: dict[tuple[str, str], Rendered] = {}
 
     def __call__(self, kind: str, parent_id: str, attribute: str) -> Any:
-        """An attribute of the network, security group, parent… with this id; None where there is none."""
+        """An attribute of the network, security group, parent… with this id; None where there is none.
+
+        Raises:
+            ApiError: it is to be the parent of what is made, and there is no such thing.
+
+        """
         resource = self._kinds.get(kind)
         if resource is None:
             return None
@@ -35,6 +41,8 @@ class Parents:
         if key not in self._rows:
             self._rows[key] = self._reading.view.get(resource.kind, id=parent_id)
         row = self._rows[key]
+        if row is None and self._must_be:
+            raise resource.not_found(parent_id)
         if row is None or attribute == _OWNER:
             return getattr(row, _OWNER, None)
         if key not in self._shown:

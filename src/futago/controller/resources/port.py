@@ -66,7 +66,7 @@ _COLUMNS: Final = {
     "numa_affinity_policy": "numa_affinity_policy",
     "device_profile": "device_profile",
 }
-_NUMA_POLICIES: Final = ("required", "preferred", "legacy")
+_NUMA_POLICIES: Final = ("required", "preferred", "legacy", "socket")
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
@@ -127,7 +127,10 @@ def update(writing: Writing, port: Port, values: Values) -> Port:
         changed = replace(changed, up=False)
         trunk_rows.follow(writing.txn, changed)
     asked = values.get("fixed_ips", ABSENT)
+    held = () if asked is ABSENT else writing.txn.find(FixedIp, port_id=port.id)
     changed = replace(changed, ip_allocation=readdress(writing.txn, parent, port, asked, changed.host_id))
+    if asked is not ABSENT and writing.txn.find(FixedIp, port_id=port.id) != held:
+        changed = replace(changed, updated_at="")  # it counts as a change of the port
     _check_bound(port, changed)
     if changed.mac_address != port.mac_address:
         renew_automatic(writing.txn, changed)
@@ -257,7 +260,7 @@ def _check_not_of_service(operation: str, owner: str, port_id: str) -> None:
 def _groups(writing: Writing, port: Port, asked: Sequence[str] | Absent) -> tuple[str, ...]:
     if isinstance(asked, Absent):
         default = port.port_security_enabled and not port.device_owner.startswith(device_owners.SERVICE)
-        return (security_group.ensure_default(writing.txn, port.project_id),) if default else ()
+        return (security_group.ensure_default(writing, port.project_id),) if default else ()
     if asked and not port.port_security_enabled:
         raise errors.PortSecurityAndIPRequiredForSecurityGroups
     if len({_group(writing.txn, writing.reading, group_id).stateful for group_id in asked}) > 1:

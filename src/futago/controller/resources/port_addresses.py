@@ -146,6 +146,31 @@ def give_automatic(txn: Transaction, subnet: Subnet) -> None:
                 txn.touch(key)
 
 
+def give_gateways(txn: Transaction, subnet: Subnet) -> None:
+    """Gateways of routers that have no address of a new subnet's family yet have one there, where it is free for them.
+
+    A router may be led to a network that has no subnet yet.
+    """
+    for port in txn.find(Port, network_id=subnet.network_id, device_owner=device_owners.GATEWAY):
+        held = txn.find(FixedIp, port_id=port.id)
+        subnets = {row.id: row for row in txn.find(Subnet, id=[one.subnet_id for one in held])} if held else {}
+        there = [row.ip_version for row in subnets.values() if not row.automatic]
+        if subnet.ip_version in there or len(there) > 1 or _meets_inside(txn, port.device_id, subnet):
+            continue
+        try:
+            give_address(txn, port, (subnet, None), len(held))
+        except errors.IpAddressGenerationFailure:
+            continue
+        txn.touch(f"router/{port.device_id}")
+
+
+def _meets_inside(txn: Transaction, router_id: str, subnet: Subnet) -> bool:
+    ports = txn.find(Port, device_id=router_id, device_owner=device_owners.INTERFACES)
+    held = txn.find(FixedIp, port_id=[port.id for port in ports]) if ports else []
+    inside = txn.find(Subnet, id=list({one.subnet_id for one in held})) if held else []
+    return any(row.cidr.overlaps(subnet.cidr) for row in inside)
+
+
 def renew_automatic(txn: Transaction, port: Port) -> None:
     """Addresses that a port makes from its MAC follow it."""
     for fixed_ip in txn.find(FixedIp, port_id=port.id):

@@ -11,7 +11,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 from sqlalchemy import or_, select
 
-from futago.controller.resources import errors, lookup, parse, qos_errors, schema
+from futago.controller.resources import errors, lookup, parse, qos_errors, schema, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
     Action,
@@ -34,6 +34,8 @@ _MOST: Final = 2**31 - 1
 _DIRECTIONS: Final = ("egress", "ingress")
 _MARKS: Final = (0, *range(8, 42, 2), 44, 46, 48, 56)
 """The code points that have a meaning: the default, the classes AF and CS, VOICE-ADMIT and EF."""
+_FILTERS: Final = ("all_supported", "all_rules")
+_NOT_KEPT: Final = ("packet_rate_limit", "minimum_packet_rate")
 _rate = parse.between(0, _MOST)
 
 
@@ -71,9 +73,13 @@ def render(_reading: Reading, rules: Sequence[QosRule]) -> list[Rendered]:
     return [said(rule) for rule in rules]
 
 
-def show_kinds(_reading: Reading, _params: Params) -> Rendered:
-    """The kinds of rules that there are."""
-    return {"rule_types": [{"type": kind} for kind in KINDS]}
+def show_kinds(_reading: Reading, params: Params) -> Rendered:
+    """The kinds of rules that the switches keep, or all that Neutron knows."""
+    unknown = [name for name in params if name not in _FILTERS]
+    if unknown:
+        raise errors.HTTPBadRequest(message=f"{unknown} is invalid attribute for filtering")
+    asked = {name: parse.boolean(params[name]) for name in _FILTERS if name in params}
+    return {"rule_types": [{"type": kind} for kind in (*KINDS, *(_NOT_KEPT if asked.get("all_rules") else ()))]}
 
 
 def show_kind(reading: Reading, params: Params) -> Rendered:
@@ -127,7 +133,7 @@ def _finds(kind: str) -> Callable[[Reading, Mapping[str, Sequence[str]]], list[Q
         if reading.caller.unbounded:
             return lookup.parts(reading, QosRule, narrowed)
         policies = TABLES[QosPolicy].c
-        own = or_(policies.shared.is_(True), policies.project_id == reading.caller.project_id)
+        own = or_(policies.id.in_(sharing.open_to(reading)), policies.project_id == reading.caller.project_id)
         return lookup.parts(reading, QosRule, narrowed, TABLES[QosRule].c.policy_id.in_(select(policies.id).where(own)))
 
     return find

@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from futago.config import ControllerConfig
 from futago.controller.resources import addressing_errors, errors, parse, schema
 from futago.controller.resources.definition import Action, Params, Reading, Rendered, Writing
 from futago.controller.store.addressing_rows import RbacPolicy, SubnetPool
@@ -18,12 +19,12 @@ from futago.controller.store.rows import (
     Subnet,
 )
 
-_UNBOUNDED: Final = -1
-_LARGEST: Final = 2**31 - 1
+UNBOUNDED: Final = -1
+LARGEST: Final = 2**31 - 1
 _LIMITED: Final[dict[str, tuple[type[Row], int]]] = {
     "network": (Network, 100),
     "subnet": (Subnet, 100),
-    "subnetpool": (SubnetPool, _UNBOUNDED),
+    "subnetpool": (SubnetPool, UNBOUNDED),
     "port": (Port, 500),
     "router": (Router, 10),
     "floatingip": (FloatingIp, 50),
@@ -35,21 +36,27 @@ _LIMITED: Final[dict[str, tuple[type[Row], int]]] = {
 DEFAULTS: Final = {resource: limit for resource, (_, limit) in _LIMITED.items()}
 
 
-def check(txn: Transaction, project_id: str, resource: str, more: int) -> None:
+def check(writing: Writing, project_id: str, resource: str, more: int) -> None:
     """See that the project may have `more` of a resource; what belongs to nobody is not counted.
 
     Raises:
         errors.OverQuota: it may not.
 
     """
-    limit = limits(txn, project_id)[resource]
-    if project_id and limit != _UNBOUNDED and used(txn, project_id, resource) + more > limit:
+    limit = limits(writing.reading, project_id)[resource]
+    if project_id and limit != UNBOUNDED and used(writing.txn, project_id, resource) + more > limit:
         raise errors.OverQuota(overs=[resource])
 
 
-def limits(view: View, project_id: str) -> dict[str, int]:
+def limits(reading: Reading, project_id: str) -> dict[str, int]:
     """The project's limits, the defaults where it has none of its own."""
-    return {**DEFAULTS, **{quota.resource: quota.limit for quota in view.find(Quota, project_id=project_id)}}
+    own = {quota.resource: quota.limit for quota in reading.view.find(Quota, project_id=project_id)}
+    return {**defaults(reading.config), **own}
+
+
+def defaults(config: ControllerConfig) -> dict[str, int]:
+    """The limits of a project that has none of its own."""
+    return {**DEFAULTS, **config.quotas}
 
 
 def used(view: View, project_id: str, resource: str) -> int:
@@ -61,20 +68,20 @@ def show_all(reading: Reading, _params: Params) -> Rendered:
     """Of every project that has limits of its own."""
     _check(reading, "get_quota", "")
     projects = sorted({quota.project_id for quota in reading.view.find(Quota)})
-    shown = [{**limits(reading.view, project), "project_id": project, "tenant_id": project} for project in projects]
+    shown = [{**limits(reading, project), "project_id": project, "tenant_id": project} for project in projects]
     return {"quotas": shown}
 
 
 def show(reading: Reading, params: Params) -> Rendered:
     """The limits of one project."""
     project_id = _project(reading, params)
-    return {"quota": limits(reading.view, project_id)}
+    return {"quota": limits(reading, project_id)}
 
 
 def show_defaults(reading: Reading, params: Params) -> Rendered:
     """The limits of a project that has none of its own."""
     _project(reading, params)
-    return {"quota": dict(DEFAULTS)}
+    return {"quota": defaults(reading.config)}
 
 
 def show_details(reading: Reading, params: Params) -> Rendered:
@@ -83,7 +90,7 @@ def show_details(reading: Reading, params: Params) -> Rendered:
     return {
         "quota": {
             resource: {"limit": limit, "used": used(reading.view, project_id, resource), "reserved": 0}
-            for resource, limit in limits(reading.view, project_id).items()
+            for resource, limit in limits(reading, project_id).items()
         }
     }
 
@@ -108,7 +115,7 @@ def update(writing: Writing, params: Params, body: Any) -> Rendered:
             writing.txn.add(fresh)
         else:
             writing.txn.replace(known, fresh)
-    return {"quota": limits(writing.txn, project_id)}
+    return {"quota": limits(writing.reading, project_id)}
 
 
 def delete(writing: Writing, params: Params, _body: Any) -> None:
@@ -148,7 +155,7 @@ def _asked(body: Any) -> tuple[dict[str, int], bool]:
 
 def _limit(name: str, value: Any) -> int:
     try:
-        return parse.between(_UNBOUNDED, _LARGEST)(value)
+        return parse.between(UNBOUNDED, LARGEST)(value)
     except parse.Unfit as unfit:
         raise errors.HTTPBadRequest(message=f"Invalid input for {name}. Reason: {unfit}.") from unfit
 
@@ -157,13 +164,13 @@ def _check_used(txn: Transaction, project_id: str, limits: dict[str, int]) -> No
     """A limit below what a project has already is a mistake, unless a request insists on it."""
     for resource, limit in limits.items():
         have = used(txn, project_id, resource)
-        if limit != _UNBOUNDED and have > limit:
+        if limit != UNBOUNDED and have > limit:
             sentence = f"Quota limit {limit} for {resource} must be greater than or equal to already used {have}"
             raise errors.HTTPBadRequest(message=sentence)
 
 
 _BODY: Final = schema.keyed(
-    {name: schema.number(_UNBOUNDED, _LARGEST) for name in DEFAULTS}
+    {name: schema.number(UNBOUNDED, LARGEST) for name in DEFAULTS}
     | dict.fromkeys(("tenant_id", "project_id"), schema.text(255))
     | dict.fromkeys(("force", "check_limit"), schema.FLAG)
 )

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from sqlalchemy import Text, cast
 
 from futago.controller import device_owners
-from futago.controller.resources import addressing_errors, errors, lookup, parse, schema, sharing
+from futago.controller.resources import addressing_errors, errors, lookup, parse, qos_policy, schema, sharing
 from futago.controller.resources.address_group import ADDRESS_GROUPS
 from futago.controller.resources.address_scope import ADDRESS_SCOPES
 from futago.controller.resources.definition import (
@@ -62,7 +62,7 @@ SHAREABLE: Final[dict[str, Shareable]] = {
         Shareable(ADDRESS_SCOPES, lambda view, one: _projects(view.find(SubnetPool, address_scope_id=one))),
         Shareable(SUBNET_POOLS, lambda view, one: _projects(view.find(Subnet, subnetpool_id=one))),
     )
-}
+} | {qos_policy.TYPE: Shareable(qos_policy.QOS_POLICIES, qos_policy.users)}
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[RbacPolicy]:
@@ -103,7 +103,9 @@ def update(writing: Writing, policy: RbacPolicy, values: Values) -> RbacPolicy:
     if target == policy.target_project:
         return policy
     _check_owner(writing, _thing(writing.txn, policy))
-    _check_end(writing.txn, policy, instead=target)
+    # Of other things than networks, Neutron looks whether the policy could go, whatever comes instead.
+    instead = target if policy.object_type == NETWORKS.name or target == EVERYBODY else None
+    _check_end(writing.txn, policy, instead=instead)
     try:
         return writing.txn.replace(policy, replace(policy, target_project=target))
     except Conflict as error:
@@ -173,7 +175,9 @@ def _check_end(view: View, policy: RbacPolicy, instead: str | None = None) -> No
         _check_no_routers(view, thing, policy.target_project, left)
         return
     users = SHAREABLE[policy.object_type].users(view, policy.object_id)
-    if not sharing.losing(users, thing.project_id, policy.target_project, left):
+    # What the owner itself has holds the policy for everybody, too, but for a network.
+    owner = "" if policy.target_project == EVERYBODY and not isinstance(thing, Network) else thing.project_id
+    if not sharing.losing(users, owner, policy.target_project, left):
         return
     if isinstance(thing, Network):
         raise errors.InvalidSharedSetting(network_id=thing.id)

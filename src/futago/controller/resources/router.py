@@ -170,6 +170,7 @@ def _gateway_info(router: Router, addresses: Sequence[FixedIp]) -> Rendered | No
             for fixed_ip in sorted(addresses, key=lambda fixed_ip: fixed_ip.position)
         ],
         "enable_snat": router.enable_snat,
+        **({} if router.gateway_qos_policy_id is None else {"qos_policy_id": router.gateway_qos_policy_id}),
     }
 
 

@@ -5,20 +5,25 @@ from typing import Any
 from msgspec.structs import replace
 
 from futago.controller import device_owners
-from futago.controller.resources import errors, lookup, network, parse, schema
+from futago.controller.resources import errors, lookup, network, parse, qos_policy, schema
 from futago.controller.resources.definition import ABSENT, Writing
 from futago.controller.resources.port_addresses import change as change_addresses
 from futago.controller.resources.port_addresses import fixed_ips, give, wishes
 from futago.controller.resources.router_legs import check_no_overlap, legs
 from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import add_port, remove_port
-from futago.controller.store.rows import FloatingIp, Network, Port, Router, Subnet
+from futago.controller.store.rows import FloatingIp, Network, Port, Router
 
 Info = dict[str, Any]
 """`external_gateway_info` as a request gives it."""
 
 _read = parse.entry(
-    {"network_id": parse.identifier, "enable_snat": parse.boolean, "external_fixed_ips": fixed_ips},
+    {
+        "network_id": parse.identifier,
+        "enable_snat": parse.boolean,
+        "external_fixed_ips": fixed_ips,
+        "qos_policy_id": parse.nullable(parse.identifier),
+    },
     ("network_id",),
 )
 
@@ -38,12 +43,13 @@ def change(writing: Writing, router: Router, info: Info | None) -> Router:
     """
     if info is not None:
         info = {**info, "network_id": _external(writing, info["network_id"]).id}
+    policy_id = None if info is None else qos_policy.given(writing, router.gateway_qos_policy_id, info)
     staying = info is not None and info["network_id"] == router.gateway_network_id
     if not staying:
         router = _clear(writing, router)
-    if info is None:
-        return router
-    return _keep(writing, router, info) if staying else _set(writing, router, info)
+    if info is not None:
+        router = _keep(writing, router, info) if staying else _set(writing, router, info)
+    return writing.txn.replace(router, replace(router, gateway_qos_policy_id=policy_id))
 
 
 def _external(writing: Writing, network_id: str) -> Network:
@@ -70,8 +76,6 @@ def _set(writing: Writing, router: Router, info: Info) -> Router:
     txn = writing.txn
     external = txn.get(Network, id=info["network_id"])
     assert external is not None, "it has been looked up"
-    if not txn.count(Subnet, network_id=external.id):
-        raise errors.ExternalIpAddressExhausted(network_id=external.id)
     port = add_port(txn, network=external, project_id="", device_owner=device_owners.GATEWAY, device_id=router.id)
     before = legs(txn, router)
     asked = info.get("external_fixed_ips") or ABSENT

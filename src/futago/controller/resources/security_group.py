@@ -33,6 +33,7 @@ from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
 _DEFAULT: Final = "default"
+_LONGEST_PROJECT_ID: Final = 255
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
@@ -44,8 +45,8 @@ def create(writing: Writing, values: Values) -> SecurityGroup:
     """Make a group with the rules that new groups begin with."""
     if values["name"].lower() == _DEFAULT:
         raise security_group_errors.SecurityGroupDefaultAlreadyExists
-    ensure_default(writing.txn, values["project_id"])
-    return _add(writing.txn, values["project_id"], chosen(values, _COLUMNS))
+    ensure_default(writing, values["project_id"])
+    return _add(writing, values["project_id"], chosen(values, _COLUMNS))
 
 
 def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGroup:
@@ -102,19 +103,20 @@ def default_of(view: View, project_id: str) -> str | None:
     return None if known is None else known.security_group_id
 
 
-def ensure_default(txn: Transaction, project_id: str) -> str:
+def ensure_default(writing: Writing, project_id: str) -> str:
     """The id of the project's default group; made on first use."""
-    known = default_of(txn, project_id)
+    known = default_of(writing.txn, project_id)
     if known is not None:
         return known
-    group = _add(txn, project_id, {"name": _DEFAULT, "description": "Default security group"}, default=True)
-    txn.add(DefaultSecurityGroup(project_id=project_id, security_group_id=group.id))
+    group = _add(writing, project_id, {"name": _DEFAULT, "description": "Default security group"}, default=True)
+    writing.txn.add(DefaultSecurityGroup(project_id=project_id, security_group_id=group.id))
     return group.id
 
 
-def _add(txn: Transaction, project_id: str, columns: Mapping[str, object], *, default: bool = False) -> SecurityGroup:
+def _add(writing: Writing, project_id: str, columns: Mapping[str, object], *, default: bool = False) -> SecurityGroup:
+    txn = writing.txn
     templates = default_rule.templates(txn, default=default)
-    quota.check(txn, project_id, "security_group_rule", len(templates))
+    quota.check(writing, project_id, "security_group_rule", len(templates))
     group = txn.add(SecurityGroup(id=str(uuid.uuid4()), project_id=project_id, **columns))  # type: ignore[arg-type]
     for template in templates:
         txn.add(default_rule.made_from(template, group, default=default))
@@ -127,8 +129,9 @@ def _in_use(txn: Transaction, group_id: str) -> bool:
     return bool(txn.search(Port, listed, limit=1))
 
 
-def _wanting(reading: Reading) -> bool:
-    return bool(reading.caller.project_id) and default_of(reading.view, reading.caller.project_id) is None
+def _wanting(reading: Reading, project_id: str) -> bool:
+    fit = 0 < len(project_id) <= _LONGEST_PROJECT_ID and "\0" not in project_id
+    return fit and default_of(reading.view, project_id) is None
 
 
 SECURITY_GROUPS: Final = Resource(
@@ -148,7 +151,7 @@ SECURITY_GROUPS: Final = Resource(
     update=update,
     delete=delete,
     wanting=_wanting,
-    provide=lambda writing: ensure_default(writing.txn, writing.caller.project_id),
+    provide=ensure_default,
     tagged=True,
     limited=True,
 )

@@ -5,7 +5,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from futago.controller.protocols import ICMP, NUMBERS, number_of
+from sqlalchemy import select
+
+from futago.controller.protocols import ICMP, IPV6_ONLY, NUMBERS, number_of
 from futago.controller.resources import errors, lookup, parse, schema, security_group_errors, sharing
 from futago.controller.resources.definition import (
     REQUIRED,
@@ -21,6 +23,7 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
+from futago.controller.store.tables import TABLES
 
 _WITH_PORTS: Final = {NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
 _ANY: Final = frozenset({"0", "any", "ip", "hopopt"})
@@ -38,7 +41,9 @@ _UNIQUE: Final = (
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroupRule]:
     """A project sees the rules of its groups."""
-    return lookup.rows(reading, SecurityGroupRule, wanted)
+    groups = TABLES[SecurityGroup].c
+    own = select(groups.id).where(groups.project_id == reading.caller.project_id)
+    return lookup.rows(reading, SecurityGroupRule, wanted, TABLES[SecurityGroupRule].c.security_group_id.in_(own))
 
 
 def create(writing: Writing, values: Values) -> SecurityGroupRule:
@@ -116,7 +121,7 @@ def _check_address_group(writing: Writing, group_id: str) -> None:
 
 
 def _check_protocol(protocol: str | None, ethertype: str) -> None:
-    if ethertype == "IPv4" and protocol is not None and protocol.startswith(("ipv6-", "icmpv6")):
+    if ethertype == "IPv4" and protocol is not None and number_of(protocol) in IPV6_ONLY:
         raise security_group_errors.SecurityGroupEthertypeConflictWithProtocol(ethertype=ethertype, protocol=protocol)
 
 

@@ -92,6 +92,8 @@ def create(writing: Writing, values: Values) -> Subnet:
     subnet_segment.tell_peers(writing.txn, row)
     if row.automatic:
         port_addresses.give_automatic(writing.txn, row)
+    elif port_addresses.serves(row, device_owners.GATEWAY):
+        port_addresses.give_gateways(writing.txn, row)
     if row.enable_dhcp:
         dhcp.place(writing.txn, writing.config, row.network_id)
     return row
@@ -240,7 +242,7 @@ def host_routes(value: Any) -> tuple[HostRoute, ...]:
     return routes
 
 
-@described(schema.array({"type": "string", "pattern": f"^({'|'.join(device_owners.PREFIXES)})"}, distinct=False))
+@described(schema.array({"type": "string", "pattern": f"^({'|'.join(device_owners.SERVICE_TYPES)})"}, distinct=False))
 def _service_types(value: Any) -> tuple[str, ...]:
     """Prefixes of the owners of ports that the subnet is for."""
     if value and not isinstance(value, list):
@@ -248,7 +250,7 @@ def _service_types(value: Any) -> tuple[str, ...]:
     for item in value or ():
         if not isinstance(item, str):
             raise subnet_errors.InvalidInputSubnetServiceType(service_type=item)
-        if not item.startswith(device_owners.PREFIXES):
+        if not item.startswith(device_owners.SERVICE_TYPES):
             raise subnet_errors.InvalidSubnetServiceType(service_type=item)
     return tuple(value or ())
 
@@ -287,7 +289,15 @@ SUBNETS: Final = Resource(
         Field(name="enable_dhcp", parse=parse.boolean, default=True, post=True, put=True),
         Field(name="dns_nameservers", parse=_nameservers, post=True, put=True, filterable=False, sortable=False),
         Field(name="host_routes", parse=host_routes, post=True, put=True, filterable=False, sortable=False),
-        Field(name="service_types", parse=_service_types, post=True, put=True, filterable=False, sortable=False),
+        Field(
+            name="service_types",
+            parse=_service_types,
+            post=True,
+            put=True,
+            enforced=False,
+            filterable=False,
+            sortable=False,
+        ),
         Field(name="router:external", sortable=False),
         Field(name="shared", parse=parse.boolean, shown=False, sortable=False),
         Field(name="ipv6_ra_mode", parse=_mode, post=True),

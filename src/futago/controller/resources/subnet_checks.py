@@ -10,7 +10,8 @@ from futago.controller.store.rows import HostRoute, Pool, Subnet
 from futago.values import IPAddress, IPNetwork, IPv6Mode, rank
 
 IPV6: Final = 6
-_LEAST_MTU: Final = 1280
+_LEAST_MTU: Final = {4: 68, 6: 1280}
+"""What every link that carries the family takes (RFC 791; RFC 8200, 5)."""
 _MOST_NAMESERVERS: Final = 5
 _MOST_ROUTES: Final = 20
 _DHCP_HOST_BITS: Final = 2
@@ -81,14 +82,14 @@ def check_modes(ra_mode: IPv6Mode | None, address_mode: IPv6Mode | None, cidr: I
 
 
 def check_mtu(mtu: int, network_id: str, version: int) -> None:
-    """See that a network can carry subnets of this family (RFC 8200, 5).
+    """See that a network can carry subnets of this family.
 
     Raises:
         errors.NetworkMTUSubnetConflict: its frames are too small.
 
     """
-    if version == IPV6 and mtu < _LEAST_MTU:
-        raise errors.NetworkMTUSubnetConflict(net_id=network_id, mtu=_LEAST_MTU)
+    if mtu < _LEAST_MTU[version]:
+        raise errors.NetworkMTUSubnetConflict(net_id=network_id, mtu=_LEAST_MTU[version])
 
 
 def _link_local(address: IPAddress) -> bool:

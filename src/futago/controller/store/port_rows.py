@@ -10,7 +10,6 @@ from futago.controller.store.rows import Row, StandardRow
 class QosPolicy(StandardRow, frozen=True, kw_only=True):
     """A named set of rules for the traffic of ports."""
 
-    shared: bool = False
     default_of: str | None = None
     """The project whose new networks get it: unique, which is what makes it one."""
 

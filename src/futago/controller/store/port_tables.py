@@ -12,7 +12,6 @@ qos_policies = Table(
     "qos_policies",
     metadata,
     *standard(),
-    Column("shared", Boolean, nullable=False),
     Column("default_of", NAME, unique=True),
 )
 

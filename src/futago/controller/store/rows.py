@@ -174,6 +174,7 @@ class Router(StandardRow, frozen=True, kw_only=True):
     vrid: int | None = None
     gateway_port_id: str | None = None
     gateway_network_id: str | None = None
+    gateway_qos_policy_id: str | None = None
     enable_snat: bool = True
     routes: tuple[HostRoute, ...] = ()
     availability_zone_hints: tuple[str, ...] = ()
@@ -218,6 +219,7 @@ class FloatingIp(StandardRow, frozen=True, kw_only=True):
     router_id: str | None = None
     dns_name: str = ""
     dns_domain: str = ""
+    qos_policy_id: str | None = None
 
 
 class SecurityGroup(StandardRow, frozen=True, kw_only=True):

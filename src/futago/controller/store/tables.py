@@ -159,6 +159,7 @@ routers = Table(
     Column("vrid", Integer),
     _reference("gateway_port_id", "ports.id", nullable=True),
     _reference("gateway_network_id", "networks.id", nullable=True),
+    Column("gateway_qos_policy_id", _ID, index=True),
     Column("enable_snat", Boolean, nullable=False),
     Column("routes", JSON, nullable=False),
     Column("availability_zone_hints", JSON, nullable=False),
@@ -200,6 +201,7 @@ floating_ips = Table(
     _reference("router_id", "routers.id", nullable=True),
     Column("dns_name", _NAME, nullable=False),
     Column("dns_domain", _NAME, nullable=False),
+    Column("qos_policy_id", _ID, index=True),
     UniqueConstraint("port_id", "fixed_ip_address"),
 )
 

@@ -11,6 +11,7 @@ from sqlalchemy.sql import ColumnElement
 
 from futago.controller.store import lowest_free, rows
 from futago.controller.store.columns import form
+from futago.controller.store.revised import Whose, revised
 from futago.controller.store.session import Session
 from futago.controller.store.statements import Statements
 from futago.controller.store.tables import TABLES, changes, clock
@@ -118,6 +119,8 @@ class Transaction(View):
         super().__init__(session, statements)
         self.touched: set[str] = set()
         """The keys of the change log."""
+        self._counted: set[Whose] = set()
+        """What is new, or has its new revision number already."""
         self._depth = 0
 
     def add(self, row: R) -> R:
@@ -130,9 +133,11 @@ class Transaction(View):
         if isinstance(row, rows.StandardRow):
             now = now_text()
             row = msgspec.structs.replace(row, created_at=now, updated_at=now)
+            self._counted.add((type(row), row.id))
         shape = form(type(row))
         self._session.tell(self._statements.insert(shape.table, shape.names), shape.values(row, shape.names))
         self.touched.update(touched(row))
+        self._count(revised(row))
         return row
 
     def replace(self, old: R, new: R) -> R:
@@ -147,11 +152,13 @@ class Transaction(View):
         if isinstance(new, rows.StandardRow):
             number = new.revision_number + 1
             new = msgspec.structs.replace(new, updated_at=now_text(), revision_number=number)
+            self._counted.add((type(new), new.id))
         shape = form(type(new))
         changed = [name for name in shape.names if getattr(old, name) != getattr(new, name)]
         text = self._statements.update(shape.table, changed, shape.key)
         self._session.tell(text, [*shape.values(new, changed), *shape.values(old, shape.key)])
         self.touched.update(touched(old), touched(new))
+        self._count(revised(new, there_before_and_after=True))
         return new
 
     def remove(self, row: rows.Row) -> None:
@@ -164,11 +171,26 @@ class Transaction(View):
         shape = form(type(row))
         self._session.tell(self._statements.delete(shape.table, shape.key), shape.values(row, shape.key))
         self.touched.update(touched(row))
+        self._count(revised(row))
         lowest_free.given_back(self, row)
 
     def touch(self, key: str) -> None:
         """Note a key whose specs change although no row of it does."""
         self.touched.add(key)
+
+    def _count(self, changed: Collection[Whose]) -> None:
+        """Give each that is there its next revision number, once in a write."""
+        for kind, row_id in changed:
+            if (kind, row_id) in self._counted:
+                continue
+            row = self.get(kind, id=row_id)
+            if row is not None:
+                counted = msgspec.structs.replace(row, updated_at=now_text(), revision_number=row.revision_number + 1)
+                shape = form(kind)
+                names = ["updated_at", "revision_number"]
+                text = self._statements.update(shape.table, names, shape.key)
+                self._session.tell(text, [*shape.values(counted, names), *shape.values(row, shape.key)])
+            self._counted.add((kind, row_id))
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -176,10 +198,12 @@ class Transaction(View):
         name = f"attempt{self._depth}"
         self._depth += 1
         self._session.tell(f"SAVEPOINT {name}")
+        counted = set(self._counted)
         try:
             yield
         except BaseException:
             self._session.tell(f"ROLLBACK TO SAVEPOINT {name}")
+            self._counted = counted
             raise
         finally:
             self._depth -= 1

@@ -10,11 +10,17 @@ What happens to a packet:
 - between project networks: nothing, and from those in the external network's address scope: nothing (`scopes`);
 - over IPv6: nothing.
 
+What is sent to an address outside or from it may be limited in its rate: what is too much is dropped, on its way in
+before its destination is another, on its way out when its source is another.
+
 Two rules keep connections alive that are not known here, which happens in the moment of a takeover: a packet from
 their middle is dropped, never answered with a reset (its destination may be the router itself, whose stack knows of
 no such connection), and never let out untranslated. Their ends send it again, and then it is known.
 """
 
+from typing import Final
+
+from futago.contract.port_features import RateLimit
 from futago.contract.specs import GatewaySpec, NodeSpecs, RouterSpec
 from futago.metadata.config import METADATA_ADDRESS
 from futago.node.features import scopes
@@ -22,6 +28,13 @@ from futago.node.features.forwardings import forwarding_rules
 from futago.node.features.routing import leg, namespace_of
 from futago.node.host import NftTable, Owned
 from futago.values import IPv4Interface
+
+_AFTER_NAT: Final = "150"
+_BYTES_IN_KBIT: Final = 125
+_HIGHEST_RATE: Final = 10_000_000_000
+"""Bytes in a second: the kernel counts nanoseconds for them, in 64 bits."""
+_HIGHEST_BURST: Final = 2**32 - 1
+_SMALLEST_BURST: Final = 1500
 
 
 def nat(specs: NodeSpecs) -> list[Owned]:
@@ -62,15 +75,32 @@ def render(router: RouterSpec, gateway: GatewaySpec) -> str:
     lines: list[str] = []
     for hook, (priority, rules) in chains.items():
         lines += _chain("nat", hook, priority, rules)
+    lines += _limits(router, gateway)
     lines += _chain("filter", "input", "filter", _not_in(gateway))
     if forwarded := [*_not_out(router, gateway), *scopes.between(router)]:
         lines += _chain("filter", "forward", "filter", forwarded)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _chain(kind: str, hook: str, priority: str, rules: list[str]) -> list[str]:
+def _chain(kind: str, hook: str, priority: str, rules: list[str], name: str = "") -> list[str]:
     head = f"    type {kind} hook {hook} priority {priority}; policy accept;"
-    return [f"chain {hook} {{", head, *(f"    {rule}" for rule in rules), "}"]
+    return [f"chain {name or hook} {{", head, *(f"    {rule}" for rule in rules), "}"]
+
+
+def _limits(router: RouterSpec, gateway: GatewaySpec) -> list[str]:
+    """What addresses outside send and get: seen before anything is translated on the way in, after it when out."""
+    outer = f'"{leg("qg-", gateway.port.port_id)}"'
+    inwards = [f"iifname {outer} ip daddr {one.address} {_over(one.ingress)}" for one in router.limits if one.ingress]
+    outwards = [f"oifname {outer} ip saddr {one.address} {_over(one.egress)}" for one in router.limits if one.egress]
+    lines = _chain("filter", "prerouting", "mangle", inwards, "limit_ingress") if inwards else []
+    return lines + (_chain("filter", "postrouting", _AFTER_NAT, outwards, "limit_egress") if outwards else [])
+
+
+def _over(limit: RateLimit) -> str:
+    """What is too much: the kernel's bucket holds what may pass in a second, and the burst that is named beside it."""
+    rate = min(limit.kbps * _BYTES_IN_KBIT, _HIGHEST_RATE)
+    burst = max(_SMALLEST_BURST, min(limit.burst_kbits * _BYTES_IN_KBIT, _HIGHEST_BURST) - rate)
+    return f"limit rate over {rate} bytes/second burst {burst} bytes drop"
 
 
 def _not_in(gateway: GatewaySpec) -> list[str]:

@@ -5,7 +5,7 @@ import uuid
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0048"
+revision = "0028"
 down_revision = "0027"
 branch_labels = None
 depends_on = None
