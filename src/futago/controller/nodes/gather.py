@@ -117,22 +117,27 @@ def _network(view: View, network_id: str, wanted: Settings) -> Plans:
     network = view.get(Network, id=network_id)
     if network is None:
         return {}
-    ports = view.find(Port, network_id=network_id)
-    router_ids = {port.device_id for port in ports if port.device_owner in device_owners.ROUTERS}
+    legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
+    router_ids = {leg.device_id for leg in legs}
     router_nodes: dict[str, tuple[str, ...]] = {}
-    qos_rules = gather_ports.rules(view, network.qos_policy_id)
     for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
         router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
+    dhcp_replicas = view.find(DhcpReplica, network_id=network_id)
+    metadata_nodes = frozenset(_nodes_with(view, NodeRole.METADATA))
+    carriers = {node for nodes in router_nodes.values() for node in nodes} | {one.node for one in dhcp_replicas}
+    whole = bool(dhcp_replicas) or not metadata_nodes.isdisjoint(carriers)
+    ports, fixed_ips = gather_ports.all_in(view, network_id) if whole else gather_ports.wired_in(view, network_id, legs)
+    qos_rules = gather_ports.rules(view, network.qos_policy_id)
     return plan_network(
         NetworkView(
             network=network,
             subnets=tuple(view.find(Subnet, network_id=network_id)),
             ports=tuple(ports),
-            fixed_ips=tuple(view.find(FixedIp, network_id=network_id)),
-            dhcp_replicas=tuple(view.find(DhcpReplica, network_id=network_id)),
+            fixed_ips=tuple(fixed_ips),
+            dhcp_replicas=tuple(dhcp_replicas),
             router_nodes=router_nodes,
-            instance_data={data.port_id: data for data in view.find(InstanceData, network_id=network_id)},
-            metadata_nodes=frozenset(_nodes_with(view, NodeRole.METADATA)),
+            instance_data={one.port_id: one for one in view.find(InstanceData, network_id=network_id)} if whole else {},
+            metadata_nodes=metadata_nodes,
             qos_rules=None if qos_rules is None else tuple(qos_rules),
         ),
         wanted,

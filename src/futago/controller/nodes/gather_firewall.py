@@ -29,15 +29,15 @@ def all_keys(view: View) -> set[str]:
 def named_sets(view: View, keys: Iterable[str]) -> set[str]:
     """The keys of the sets that the rules of these groups name."""
     wanted = {key.partition("/")[2] for key in keys if key.startswith("security-group/")}
-    rules = view.search(SecurityGroupRule, _RULES.security_group_id.in_(wanted)) if wanted else []
+    rules = view.find(SecurityGroupRule, security_group_id=wanted) if wanted else []
     return {f"address-set/{named}" for rule in rules if (named := set_of(rule))}
 
 
 def member_keys(view: View, port_ids: Iterable[str]) -> set[str]:
     """The keys of the sets that these ports' addresses are in."""
     wanted = list(port_ids)
-    found = view.execute(select(_PORTS.security_group_ids).where(_PORTS.id.in_(wanted))) if wanted else []
-    return {f"address-set/group/{group_id}" for row in found for group_id in row["security_group_ids"]}
+    found = view.find(Port, id=wanted) if wanted else []
+    return {f"address-set/group/{group_id}" for port in found for group_id in port.security_group_ids}
 
 
 def group(view: View, group_id: str) -> dict[str, tuple[Spec, ...]]:
@@ -51,9 +51,8 @@ def group(view: View, group_id: str) -> dict[str, tuple[Spec, ...]]:
 def address_set(view: View, set_id: str) -> dict[str, tuple[Spec, ...]]:
     """The plan of one set; nothing is looked up for a set that no port needs."""
     kind, _, named = set_id.partition("/")
-    column = _RULES.remote_group_id if kind == "group" else _RULES.remote_address_group_id
-    users = view.execute(select(_RULES.security_group_id).where(column == named).distinct())
-    nodes = _nodes(view, [row["security_group_id"] for row in users])
+    column = "remote_group_id" if kind == "group" else "remote_address_group_id"
+    nodes = _nodes(view, sorted({rule.security_group_id for rule in view.find(SecurityGroupRule, **{column: named})}))
     if not nodes:
         return {}
     return plan_address_set(set_id, _members(view, named) if kind == "group" else _addresses(view, named), nodes)
@@ -63,7 +62,7 @@ def _nodes(view: View, group_ids: list[str]) -> list[str]:
     if not group_ids:
         return []
     bound = [
-        _PORTS.host_id != "",
+        _PORTS.host_id > "",  # which an index finds
         _PORTS.port_security_enabled,
         _PORTS.device_owner.not_like(f"{device_owners.SERVICE}%"),
         or_(*map(_has, group_ids)),

@@ -57,7 +57,8 @@ def _nodes_of(view: NetworkView, port: Port) -> set[str]:
 def _addresses(view: NetworkView) -> dict[Mac, tuple[IPv4Address, ...]]:
     """Whose MAC address is the answer to ARP for which addresses; pairs' addresses wander from port to port."""
     macs = {port.id: port.mac_address for port in view.ports}
-    pairs = {pair["ip_address"] for port in view.ports for pair in port.allowed_address_pairs}
+    wired = [port for port in view.ports if port.allowed_address_pairs and _nodes_of(view, port)]
+    pairs = {pair["ip_address"] for port in wired for pair in port.allowed_address_pairs}
     wandering = [ip_network(text, strict=False) for text in sorted(pairs)]
     found: dict[Mac, tuple[IPv4Address, ...]] = {}
     for fixed_ip in sorted(view.fixed_ips, key=lambda fixed_ip: (fixed_ip.port_id, fixed_ip.position)):

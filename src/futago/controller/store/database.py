@@ -16,13 +16,14 @@ from typing import Final, TypeVar
 from futago.controller.store import engines
 from futago.controller.store.engines import Conflict, Failed, Interrupted, Undecided, UnknownDatabase
 from futago.controller.store.session import Readers, Session, speech
-from futago.controller.store.transaction import Transaction, View, now_text
+from futago.controller.store.transaction import FILLED, Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
 from futago.controller.store.watch import Watch
 from futago.values import Revision
 
 __all__ = [
     "CHANGES_KEPT",
+    "FILLED",
     "Conflict",
     "Database",
     "Failed",

@@ -12,7 +12,7 @@ from sqlalchemy.sql import ColumnElement
 from futago.controller.store import lowest_free, rows
 from futago.controller.store.columns import form
 from futago.controller.store.session import Session
-from futago.controller.store.statements import Statements
+from futago.controller.store.statements import IS_FILLED, IS_NULL, Statements
 from futago.controller.store.tables import TABLES, changes, clock
 from futago.controller.store.touched import IDENTITY, touched
 from futago.values import Revision
@@ -22,6 +22,13 @@ R = TypeVar("R", bound=rows.Row)
 _MOST_MEMBERS: Final = 512
 """Of a collection in one statement: databases bound the number of values. A power of two, as `_tests` has it."""
 _SEVERAL: Final = (set, frozenset, list, tuple)
+
+
+class _Filled:
+    """Stands for any word but the empty one."""
+
+
+FILLED: Final = _Filled()
 
 
 def now_text() -> str:
@@ -47,7 +54,7 @@ class View:
         return found[0] if found else None
 
     def find(self, kind: type[R], **wanted: object) -> list[R]:
-        """All rows whose columns equal the `wanted` values; a collection means any of its members."""
+        """All rows whose columns equal the `wanted` values; a collection means any of its members, `FILLED` any word."""
         return self._find(kind, wanted)
 
     def search(
@@ -90,8 +97,8 @@ class View:
 
     def changed_keys(self, since: int) -> frozenset[str]:
         """The keys touched by writes after `since`."""
-        found = self.execute(select(changes.c.key).where(changes.c.revision > since))
-        return frozenset(row["key"] for row in found)
+        found = self._session.ask(self._statements.after(changes, ["key"], "revision"), [since])
+        return frozenset(key for (key,) in found)
 
     def last_change(self, key: str) -> Revision:
         """The number of the last write that touched `key`; 0 if none is remembered (`CHANGES_KEPT`)."""
@@ -225,7 +232,9 @@ def _tests(kind: type[rows.Row], wanted: dict[str, object]) -> tuple[list[tuple[
             tests.append((name, number))
             values += members + members[-1:] * (number - len(members))
         elif value is None:
-            tests.append((name, -1))
+            tests.append((name, IS_NULL))
+        elif value is FILLED:
+            tests.append((name, IS_FILLED))
         else:
             values.append(shape.plain(name, value))
             tests.append((name, 0 if _unheard_of(values[-1]) else None))
