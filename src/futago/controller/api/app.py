@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from futago.config import ControllerConfig
 from futago.controller.api import answers, crud, docs, openapi, policy, tags
 from futago.controller.api.call import Answer, Call, Service, decode
+from futago.controller.api.lanes import Lanes
 from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.policy.rules import STANDARD, Policy
 from futago.controller.resources import errors
@@ -36,7 +37,7 @@ def build_api(
 ) -> list[BaseRoute]:
     """All routes of the API: `GET /` and everything under `/v2.0`."""
     rules = rules.with_defaults(policy.defaults(RESOURCES))
-    door = Door(authenticator, config, rules)
+    door = Door(authenticator, config, rules, Lanes(local=database.dialect == "sqlite"))
     service = Service(database, config, rules)
     routes: list[BaseRoute] = [Route("/", _versions, methods=["GET"])]
     for action in ACTIONS:
@@ -65,12 +66,14 @@ class Door:
     config: ControllerConfig
     rules: Policy
 
+    lanes: Lanes
+
     def endpoint(self, work: Work) -> Endpoint:
         """A Starlette endpoint that does `work` in a thread."""
 
         async def answer(request: Request) -> Response:
             body = await _body(request)
-            return await anyio.to_thread.run_sync(self._answer, work, request, body)
+            return await anyio.to_thread.run_sync(self._answer, work, request, body, limiter=self.lanes.of(request))
 
         return answer
 
@@ -97,10 +100,10 @@ class Door:
         return Call(
             caller=caller,
             params=request.path_params,
-            query=tuple(request.query_params.multi_items()),
+            query=tuple(request.query_params.multi_items()) if request.scope["query_string"] else (),
             body=body,
             if_match=request.headers.get("if-match"),
-            url=str(request.url.replace(query="")).removesuffix("?"),
+            address=lambda: str(request.url.replace(query="")).removesuffix("?"),
         )
 
 

@@ -22,14 +22,13 @@ from futago.controller.resources.definition import (
     standard,
 )
 from futago.controller.store.rows import AddressGroup, SecurityGroupRule
-from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name", "description": "description"}
 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressGroup]:
     """A project sees its own groups, and those that it shares."""
-    return lookup.rows(reading, AddressGroup, wanted, TABLES[AddressGroup].c.id.in_(sharing.open_to(reading)))
+    return lookup.rows(reading, AddressGroup, wanted, sharing.shared_of(AddressGroup))
 
 
 def create(writing: Writing, values: Values) -> AddressGroup:

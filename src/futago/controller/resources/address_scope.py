@@ -19,7 +19,6 @@ from futago.controller.resources.definition import (
     chosen,
 )
 from futago.controller.store.addressing_rows import AddressScope, SubnetPool
-from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name"}
 _HIDDEN: Final = {"description", "revision_number", "created_at", "updated_at", "tags"}
@@ -27,8 +26,7 @@ _HIDDEN: Final = {"description", "revision_number", "created_at", "updated_at", 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressScope]:
     """A project sees its own scopes, and those that it shares."""
-    shared = TABLES[AddressScope].c.id.in_(sharing.open_to(reading))
-    return lookup.rows(reading, AddressScope, wanted, shared)
+    return lookup.rows(reading, AddressScope, wanted, sharing.shared_of(AddressScope))
 
 
 def create(writing: Writing, values: Values) -> AddressScope:

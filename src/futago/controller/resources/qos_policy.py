@@ -33,7 +33,7 @@ KINDS: Final[Mapping[str, tuple[str, ...]]] = {
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[QosPolicy]:
     """A project sees its own policies, and the shared ones."""
-    return lookup.rows(reading, QosPolicy, wanted, TABLES[QosPolicy].c.shared.is_(True))
+    return lookup.rows(reading, QosPolicy, wanted, lambda _: TABLES[QosPolicy].c.shared.is_(True))
 
 
 def create(writing: Writing, values: Values) -> QosPolicy:

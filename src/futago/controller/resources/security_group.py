@@ -37,7 +37,7 @@ _DEFAULT: Final = "default"
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
     """A project sees its own groups, and those that it shares."""
-    return lookup.rows(reading, SecurityGroup, wanted, TABLES[SecurityGroup].c.id.in_(sharing.open_to(reading)))
+    return lookup.rows(reading, SecurityGroup, wanted, sharing.shared_of(SecurityGroup))
 
 
 def create(writing: Writing, values: Values) -> SecurityGroup:

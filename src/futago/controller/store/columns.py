@@ -78,6 +78,11 @@ def plain(value: object) -> Any:
     return msgspec.to_builtins(value, enc_hook=encode_hook)
 
 
+def _word(value: Any) -> Any:
+    """Nearly all are as they are; members of enumerations are not."""
+    return value if type(value) is str else plain(value)
+
+
 def _same(value: Any) -> Any:
     return value
 
@@ -87,7 +92,7 @@ def _ways(hint: Any, *, json: bool) -> tuple[Convert, Convert | None]:
         return _json_writer(), _json_reader(hint)
     kind = _without_none(hint)
     if kind in _PLAIN:
-        return plain if kind is str else _same, None
+        return _word if kind is str else _same, None
     if kind is bool:
         return _same, _boolean
     if kind is IPAddress:

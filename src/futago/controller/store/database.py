@@ -58,6 +58,11 @@ class Database:
         self._listeners: list[Callable[[Revision], None]] = []
         self._timers: list[Callable[[str, float], None]] = []
 
+    @property
+    def dialect(self) -> str:
+        """Which kind it is: "sqlite", "postgresql", "mysql"."""
+        return self._engine.dialect.name
+
     def migrate(self) -> None:
         """Bring the tables to this version's form; needed once at start, and the only user of 9 MiB of Alembic."""
         from alembic import command

@@ -54,7 +54,7 @@ class View:
         return found[0] if found else None
 
     def find(self, kind: type[R], **wanted: object) -> list[R]:
-        """All rows whose columns equal the `wanted` values; a collection means any of its members, `FILLED` any word."""
+        """All rows whose columns equal the `wanted` values; a collection means any of its members, FILLED any word."""
         return self._find(kind, wanted)
 
     def search(
