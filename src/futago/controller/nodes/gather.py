@@ -8,12 +8,11 @@ from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
 from futago.controller.agent_types import L3
-from futago.controller.nodes import gather_firewall, gather_ports
-from futago.controller.plan.network import plan_network
+from futago.controller.nodes import gather_firewall, gather_networks, gather_ports
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
-from futago.controller.plan.views import NetworkView, RouterView, Settings
+from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.addressing_rows import SubnetPool
 from futago.controller.store.database import View
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
@@ -21,7 +20,6 @@ from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
     FloatingIp,
-    InstanceData,
     Network,
     Node,
     Port,
@@ -88,7 +86,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
     kind, _, object_id = key.partition("/")
     match kind:
         case "network":
-            plans = _network(view, object_id, wanted)
+            plans = gather_networks.network(view, object_id, wanted)
         case "router":
             plans = _router(view, object_id, wanted)
         case "port":
@@ -98,7 +96,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case "address-set":
             plans = gather_firewall.address_set(view, object_id)
         case _ if key == REPLICATION:
-            plans = plan_replication(view.find(VrrpKey), _nodes_with(view, NodeRole.L3))
+            plans = plan_replication(view.find(VrrpKey), gather_networks.able(view.find(Node), NodeRole.L3))
         case _:
             plans = plan_peers(view.find(Node), wanted)
     return plans
@@ -106,42 +104,6 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
 
 def _drained(view: View) -> Iterator[str]:
     return (node.name for node in view.find(Node) if not node.admin_state_up.get(L3, True))
-
-
-def _nodes_with(view: View, role: NodeRole) -> list[str]:
-    """Those that may do something, whether they do now or not."""
-    return [node.name for node in view.find(Node) if node.facts is not None and role in node.facts.roles]
-
-
-def _network(view: View, network_id: str, wanted: Settings) -> Plans:
-    network = view.get(Network, id=network_id)
-    if network is None:
-        return {}
-    legs = view.find(Port, network_id=network_id, device_owner=device_owners.ROUTERS)
-    router_ids = {leg.device_id for leg in legs}
-    router_nodes: dict[str, tuple[str, ...]] = {}
-    for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
-        router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
-    dhcp_replicas = view.find(DhcpReplica, network_id=network_id)
-    metadata_nodes = frozenset(_nodes_with(view, NodeRole.METADATA))
-    carriers = {node for nodes in router_nodes.values() for node in nodes} | {one.node for one in dhcp_replicas}
-    whole = bool(dhcp_replicas) or not metadata_nodes.isdisjoint(carriers)
-    ports, fixed_ips = gather_ports.all_in(view, network_id) if whole else gather_ports.wired_in(view, network_id, legs)
-    qos_rules = gather_ports.rules(view, network.qos_policy_id)
-    return plan_network(
-        NetworkView(
-            network=network,
-            subnets=tuple(view.find(Subnet, network_id=network_id)),
-            ports=tuple(ports),
-            fixed_ips=tuple(fixed_ips),
-            dhcp_replicas=tuple(dhcp_replicas),
-            router_nodes=router_nodes,
-            instance_data={one.port_id: one for one in view.find(InstanceData, network_id=network_id)} if whole else {},
-            metadata_nodes=metadata_nodes,
-            qos_rules=None if qos_rules is None else tuple(qos_rules),
-        ),
-        wanted,
-    )
 
 
 def _router(view: View, router_id: str, wanted: Settings) -> Plans:

@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from futago.contract.specs import Spec
 from futago.controller.plan.port import plan_port
-from futago.controller.store.database import FILLED, View
+from futago.controller.store.database import View
 from futago.controller.store.port_rows import QosRule, SubPort, Trunk
 from futago.controller.store.rows import FixedIp, Network, Port
 
@@ -15,18 +15,6 @@ def port(view: View, port_id: str) -> dict[str, tuple[Spec, ...]]:
     if row is None or not row.host_id:
         return {}
     return plan_port(row, view.find(FixedIp, port_id=port_id), rules(view, row.qos_policy_id), _tagged(view, port_id))
-
-
-def all_in(view: View, network_id: str) -> tuple[list[Port], list[FixedIp]]:
-    """All ports of a network with their addresses: what a node must know that serves DHCP or metadata there."""
-    return view.find(Port, network_id=network_id), view.find(FixedIp, network_id=network_id)
-
-
-def wired_in(view: View, network_id: str, legs: Collection[Port]) -> tuple[list[Port], list[FixedIp]]:
-    """The same of those that are somewhere, with routers' legs: no others concern a node that only switches there."""
-    bound = view.find(Port, network_id=network_id, host_id=FILLED)
-    ports = {port.id: port for port in (*bound, *legs)}
-    return list(ports.values()), view.find(FixedIp, port_id=list(ports)) if ports else []
 
 
 def rules(view: View, policy_id: str | None) -> list[QosRule] | None:

@@ -1,6 +1,6 @@
 """A network: who has members of it, and who serves DHCP in it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from ipaddress import ip_interface
 from typing import Any
 
@@ -8,7 +8,7 @@ from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, Dhc
 from futago.controller import device_owners
 from futago.controller.plan import names
 from futago.controller.plan.instance import asked_over_ipv6, plan_instances
-from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
+from futago.controller.plan.population import lawless_nodes, plan_population, populated
 from futago.controller.plan.qos import plan_qos
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Subnet
@@ -17,12 +17,9 @@ from futago.values import IPInterface, IPNetwork, IPv6Mode, default_hostname, ra
 
 def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec, ...]]:
     """Node → its specs of this network: itself, its neighbours, a DHCP server of its own, who asks for metadata."""
-    members = frozenset(_member_nodes(view))
-    populated = settings.l2_population and view.network.network_type in TUNNELLED
-    plans: dict[str, tuple[Spec, ...]] = {
-        node: (_network(view, members - {node}, populated=populated),) for node in members
-    }
-    for node, neighbours in plan_population(view, members).items() if populated else ():
+    members, told = view.members, populated(view.network, settings)
+    plans: dict[str, tuple[Spec, ...]] = {node: (_network(view, members - {node}, told=told),) for node in members}
+    for node, neighbours in plan_population(view, members).items() if told else ():
         plans[node] = (*plans[node], *neighbours)
     for replica in view.dhcp_replicas:
         plans[replica.node] = (*plans.get(replica.node, ()), _dhcp(view, replica, settings))
@@ -31,14 +28,7 @@ def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec,
     return plans
 
 
-def _member_nodes(view: NetworkView) -> Iterator[str]:
-    for port in view.ports:
-        if port.host_id:
-            yield port.host_id
-        yield from view.router_nodes.get(port.device_id, ())
-
-
-def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> NetworkSpec:
+def _network(view: NetworkView, others: frozenset[str], *, told: bool) -> NetworkSpec:
     network = view.network
     return NetworkSpec(
         network_id=network.id,
@@ -47,8 +37,8 @@ def _network(view: NetworkView, others: frozenset[str], *, populated: bool) -> N
         segmentation_id=network.segmentation_id,
         mtu=network.mtu,
         members=tuple(sorted(others)),
-        populated=populated,
-        lawless=tuple(sorted(others & lawless_nodes(view))) if populated else (),
+        populated=told,
+        lawless=tuple(sorted(others & lawless_nodes(view))) if told else (),
         qos=None if view.qos_rules is None else plan_qos(view.qos_rules),
     )
 

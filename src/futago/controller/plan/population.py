@@ -10,12 +10,17 @@ from typing import Final
 
 from futago.contract.specs import NeighbourSpec
 from futago.controller import device_owners
-from futago.controller.plan.views import NetworkView
-from futago.controller.store.rows import Port
+from futago.controller.plan.views import NetworkView, Settings
+from futago.controller.store.rows import Network, Port
 from futago.values import IPv4Address, Mac, NetworkType
 
-TUNNELLED: Final = frozenset({NetworkType.GRE, NetworkType.VXLAN})
+_TUNNELLED: Final = frozenset({NetworkType.GRE, NetworkType.VXLAN})
 """The types whose frames go to one node each; a physical network finds its way by itself."""
+
+
+def populated(network: Network, settings: Settings) -> bool:
+    """Whether the nodes are told, instead of finding out by flooding."""
+    return settings.l2_population and network.network_type in _TUNNELLED
 
 
 def plan_population(view: NetworkView, members: frozenset[str]) -> dict[str, tuple[NeighbourSpec, ...]]:

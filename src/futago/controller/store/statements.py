@@ -35,6 +35,13 @@ class Statements:
             + ("" if limit is None else f" LIMIT {limit}"),
         )
 
+    def distinct(self, table: Table, name: str, wanted: Wanted) -> str:
+        """The values that a column has in the rows with the wanted values, each once."""
+        shape = ("distinct", table.name, name, tuple(wanted))
+        return self._said.get(shape) or self._say(
+            shape, f"SELECT DISTINCT {self._quote(name)} FROM {self._quote(table.name)}{self._where(wanted)}"
+        )
+
     def after(self, table: Table, names: Sequence[str], column: str) -> str:
         """Rows where a column is greater than a value."""
         shape = ("after", table.name, tuple(names), column)

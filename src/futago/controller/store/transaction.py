@@ -71,12 +71,24 @@ class View:
 
     def count(self, kind: type[R], **wanted: object) -> int:
         """How many rows have these values."""
-        if any(_size(value) > _MOST_MEMBERS for value in wanted.values()):
+        if _long(wanted) is not None:
             return len(self._find(kind, wanted))
         tests, values = _tests(kind, wanted)
         if _impossible(tests):
             return 0
         return int(self._session.ask(self._statements.count(TABLES[kind], tests), values)[0][0])
+
+    def values(self, kind: type[rows.Row], column: str, **wanted: object) -> list[Any]:
+        """The values of a column in the rows that `find` would find, each once, as the database has them."""
+        long = _long(wanted)
+        if long is not None:
+            parts = (self.values(kind, column, **{**wanted, long: piece}) for piece in _pieces(wanted[long]))
+            return list(dict.fromkeys(value for part in parts for value in part))
+        tests, values = _tests(kind, wanted)
+        if _impossible(tests):
+            return []
+        found = self._session.ask(self._statements.distinct(TABLES[kind], column, tests), values)
+        return [value for (value,) in found]
 
     def execute(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """The rows of any SELECT, as mappings."""
@@ -108,7 +120,7 @@ class View:
 
     def _find(self, kind: type[R], wanted: dict[str, object], limit: int | None = None) -> list[R]:
         shape = form(kind)
-        long = next((name for name, value in wanted.items() if _size(value) > _MOST_MEMBERS), None)
+        long = _long(wanted)
         if long is not None:
             return [row for piece in _pieces(wanted[long]) for row in self._find(kind, {**wanted, long: piece})]
         tests, values = _tests(kind, wanted)
@@ -211,6 +223,11 @@ class Transaction(View):
 
 def _size(value: object) -> int:
     return len(value) if isinstance(value, _SEVERAL) else 1
+
+
+def _long(wanted: dict[str, object]) -> str | None:
+    """The name of a collection with more members than a statement takes."""
+    return next((name for name, value in wanted.items() if _size(value) > _MOST_MEMBERS), None)
 
 
 def _pieces(value: object) -> Iterator[list[object]]:
