@@ -62,7 +62,9 @@ def engine(url: str) -> Engine:
     kind = wanted.get_backend_name()
     if kind == "sqlite":
         made = create_engine(
-            url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            url,
+            poolclass=NullPool,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
         )
         event.listen(made, "connect", _prepare_sqlite)
     elif kind == "postgresql":
