@@ -14,7 +14,7 @@ from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
 from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.addressing_rows import SubnetPool
-from futago.controller.store.database import View
+from futago.controller.store.database import FILLED, View
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
@@ -54,9 +54,9 @@ def settings(config: ControllerConfig) -> Settings:
 
 def all_keys(view: View) -> frozenset[str]:
     """The plan key of everything there is."""
-    networks = (f"network/{network.id}" for network in view.find(Network))
-    routers = (f"router/{router.id}" for router in view.find(Router))
-    ports = (f"port/{port.id}" for port in view.find(Port) if port.host_id)
+    networks = (f"network/{network_id}" for network_id in view.values(Network, "id"))
+    routers = (f"router/{router_id}" for router_id in view.values(Router, "id"))
+    ports = (f"port/{port_id}" for port_id in view.values(Port, "id", host_id=FILLED))
     return frozenset((PEERS, REPLICATION, *networks, *routers, *ports, *gather_firewall.all_keys(view)))
 
 

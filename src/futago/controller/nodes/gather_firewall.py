@@ -21,7 +21,7 @@ _RULES = TABLES[SecurityGroupRule].c
 
 def all_keys(view: View) -> set[str]:
     """Every group of a bound port, and every set that the rules of these name."""
-    listed = view.execute(select(_PORTS.security_group_ids).where(_PORTS.host_id != ""))
+    listed = view.execute(select(_PORTS.security_group_ids).where(_PORTS.host_id > ""))
     groups = {f"security-group/{group_id}" for row in listed for group_id in row["security_group_ids"]}
     return groups | named_sets(view, groups)
 
