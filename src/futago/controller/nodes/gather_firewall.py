@@ -5,7 +5,8 @@ A port keeps its groups as a JSON list, in which an id cannot be part of another
 
 from collections.abc import Iterable
 
-from sqlalchemy import Text, cast, or_, select
+import msgspec
+from sqlalchemy import Text, cast, or_, select, type_coerce
 from sqlalchemy.sql import ColumnElement
 
 from futago.contract.specs import Spec
@@ -21,8 +22,11 @@ _RULES = TABLES[SecurityGroupRule].c
 
 def all_keys(view: View) -> set[str]:
     """Every group of a bound port, and every set that the rules of these name."""
-    listed = view.execute(select(_PORTS.security_group_ids).where(_PORTS.host_id > ""))
-    groups = {f"security-group/{group_id}" for row in listed for group_id in row["security_group_ids"]}
+    listed = view.execute(
+        select(type_coerce(_PORTS.security_group_ids, Text).label("listed")).where(_PORTS.host_id > "")
+    )
+    texts = {row["listed"] for row in listed}
+    groups = {f"security-group/{group_id}" for text in texts for group_id in msgspec.json.decode(text)}
     return groups | named_sets(view, groups)
 
 
@@ -74,8 +78,8 @@ def _members(view: View, group_id: str) -> list[str]:
     """The addresses of all ports of the group, and those that they may use besides."""
     addresses = TABLES[FixedIp].c
     own = select(addresses.ip_address).where(addresses.port_id == _PORTS.id, _has(group_id))
-    pairs = select(_PORTS.allowed_address_pairs).where(_has(group_id))
-    others = [pair["ip_address"] for row in view.execute(pairs) for pair in row["allowed_address_pairs"]]
+    listed = view.execute(select(type_coerce(_PORTS.allowed_address_pairs, Text).label("pairs")).where(_has(group_id)))
+    others = [pair["ip_address"] for row in listed for pair in msgspec.json.decode(row["pairs"])]
     return [str(row["ip_address"]) for row in view.execute(own)] + others
 
 

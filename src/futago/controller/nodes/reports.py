@@ -35,8 +35,7 @@ def take(database: Database, name: str, report: Report) -> None:
 
 def note_life(database: Database, name: str) -> None:
     """At once: what else a report says of hundreds of routers may take long, and wait for others meanwhile."""
-    with database.read() as view:
-        node = view.get(Node, name=name)
+    node = database.glance(lambda view: view.get(Node, name=name))
     if node is None or time.time() - node.heartbeat_at <= _HEARTBEAT_WORTH_WRITING:
         return
     with database.note() as txn:

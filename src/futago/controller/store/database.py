@@ -96,13 +96,17 @@ class Database:
         with self._session() as session:
             yield View(session, self._speech)
 
-    def identity_revision(self) -> int:
-        """As a view would say, by one statement and no transaction: it is asked at each request."""
+    def glance(self, work: Callable[[View], T]) -> T:
+        """What `work` finds by one statement, without a transaction: for what is asked at each request."""
         try:
             with self._session(glance=True) as session:
-                return View(session, self._speech).identity_revision()
+                return work(View(session, self._speech))
         except Interrupted:
-            return self.look(lambda view: view.identity_revision())
+            return self.look(work)
+
+    def identity_revision(self) -> int:
+        """As a view would say."""
+        return self.glance(lambda view: view.identity_revision())
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -192,9 +191,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
     """A controller that stops in the middle of a write must not hold the others up for ever."""
-    from psycopg.types.json import set_json_loads
+    from psycopg.types.string import TextLoader
 
-    set_json_loads(msgspec.json.decode, connection)
+    connection.adapters.register_loader("json", TextLoader)  # `columns` reads it, by the type that it is to become
     cursor = connection.cursor()
     cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
