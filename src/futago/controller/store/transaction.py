@@ -9,7 +9,7 @@ import msgspec
 from sqlalchemy import Select, select
 from sqlalchemy.sql import ColumnElement
 
-from futago.controller.store import lowest_free, rows
+from futago.controller.store import group_ports, lowest_free, rows
 from futago.controller.store.columns import form
 from futago.controller.store.session import Session
 from futago.controller.store.statements import IS_FILLED, IS_NULL, Statements
@@ -152,6 +152,7 @@ class Transaction(View):
         shape = form(type(row))
         self._session.tell(self._statements.insert(shape.table, shape.names), shape.values(row, shape.names))
         self.touched.update(touched(row))
+        group_ports.follow(self, None, row)
         return row
 
     def replace(self, old: R, new: R) -> R:
@@ -171,6 +172,7 @@ class Transaction(View):
         text = self._statements.update(shape.table, changed, shape.key)
         self._session.tell(text, [*shape.values(new, changed), *shape.values(old, shape.key)])
         self.touched.update(touched(old), touched(new))
+        group_ports.follow(self, old, new)
         return new
 
     def remove(self, row: rows.Row) -> None:
@@ -180,6 +182,7 @@ class Transaction(View):
             Conflict: another row refers to it.
 
         """
+        group_ports.follow(self, row, None)
         shape = form(type(row))
         self._session.tell(self._statements.delete(shape.table, shape.key), shape.values(row, shape.key))
         self.touched.update(touched(row))
