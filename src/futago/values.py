@@ -101,7 +101,7 @@ def eui64(prefix: IPv6Network, mac: Mac) -> IPv6Address:
     return prefix.network_address + int.from_bytes(identifier)
 
 
-def default_hostname(address: IPAddress) -> str:
+def default_hostname(address: IPAddress | str) -> str:
     """What a host without a name is called in DNS."""
     return f"host-{str(address).replace('.', '-').replace(':', '-')}"
 

@@ -1,5 +1,6 @@
 """From rows to specs: who gets what, and what a write costs."""
 
+from collections.abc import Sequence
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from futago.controller.nodes.gather import plan_keys
 from futago.controller.resources import errors, ha
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
 from futago.controller.store.rows import FloatingIp, Network, Port, Replica, Router
+from futago.controller.store.session import Session
 from futago.values import IPv4Address, IPv4Interface
 from unit.controller.cloud import Cloud
 
@@ -30,6 +32,10 @@ def cloud(tmp_path: Path) -> Cloud:
 
 def everything(cloud: Cloud, node: str) -> NodeSpecs:
     return NodeSpecs().after(Feed(cloud.database, cloud.config).changes(node, 0))
+
+
+def specs_of(feed: Feed, node: str) -> list[object]:
+    return list(NodeSpecs().after(feed.changes(node, 0)).specs.values())
 
 
 def routed(cloud: Cloud) -> Router:
@@ -133,6 +139,33 @@ def test_floods_go_to_the_nodes_that_have_members_and_to_no_other(cloud: Cloud) 
     assert isinstance(spec, NetworkSpec)
     assert spec.members == ("net1", "net2")
     assert "network/vxlan-net80" not in everything(cloud, "compute2").specs
+
+
+def test_ports_that_are_nowhere_cost_nothing_where_nobody_serves(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As long as nobody has DHCP or metadata for them, they are not even read."""
+    network = cloud.network("silent", vni=2000)
+    subnet = cloud.subnet(network, "10.9.0.0/16", enable_dhcp=False)
+    cloud.instance(network, subnet, "compute1")
+    feed = Feed(cloud.database, cloud.config)
+    feed.concerned()
+    rows: list[int] = []
+    ask = Session.ask
+
+    def counted(self: Session, text: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        found = ask(self, text, values)
+        rows.append(len(found))
+        return found
+
+    def cost() -> int:
+        cloud.instance(network, subnet, "")
+        rows.clear()
+        feed.concerned()
+        return sum(rows)
+
+    monkeypatch.setattr(Session, "ask", counted)
+    first = cost()
+    assert {cost() for _ in range(30)} == {first}
+    assert any(isinstance(spec, NetworkSpec) and spec.network_id == "silent" for spec in specs_of(feed, "compute1"))
 
 
 def test_every_node_knows_the_tunnel_ends_of_the_others(cloud: Cloud) -> None:

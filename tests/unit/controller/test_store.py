@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from database_kit import sqlite
-from futago.controller.store.database import Conflict, Database
+from futago.controller.store.database import FILLED, Conflict, Database
 from futago.controller.store.rows import Network, Segment
 from futago.values import NetworkType
 
@@ -105,6 +105,20 @@ def test_a_row_counts_its_own_changes_and_an_equal_one_changes_nothing(database:
         row = txn.replace(row, replace(row, name="x"))
         assert txn.replace(row, replace(row, name="x")) == row
     assert row.revision_number == 1
+
+
+def test_rows_are_found_by_having_a_word_at_all_and_values_are_each_told_once(database: Database) -> None:
+    with database.write() as txn:
+        for number in range(1100):
+            domain = ("", "a.", "b.")[number % 3]
+            txn.add(replace(network(f"{number:04}"), dns_domain=domain))
+    with database.read() as view:
+        assert view.count(Network, dns_domain=FILLED) == 733
+        assert {row.dns_domain for row in view.find(Network, dns_domain=FILLED)} == {"a.", "b."}
+        assert sorted(view.values(Network, "dns_domain")) == ["", "a.", "b."]
+        many = [f"{number:04}" for number in range(1090, 1200)] + [f"x{number}" for number in range(1000)]
+        assert sorted(view.values(Network, "id", id=many)) == [f"{number:04}" for number in range(1090, 1100)]
+        assert view.values(Network, "id", id=[]) == []
 
 
 def test_many_writers_take_turns_and_no_number_is_taken_twice(database: Database) -> None:

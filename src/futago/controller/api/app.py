@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 from futago.config import ControllerConfig
 from futago.controller.api import answers, crud, docs, openapi, policy, tags
 from futago.controller.api.call import Answer, Call, Service, decode
+from futago.controller.api.lanes import Lanes
 from futago.controller.api.spellings import PREFIX, Otherwise
 from futago.controller.caller import Authenticator, IdentityUnavailable, Unauthorized
 from futago.controller.policy.rules import STANDARD, Policy
@@ -39,7 +40,9 @@ def build_api(
 ) -> list[BaseRoute]:
     """All routes of the API: `GET /` and everything under `/v2.0`."""
     rules = rules.with_defaults(policy.defaults(RESOURCES))
-    door = Door(authenticator, config, rules)
+    door = Door(
+        authenticator, config, rules, Lanes(local=database.dialect == "sqlite", held_up=bool(config.identity.url))
+    )
     service = Service(database, config, rules)
     routes: list[BaseRoute] = [
         _route("/", _versions, "GET", "OPTIONS"),
@@ -78,12 +81,14 @@ class Door:
     config: ControllerConfig
     rules: Policy
 
+    lanes: Lanes
+
     def endpoint(self, work: Work) -> Endpoint:
         """A Starlette endpoint that does `work` in a thread."""
 
         async def answer(request: Request) -> Response:
             body = await _body(request)
-            return await anyio.to_thread.run_sync(self._answer, work, request, body)
+            return await anyio.to_thread.run_sync(self._answer, work, request, body, limiter=self.lanes.of(request))
 
         return answer
 
@@ -116,10 +121,10 @@ class Door:
                 name: value if name == "tag" else value.removesuffix(".json")
                 for name, value in request.path_params.items()
             },
-            query=tuple(request.query_params.multi_items()),
+            query=tuple(request.query_params.multi_items()) if request.scope["query_string"] else (),
             body=body,
             if_match=request.headers.get("if-match"),
-            url=str(request.url.replace(query="")).removesuffix("?"),
+            address=lambda: str(request.url.replace(query="")).removesuffix("?"),
         )
 
 

@@ -27,8 +27,12 @@ class Call:
     query: tuple[tuple[str, str], ...]
     body: bytes
     if_match: str | None
-    url: str
-    """Without the query, for links."""
+    address: Callable[[], str]
+
+    @property
+    def url(self) -> str:
+        """Without the query, for links; few answers have any."""
+        return self.address()
 
 
 @dataclass(frozen=True, slots=True)

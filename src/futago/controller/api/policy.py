@@ -1,9 +1,12 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any, Final
 
+from futago.controller.caller import Caller
 from futago.controller.policy.defaults import ADMIN, ADMIN_OR_MEMBER, ADMIN_OR_READER, DEFAULTS
+from futago.controller.policy.rules import Policy
 from futago.controller.resources import errors, lookup
 from futago.controller.resources.definition import Absent, Reading, Rendered, Resource
 from futago.controller.resources.parents import EXT_PARENT, PARENTS, Parents
@@ -93,6 +96,12 @@ def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> l
     return _narrowed(resource, reading, permitted(resource, reading, items), Parents(reading, resource))
 
 
+def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]) -> bool:
+    """Whether the caller may not know one of these attributes of each of them."""
+    always, unsure = _hidden(resource, reading.policy, reading.caller)
+    return any(name in always or name in unsure for name in names)
+
+
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
     """Without what is never shown."""
     hidden = {field.name for field in resource.fields if not field.shown} | ({EXT_PARENT} if resource.parent else set())
@@ -105,19 +114,20 @@ def changed(resource: Resource[Any], reading: Reading, items: list[Rendered]) ->
 
 
 def _narrowed(resource: Resource[Any], reading: Reading, items: list[Rendered], parents: Parents) -> list[Rendered]:
-    hidden, unsure = _hidden(resource, reading)
+    hidden, unsure = _hidden(resource, reading.policy, reading.caller)
     if not hidden and not unsure:
         return items
     return [_without(hidden, unsure, reading, parents, item) for item in items]
 
 
-def _hidden(resource: Resource[Any], reading: Reading) -> tuple[set[str], dict[str, str]]:
+@lru_cache(maxsize=1024)
+def _hidden(resource: Resource[Any], rules: Policy, caller: Caller) -> tuple[set[str], dict[str, str]]:
     """The attributes that are hidden in each, and the rules of those for which it depends."""
     always, unsure = set(), {}
     for field in resource.fields:
         rule = f"get_{resource.rule}:{field.name}"
-        if rule in reading.policy.texts and field.name != _NOT_AN_ATTRIBUTE:
-            answer = reading.policy.of_any(rule, reading.caller)
+        if rule in rules.texts and field.name != _NOT_AN_ATTRIBUTE:
+            answer = rules.of_any(rule, caller)
             if answer is None:
                 unsure[field.name] = rule
             elif not answer:

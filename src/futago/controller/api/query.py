@@ -10,7 +10,8 @@ from futago.controller.api.call import Call
 from futago.controller.resources import errors, parse, window
 from futago.controller.resources.definition import Field, Rendered, Resource
 
-_RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+RESERVED: Final = frozenset({"fields", "sort_key", "sort_dir", "limit", "marker", "page_reverse"})
+"""Parameters that narrow nothing."""
 _TAGS: Final = frozenset({"tags", "tags-any", "not-tags", "not-tags-any"})
 _SINCE: Final = "changed_since"
 _CONVERTED: Final = frozenset({parse.boolean, parse.whole, parse.non_negative})
@@ -70,7 +71,7 @@ def parse_query(resource: Resource[Any], call: Call) -> Query:
     given: dict[str, list[str]] = {}
     for name, value in call.query:
         given.setdefault("project_id" if name == "tenant_id" else name, []).append(value)
-    filters = {name: values for name, values in given.items() if name not in _RESERVED}
+    filters = {name: values for name, values in given.items() if name not in RESERVED}
     _check_filters(resource, filters)
     limit = _limit(given.get("limit", []))
     return Query(

@@ -5,24 +5,21 @@ from collections.abc import Iterator
 from sqlalchemy import or_, select
 
 from futago.config import ControllerConfig, NodeRole, Profile
-from futago.contract.report import NodeFacts
 from futago.contract.specs import Spec
-from futago.controller import device_owners, reach, schedule
+from futago.controller import device_owners, schedule
 from futago.controller.agent_types import L3
-from futago.controller.nodes import gather_firewall, gather_ports
-from futago.controller.plan.network import plan_network
+from futago.controller.nodes import gather_firewall, gather_networks, gather_ports
 from futago.controller.plan.peers import plan_peers
 from futago.controller.plan.replication import plan_replication
 from futago.controller.plan.router import plan_router
-from futago.controller.plan.views import NetworkView, RouterView, Settings
+from futago.controller.plan.views import RouterView, Settings
 from futago.controller.store.addressing_rows import SubnetPool
-from futago.controller.store.database import View
+from futago.controller.store.database import FILLED, View
 from futago.controller.store.routing_rows import ConntrackHelper, MeteringLabel, MeteringRule, PortForwarding
 from futago.controller.store.rows import (
     DhcpReplica,
     FixedIp,
     FloatingIp,
-    InstanceData,
     Network,
     Node,
     Port,
@@ -58,9 +55,9 @@ def settings(config: ControllerConfig) -> Settings:
 
 def all_keys(view: View) -> frozenset[str]:
     """The plan key of everything there is."""
-    networks = (f"network/{network.id}" for network in view.find(Network))
-    routers = (f"router/{router.id}" for router in view.find(Router))
-    ports = (f"port/{port.id}" for port in view.find(Port) if port.host_id)
+    networks = (f"network/{network_id}" for network_id in view.values(Network, "id"))
+    routers = (f"router/{router_id}" for router_id in view.values(Router, "id"))
+    ports = (f"port/{port_id}" for port_id in view.values(Port, "id", host_id=FILLED))
     return frozenset((PEERS, REPLICATION, *networks, *routers, *ports, *gather_firewall.all_keys(view)))
 
 
@@ -97,7 +94,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
     kind, _, object_id = key.partition("/")
     match kind:
         case "network":
-            plans = _network(view, object_id, wanted)
+            plans = gather_networks.network(view, object_id, wanted)
         case "router":
             plans = _router(view, object_id, wanted)
         case "port":
@@ -107,7 +104,7 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
         case "address-set":
             plans = gather_firewall.address_set(view, object_id)
         case _ if key == REPLICATION:
-            plans = plan_replication(view.find(VrrpKey), _nodes_with(view, NodeRole.L3))
+            plans = plan_replication(view.find(VrrpKey), gather_networks.able(view.find(Node), NodeRole.L3))
         case _:
             plans = plan_peers(view.find(Node), wanted)
     return plans
@@ -115,44 +112,6 @@ def plan_one(view: View, key: str, wanted: Settings) -> Plans:
 
 def _drained(view: View) -> Iterator[str]:
     return (node.name for node in view.find(Node) if not node.admin_state_up.get(L3, True))
-
-
-def _nodes_with(view: View, role: NodeRole) -> list[str]:
-    """Those that may do something, whether they do now or not."""
-    return [node.name for node in view.find(Node) if node.facts is not None and role in node.facts.roles]
-
-
-def _network(view: View, network_id: str, wanted: Settings) -> Plans:
-    network = view.get(Network, id=network_id)
-    if network is None:
-        return {}
-    ports = view.find(Port, network_id=network_id)
-    router_ids = {port.device_id for port in ports if port.device_owner in device_owners.ROUTERS}
-    router_nodes: dict[str, tuple[str, ...]] = {}
-    qos_rules = gather_ports.rules(view, network.qos_policy_id)
-    segments = reach.ordered(view.find(Segment, network_id=network_id))
-    for replica in view.find(Replica, router_id=router_ids) if router_ids else []:
-        router_nodes[replica.router_id] = (*router_nodes.get(replica.router_id, ()), replica.node)
-    return plan_network(
-        NetworkView(
-            network=network,
-            segments=segments,
-            facts=_facts(view) if len(segments) > 1 else {},
-            subnets=tuple(view.find(Subnet, network_id=network_id)),
-            ports=tuple(ports),
-            fixed_ips=tuple(view.find(FixedIp, network_id=network_id)),
-            dhcp_replicas=tuple(view.find(DhcpReplica, network_id=network_id)),
-            router_nodes=router_nodes,
-            instance_data={data.port_id: data for data in view.find(InstanceData, network_id=network_id)},
-            metadata_nodes=frozenset(_nodes_with(view, NodeRole.METADATA)),
-            qos_rules=None if qos_rules is None else tuple(qos_rules),
-        ),
-        wanted,
-    )
-
-
-def _facts(view: View) -> dict[str, NodeFacts]:
-    return {node.name: node.facts for node in view.find(Node) if node.facts is not None}
 
 
 def _router(view: View, router_id: str, wanted: Settings) -> Plans:

@@ -1,43 +1,39 @@
-"""Gathers what concerns security groups: which nodes have ports of them, and whose addresses their rules name.
-
-A port keeps its groups as a JSON list, in which an id cannot be part of another.
-"""
+"""Gathers what concerns security groups: which nodes have ports of them, and whose addresses their rules name."""
 
 from collections.abc import Iterable
 
-from sqlalchemy import Text, cast, or_, select
-from sqlalchemy.sql import ColumnElement
+import msgspec
+from sqlalchemy import Text, select, type_coerce
 
 from futago.contract.specs import Spec
-from futago.controller import device_owners
 from futago.controller.plan.firewall import plan_address_set, plan_group, set_of
-from futago.controller.store.database import View
+from futago.controller.store.database import FILLED, View
+from futago.controller.store.port_rows import GroupPort
 from futago.controller.store.rows import AddressGroup, FixedIp, Port, SecurityGroup, SecurityGroupRule
 from futago.controller.store.tables import TABLES
 
 _PORTS = TABLES[Port].c
-_RULES = TABLES[SecurityGroupRule].c
 
 
 def all_keys(view: View) -> set[str]:
     """Every group of a bound port, and every set that the rules of these name."""
-    listed = view.execute(select(_PORTS.security_group_ids).where(_PORTS.host_id != ""))
-    groups = {f"security-group/{group_id}" for row in listed for group_id in row["security_group_ids"]}
+    found = view.values(GroupPort, "security_group_id", host_id=FILLED)
+    groups = {f"security-group/{group_id}" for group_id in found}
     return groups | named_sets(view, groups)
 
 
 def named_sets(view: View, keys: Iterable[str]) -> set[str]:
     """The keys of the sets that the rules of these groups name."""
     wanted = {key.partition("/")[2] for key in keys if key.startswith("security-group/")}
-    rules = view.search(SecurityGroupRule, _RULES.security_group_id.in_(wanted)) if wanted else []
+    rules = view.find(SecurityGroupRule, security_group_id=wanted) if wanted else []
     return {f"address-set/{named}" for rule in rules if (named := set_of(rule))}
 
 
 def member_keys(view: View, port_ids: Iterable[str]) -> set[str]:
     """The keys of the sets that these ports' addresses are in."""
     wanted = list(port_ids)
-    found = view.execute(select(_PORTS.security_group_ids).where(_PORTS.id.in_(wanted))) if wanted else []
-    return {f"address-set/group/{group_id}" for row in found for group_id in row["security_group_ids"]}
+    found = view.find(Port, id=wanted) if wanted else []
+    return {f"address-set/group/{group_id}" for port in found for group_id in port.security_group_ids}
 
 
 def group(view: View, group_id: str) -> dict[str, tuple[Spec, ...]]:
@@ -51,39 +47,28 @@ def group(view: View, group_id: str) -> dict[str, tuple[Spec, ...]]:
 def address_set(view: View, set_id: str) -> dict[str, tuple[Spec, ...]]:
     """The plan of one set; nothing is looked up for a set that no port needs."""
     kind, _, named = set_id.partition("/")
-    column = _RULES.remote_group_id if kind == "group" else _RULES.remote_address_group_id
-    users = view.execute(select(_RULES.security_group_id).where(column == named).distinct())
-    nodes = _nodes(view, [row["security_group_id"] for row in users])
+    column = "remote_group_id" if kind == "group" else "remote_address_group_id"
+    nodes = _nodes(view, sorted({rule.security_group_id for rule in view.find(SecurityGroupRule, **{column: named})}))
     if not nodes:
         return {}
     return plan_address_set(set_id, _members(view, named) if kind == "group" else _addresses(view, named), nodes)
 
 
 def _nodes(view: View, group_ids: list[str]) -> list[str]:
-    if not group_ids:
-        return []
-    bound = [
-        _PORTS.host_id != "",
-        _PORTS.port_security_enabled,
-        _PORTS.device_owner.not_like(f"{device_owners.SERVICE}%"),
-        or_(*map(_has, group_ids)),
-    ]
-    return sorted(row["host_id"] for row in view.execute(select(_PORTS.host_id).where(*bound).distinct()))
+    return sorted(view.values(GroupPort, "host_id", security_group_id=group_ids, host_id=FILLED))
 
 
 def _members(view: View, group_id: str) -> list[str]:
     """The addresses of all ports of the group, and those that they may use besides."""
-    addresses = TABLES[FixedIp].c
-    own = select(addresses.ip_address).where(addresses.port_id == _PORTS.id, _has(group_id))
-    pairs = select(_PORTS.allowed_address_pairs).where(_has(group_id))
-    others = [pair["ip_address"] for row in view.execute(pairs) for pair in row["allowed_address_pairs"]]
-    return [str(row["ip_address"]) for row in view.execute(own)] + others
+    addresses, members = TABLES[FixedIp].c, TABLES[GroupPort].c
+    in_group = select(members.port_id).where(members.security_group_id == group_id)
+    own = view.execute(select(addresses.ip_address).where(addresses.port_id.in_(in_group)))
+    pairs = type_coerce(_PORTS.allowed_address_pairs, Text).label("pairs")
+    listed = view.execute(select(pairs).where(_PORTS.id.in_(in_group)))
+    others = [pair["ip_address"] for row in listed for pair in msgspec.json.decode(row["pairs"])]
+    return [str(row["ip_address"]) for row in own] + others
 
 
 def _addresses(view: View, group_id: str) -> list[str]:
     row = view.get(AddressGroup, id=group_id)
     return [] if row is None else list(row.addresses)
-
-
-def _has(group_id: str) -> ColumnElement[bool]:
-    return cast(_PORTS.security_group_ids, Text).contains(group_id)

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from futago.contract.report import Report
 from futago.controller import device_owners
+from futago.controller.resources import lookup
 from futago.controller.store.database import Database, View
 from futago.controller.store.port_rows import SubPort, Trunk
 from futago.controller.store.rows import Node, Port, Replica, Row
@@ -34,8 +35,7 @@ def take(database: Database, name: str, report: Report) -> None:
 
 def note_life(database: Database, name: str) -> None:
     """At once: what else a report says of hundreds of routers may take long, and wait for others meanwhile."""
-    with database.read() as view:
-        node = view.get(Node, name=name)
+    node = database.glance(lambda view: view.get(Node, name=name))
     if node is None or time.time() - node.heartbeat_at <= _HEARTBEAT_WORTH_WRITING:
         return
     with database.note() as txn:
@@ -71,13 +71,19 @@ def _ports(view: View, name: str, replicas: list[Replica], report: Report) -> It
     said = {role.router_id: role.role for role in report.roles}
     active = [replica.router_id for replica in replicas if said.get(replica.router_id) is Role.ACTIVE]
     alone = [replica.router_id for replica in replicas if replica.ha_port_id is None]
-    bound = view.find(Port, host_id=name)
-    legs = view.find(Port, device_id=[*active, *alone], device_owner=device_owners.ROUTERS, host_id="")
-    parents = _parents(view, [port.id for port in bound if port.device_owner == device_owners.SUBPORT])
-    for port in (*bound, *legs):
-        wired = port.id in up and parents.get(port.id, port.id) in up
-        if port.up is not wired:
-            yield port, replace(port, up=wired)
+    parents = _parents(view, view.values(Port, "id", host_id=name, device_owner=device_owners.SUBPORT))
+    here: tuple[dict[str, object], ...] = (
+        {"host_id": name},
+        {"device_id": [*active, *alone], "device_owner": device_owners.ROUTERS, "host_id": ""},
+    )
+    for which in here:
+        known = view.values(Port, "id", **which, up=True)  # all rows of a host at each report would be too many
+        gone = [port_id for port_id in known if not {port_id, parents.get(port_id, port_id)} <= up]
+        for port in lookup.among(view, Port, "id", gone):
+            yield port, replace(port, up=False)
+        for port in view.find(Port, **which, up=False):
+            if {port.id, parents.get(port.id, port.id)} <= up:
+                yield port, replace(port, up=True)
 
 
 def _parents(view: View, subport_ids: list[str]) -> dict[str, str]:

@@ -108,8 +108,7 @@ class Southbound:
         return await asyncio.get_running_loop().run_in_executor(self._prompt, call, *arguments)
 
     def _authentic(self, node: str, credential: str) -> bool:
-        with self._database.read() as view:
-            return membership.authentic(view, node, credential)
+        return self._database.glance(lambda view: membership.authentic(view, node, credential))
 
 
 def build_nodes(

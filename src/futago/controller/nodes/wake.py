@@ -9,6 +9,8 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 0.02
+"""From one look to the next: a burst of writes is planned, fetched and reported once for all, a single one at once."""
 
 
 class Wake:
@@ -53,3 +55,4 @@ class Wake:
                 event = self._events.pop(node, None)
                 if event is not None:
                     event.set()
+            await asyncio.sleep(_PAUSE_SECONDS)

@@ -8,7 +8,7 @@ from futago.contract.specs import DhcpHost, DhcpOption, DhcpRoute, DhcpSpec, Dhc
 from futago.controller import device_owners, reach
 from futago.controller.plan import names
 from futago.controller.plan.instance import asked_over_ipv6, plan_instances
-from futago.controller.plan.population import TUNNELLED, lawless_nodes, plan_population
+from futago.controller.plan.population import lawless_nodes, plan_population, populated
 from futago.controller.plan.qos import plan_qos
 from futago.controller.plan.views import NetworkView, Settings
 from futago.controller.store.rows import DhcpReplica, FixedIp, Port, Segment, Subnet
@@ -20,11 +20,11 @@ def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec,
     plans: dict[str, tuple[Spec, ...]] = {}
     on: dict[str, frozenset[str]] = {}
     for segment, members in _on_segments(view):
-        populated = settings.l2_population and segment.network_type in TUNNELLED
+        told = populated(segment, settings)
         for node in members:
-            plans[node] = (_network(view, segment, members - {node}, populated=populated),)
+            plans[node] = (_network(view, segment, members - {node}, told=told),)
             on[node] = members
-        for node, neighbours in plan_population(view, members).items() if populated else ():
+        for node, neighbours in plan_population(view, members).items() if told else ():
             plans[node] = (*plans[node], *neighbours)
     ports = {port.id: port for port in view.ports}
     for replica in view.dhcp_replicas:
@@ -36,22 +36,15 @@ def plan_network(view: NetworkView, settings: Settings) -> dict[str, tuple[Spec,
     return plans
 
 
-def _member_nodes(view: NetworkView) -> Iterator[str]:
-    for port in view.ports:
-        if port.host_id:
-            yield port.host_id
-        yield from view.router_nodes.get(port.device_id, ())
-
-
 def _on_segments(view: NetworkView) -> Iterator[tuple[Segment, frozenset[str]]]:
     """The segments that are used, and the nodes with members of the network that use each."""
-    use = {node: reach.used(view.facts.get(node), view.segments, view.subnets) for node in _member_nodes(view)}
+    use = {node: reach.used(view.facts.get(node), view.segments, view.subnets) for node in view.members}
     for segment in view.segments:
         if members := frozenset(node for node in use if use[node] is segment):
             yield segment, members
 
 
-def _network(view: NetworkView, segment: Segment, others: frozenset[str], *, populated: bool) -> NetworkSpec:
+def _network(view: NetworkView, segment: Segment, others: frozenset[str], *, told: bool) -> NetworkSpec:
     return NetworkSpec(
         network_id=view.network.id,
         network_type=segment.network_type,
@@ -59,8 +52,8 @@ def _network(view: NetworkView, segment: Segment, others: frozenset[str], *, pop
         segmentation_id=segment.segmentation_id or None,
         mtu=view.network.mtu,
         members=tuple(sorted(others)),
-        populated=populated,
-        lawless=tuple(sorted(others & lawless_nodes(view))) if populated else (),
+        populated=told,
+        lawless=tuple(sorted(others & lawless_nodes(view))) if told else (),
         qos=None if view.qos_rules is None else plan_qos(view.qos_rules),
     )
 

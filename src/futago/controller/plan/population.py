@@ -10,12 +10,17 @@ from typing import Final
 
 from futago.contract.specs import NeighbourSpec
 from futago.controller import device_owners
-from futago.controller.plan.views import NetworkView
-from futago.controller.store.rows import Port
+from futago.controller.plan.views import NetworkView, Settings
+from futago.controller.store.rows import Port, Segment
 from futago.values import IPv4Address, Mac, NetworkType
 
-TUNNELLED: Final = frozenset({NetworkType.GRE, NetworkType.VXLAN})
+_TUNNELLED: Final = frozenset({NetworkType.GRE, NetworkType.VXLAN})
 """The types whose frames go to one node each; a physical network finds its way by itself."""
+
+
+def populated(segment: Segment, settings: Settings) -> bool:
+    """Whether the nodes on it are told, instead of finding out by flooding."""
+    return settings.l2_population and segment.network_type in _TUNNELLED
 
 
 def plan_population(view: NetworkView, members: frozenset[str]) -> dict[str, tuple[NeighbourSpec, ...]]:
@@ -57,7 +62,8 @@ def _nodes_of(view: NetworkView, port: Port) -> set[str]:
 def _addresses(view: NetworkView) -> dict[Mac, tuple[IPv4Address, ...]]:
     """Whose MAC address is the answer to ARP for which addresses; pairs' addresses wander from port to port."""
     macs = {port.id: port.mac_address for port in view.ports}
-    pairs = {pair["ip_address"] for port in view.ports for pair in port.allowed_address_pairs}
+    wired = [port for port in view.ports if port.allowed_address_pairs and _nodes_of(view, port)]
+    pairs = {pair["ip_address"] for port in wired for pair in port.allowed_address_pairs}
     wandering = [ip_network(text, strict=False) for text in sorted(pairs)]
     found: dict[Mac, tuple[IPv4Address, ...]] = {}
     for fixed_ip in sorted(view.fixed_ips, key=lambda fixed_ip: (fixed_ip.port_id, fixed_ip.position)):

@@ -42,13 +42,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class NetworkView(msgspec.Struct, frozen=True, kw_only=True):
-    """A network with everything that lives in it."""
+    """A network with what lives in it: subnets, ports and addresses as far as its plan looks at any."""
 
     network: Network
     segments: tuple[Segment, ...]
     """In their order."""
     facts: Mapping[str, NodeFacts] = {}
     """What the nodes say of themselves, where the network has several segments."""
+    members: frozenset[str]
+    """The nodes with ports or routers in it."""
     subnets: tuple[Subnet, ...]
     ports: tuple[Port, ...]
     fixed_ips: tuple[FixedIp, ...]

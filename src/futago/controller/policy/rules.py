@@ -26,9 +26,9 @@ def no_parent(_kind: str, _id: str, _attribute: str) -> None:
     """For rules that look at nothing but the target."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Policy:
-    """Every rule by its name, as a text and as a check."""
+    """Every rule by its name, as a text and as a check; answers can be kept for one, since it never changes."""
 
     texts: Mapping[str, str]
     checks: Mapping[str, Check] = field(repr=False)
@@ -41,6 +41,7 @@ class Policy:
         """The same of any target; None where it depends on which."""
         return self._ask(rule, caller, None, no_parent)
 
+    @lru_cache(maxsize=256)  # noqa: B019 - a program has one policy
     def recognized(self, caller: Caller) -> Caller:
         """The caller, with what the rules make of its roles."""
         service = bool(self.of_any("service_api", caller))

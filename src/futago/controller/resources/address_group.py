@@ -23,7 +23,6 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, SecurityGroupRule
-from futago.controller.store.tables import TABLES
 from futago.values import IPNetwork
 
 _COLUMNS: Final = {"name": "name", "description": "description"}
@@ -31,7 +30,7 @@ _COLUMNS: Final = {"name": "name", "description": "description"}
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressGroup]:
     """A project sees its own groups, and those that it shares."""
-    return lookup.rows(reading, AddressGroup, wanted, TABLES[AddressGroup].c.id.in_(sharing.open_to(reading)))
+    return lookup.rows(reading, AddressGroup, wanted, sharing.shared_of(AddressGroup))
 
 
 def create(writing: Writing, values: Values) -> AddressGroup:

@@ -20,7 +20,6 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.schema import described
 from futago.controller.store.addressing_rows import AddressScope, SubnetPool
-from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {"name": "name"}
 _HIDDEN: Final = {"description", "revision_number", "created_at", "updated_at", "tags"}
@@ -28,8 +27,7 @@ _HIDDEN: Final = {"description", "revision_number", "created_at", "updated_at", 
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[AddressScope]:
     """A project sees its own scopes, and those that it shares."""
-    shared = TABLES[AddressScope].c.id.in_(sharing.open_to(reading))
-    return lookup.rows(reading, AddressScope, wanted, shared)
+    return lookup.rows(reading, AddressScope, wanted, sharing.shared_of(AddressScope))
 
 
 def create(writing: Writing, values: Values) -> AddressScope:

@@ -31,7 +31,7 @@ _USES: Final = ("used_in_default_sg", "used_in_non_default_sg")
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[DefaultRule]:
     """Everybody sees all of them."""
-    return lookup.rows(reading, DefaultRule, wanted, true())
+    return lookup.rows(reading, DefaultRule, wanted, lambda _: true())
 
 
 def create(writing: Writing, values: Values) -> DefaultRule:

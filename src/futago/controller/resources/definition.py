@@ -115,7 +115,7 @@ class Writing:
         return Reading(self.txn, self.config, self.caller, self.policy)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Resource(Generic[R]):
     """A kind of thing that the API serves."""
 

@@ -5,7 +5,7 @@ from typing import Final
 from futago.config import ControllerConfig
 from futago.controller.resources import errors
 from futago.controller.resources.definition import Rendered
-from futago.controller.store.rows import FixedIp, Port
+from futago.controller.store.rows import Port
 from futago.values import default_hostname
 
 _LONGEST: Final = 255
@@ -18,7 +18,7 @@ def check_name(config: ControllerConfig, name: str) -> None:
         errors.HTTPBadRequest: it does not.
 
     """
-    ours = f".{_domain(config)}"
+    ours = f".{domain(config)}"
     if name.endswith(".") and not (name.endswith(ours) and len(name) > len(ours)):
         raise _unfit(
             "The dns_name passed is a FQDN. Its higher level labels must be equal to the dns_domain option in "
@@ -32,14 +32,15 @@ def check_name(config: ControllerConfig, name: str) -> None:
         )
 
 
-def assignment(config: ControllerConfig, port: Port, fixed_ip: FixedIp) -> Rendered:
-    """What an address of a port is called."""
-    hostname = port.dns_name or default_hostname(fixed_ip.ip_address)
-    fqdn = hostname if hostname.endswith(".") else f"{hostname}.{_domain(config)}"
-    return {"ip_address": str(fixed_ip.ip_address), "hostname": hostname, "fqdn": fqdn}
+def assignment(port: Port, address: str, domain: str) -> Rendered:
+    """What an address of a port is called, with our `domain`."""
+    hostname = port.dns_name or default_hostname(address)
+    fqdn = hostname if hostname.endswith(".") else f"{hostname}.{domain}"
+    return {"ip_address": address, "hostname": hostname, "fqdn": fqdn}
 
 
-def _domain(config: ControllerConfig) -> str:
+def domain(config: ControllerConfig) -> str:
+    """Ours, with a dot at its end."""
     return f"{config.dns_domain.rstrip('.')}."
 
 

@@ -1,6 +1,6 @@
 """Finding rows as a caller may see them."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import ColumnElement, or_
@@ -14,19 +14,22 @@ from futago.controller.store.tables import TABLES
 
 R = TypeVar("R", bound=Row)
 G = TypeVar("G")
+Others = Callable[[Reading], ColumnElement[bool]]
+"""What a caller sees of other projects."""
 
 _NOTHING: Final[Mapping[str, Sequence[str]]] = {}
 
 
-def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], *others: ColumnElement[bool]) -> list[R]:
-    """The rows with the `wanted` values that belong to the caller, or for which one of `others` holds."""
+def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], others: Others | None = None) -> list[R]:
+    """The rows with the `wanted` values that belong to the caller, or for which `others` holds: made only if needed."""
     if _window(reading, kind) is None and (reading.caller.unbounded or "id" in wanted):
         found = reading.view.find(kind, **wanted)
         if reading.caller.unbounded or all(_own(reading, row) for row in found):
             return found
     if reading.caller.unbounded:
         return parts(reading, kind, wanted)
-    return parts(reading, kind, wanted, or_(TABLES[kind].c.project_id == reading.caller.project_id, *others))
+    own = TABLES[kind].c.project_id == reading.caller.project_id
+    return parts(reading, kind, wanted, own if others is None else or_(own, others(reading)))
 
 
 def parts(

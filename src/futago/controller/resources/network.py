@@ -36,7 +36,6 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.store.addressing_rows import AutoTopology
 from futago.controller.store.rows import DhcpReplica, HaNetwork, Network, Port, Router, Segment, Subnet
-from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {
     "name": "name",
@@ -52,8 +51,7 @@ _COLUMNS: Final = {
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Network]:
     """A project sees, besides its own networks, those that it may use or lead outside by."""
-    open_to = sharing.open_to(reading, sharing.SHARED, sharing.EXTERNAL)
-    return lookup.rows(reading, Network, wanted, TABLES[Network].c.id.in_(open_to))
+    return lookup.rows(reading, Network, wanted, sharing.shared_of(Network, sharing.SHARED, sharing.EXTERNAL))
 
 
 def create(writing: Writing, values: Values) -> Network:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from futago.contract.report import NodeFacts
 from futago.controller import device_owners
@@ -71,9 +71,7 @@ _NUMA_POLICIES: Final = ("required", "preferred", "legacy", "socket")
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
     """A project sees its ports, and everybody's on its networks."""
-    networks = TABLES[Network].c
-    own_networks = select(networks.id).where(networks.project_id == reading.caller.project_id)
-    return lookup.rows(reading, Port, wanted, TABLES[Port].c.network_id.in_(own_networks))
+    return lookup.rows(reading, Port, wanted, _on_own_networks)
 
 
 def create(writing: Writing, values: Values) -> Port:
@@ -155,14 +153,21 @@ def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
     parents = lookup.among(reading.view, Network, "id", {port.network_id for port in ports})
     policies = {parent.id: parent.qos_policy_id for parent in parents}
     trunks = trunk_rows.details(reading.view, [port.id for port in ports])
-    return [
-        {
-            **_render(reading, port, addresses.get(port.id, []), facts.get(port.host_id)),
-            "qos_network_policy_id": policies[port.network_id],
-            **({"trunk_details": trunks[port.id]} if port.id in trunks else {}),
-        }
-        for port in ports
-    ]
+    domain = dns.domain(reading.config)
+    shown = []
+    for port in ports:
+        item = _render(port, addresses.get(port.id, []), facts.get(port.host_id), domain)
+        item["qos_network_policy_id"] = policies[port.network_id]
+        if port.id in trunks:
+            item["trunk_details"] = trunks[port.id]
+        shown.append(item)
+    return shown
+
+
+def _on_own_networks(reading: Reading) -> ColumnElement[bool]:
+    networks = TABLES[Network].c
+    own_networks = select(networks.id).where(networks.project_id == reading.caller.project_id)
+    return TABLES[Port].c.network_id.in_(own_networks)
 
 
 def status(port: Port) -> str:
@@ -170,18 +175,18 @@ def status(port: Port) -> str:
     return "ACTIVE" if port.up else "DOWN"
 
 
-def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: NodeFacts | None) -> Rendered:
-    return {
-        **standard(port),
+def _render(port: Port, addresses: Sequence[FixedIp], facts: NodeFacts | None, domain: str) -> Rendered:
+    """Lists have thousands of them: what is made for each is made once."""
+    texts = [(fixed_ip.subnet_id, str(fixed_ip.ip_address)) for fixed_ip in addresses]
+    shown = standard(port)
+    shown |= {
         "network_id": port.network_id,
         "mac_address": port.mac_address,
         "admin_state_up": port.admin_state_up,
         "status": status(port),
         "device_id": port.device_id,
         "device_owner": port.device_owner,
-        "fixed_ips": [
-            {"subnet_id": fixed_ip.subnet_id, "ip_address": str(fixed_ip.ip_address)} for fixed_ip in addresses
-        ],
+        "fixed_ips": [{"subnet_id": subnet_id, "ip_address": text} for subnet_id, text in texts],
         "allowed_address_pairs": list(port.allowed_address_pairs),
         "extra_dhcp_opts": list(port.extra_dhcp_opts),
         "security_groups": list(port.security_group_ids),
@@ -189,30 +194,28 @@ def _render(reading: Reading, port: Port, addresses: Sequence[FixedIp], facts: N
         "propagate_uplink_status": port.propagate_uplink_status,
         "dns_name": port.dns_name,
         "dns_domain": port.dns_domain,
-        "dns_assignment": [dns.assignment(reading.config, port, fixed_ip) for fixed_ip in addresses],
+        "dns_assignment": [dns.assignment(port, text, domain) for _, text in texts],
         "ip_allocation": port.ip_allocation,
         "qos_policy_id": port.qos_policy_id,
         "data_plane_status": port.data_plane_status,
         "numa_affinity_policy": port.numa_affinity_policy,
         "device_profile": port.device_profile,
-        **_binding(port, facts),
+        "binding:vnic_type": port.vnic_type,
+        "binding:profile": port.profile,
+        "binding:host_id": port.host_id,
+        "binding:vif_type": "ovs" if port.host_id else "unbound",
+        "binding:vif_details": _vif_details(facts) if port.host_id else {},
     }
+    return shown
 
 
-def _binding(port: Port, facts: NodeFacts | None) -> Rendered:
-    details: Rendered = {
+def _vif_details(facts: NodeFacts | None) -> Rendered:
+    return {
         "port_filter": facts is None or facts.firewall_driver != "noop",
         "ovs_hybrid_plug": facts is not None and facts.firewall_driver == "iptables_hybrid",
         "bridge_name": "br-int",
         "datapath_type": "system" if facts is None else facts.datapath_type,
         "connectivity": "l2",
-    }
-    return {
-        "binding:vnic_type": port.vnic_type,
-        "binding:profile": port.profile,
-        "binding:host_id": port.host_id,
-        "binding:vif_type": "ovs" if port.host_id else "unbound",
-        "binding:vif_details": details if port.host_id else {},
     }
 
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import Text, cast
 
 from futago.controller import device_owners
 from futago.controller.resources import addressing_errors, errors, lookup, parse, qos_policy, schema, sharing
@@ -29,8 +28,8 @@ from futago.controller.resources.sharing import EVERYBODY, EXTERNAL, SHARED
 from futago.controller.resources.subnet_pool import SUBNET_POOLS
 from futago.controller.store.addressing_rows import RbacPolicy, SubnetPool
 from futago.controller.store.database import Conflict, View
+from futago.controller.store.port_rows import GroupPort
 from futago.controller.store.rows import Network, Port, Router, SecurityGroupRule, StandardRow, Subnet
-from futago.controller.store.tables import TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +47,14 @@ def _projects(rows: Sequence[StandardRow]) -> set[str]:
 
 
 def _with_ports_of_group(view: View, group_id: str) -> set[str]:
-    return _projects(view.search(Port, cast(TABLES[Port].c.security_group_ids, Text).contains(group_id)))
+    ports = view.values(GroupPort, "port_id", security_group_id=group_id)
+    return set(view.values(Port, "project_id", id=ports))
 
 
 SHAREABLE: Final[dict[str, Shareable]] = {
     shareable.resource.name: shareable
     for shareable in (
-        Shareable(NETWORKS, lambda view, one: _projects(view.find(Port, network_id=one)), (SHARED, EXTERNAL)),
+        Shareable(NETWORKS, lambda view, one: set(view.values(Port, "project_id", network_id=one)), (SHARED, EXTERNAL)),
         Shareable(SECURITY_GROUPS, _with_ports_of_group),
         Shareable(
             ADDRESS_GROUPS, lambda view, one: _projects(view.find(SecurityGroupRule, remote_address_group_id=one))

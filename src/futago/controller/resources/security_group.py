@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
-from sqlalchemy import Text, cast
 
 from futago.controller.resources import (
     default_rule,
@@ -27,9 +26,9 @@ from futago.controller.resources.definition import (
     chosen,
     standard,
 )
-from futago.controller.store.database import Transaction, View
-from futago.controller.store.rows import DefaultSecurityGroup, Port, SecurityGroup, SecurityGroupRule
-from futago.controller.store.tables import TABLES
+from futago.controller.store.database import View
+from futago.controller.store.port_rows import GroupPort
+from futago.controller.store.rows import DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
 
 _COLUMNS: Final = {"name": "name", "description": "description", "stateful": "stateful"}
 _DEFAULT: Final = "default"
@@ -38,7 +37,7 @@ _LONGEST_PROJECT_ID: Final = 255
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroup]:
     """A project sees its own groups, and those that it shares."""
-    return lookup.rows(reading, SecurityGroup, wanted, TABLES[SecurityGroup].c.id.in_(sharing.open_to(reading)))
+    return lookup.rows(reading, SecurityGroup, wanted, sharing.shared_of(SecurityGroup))
 
 
 def create(writing: Writing, values: Values) -> SecurityGroup:
@@ -58,7 +57,7 @@ def update(writing: Writing, group: SecurityGroup, values: Values) -> SecurityGr
     if renamed and values["name"].lower() == _DEFAULT:
         raise security_group_errors.SecurityGroupDefaultAlreadyExists
     changed = replace(group, **chosen(values, _COLUMNS))
-    if changed.stateful != group.stateful and _in_use(writing.txn, group.id):
+    if changed.stateful != group.stateful and writing.txn.count(GroupPort, security_group_id=group.id):
         raise security_group_errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
     return writing.txn.replace(group, changed)
 
@@ -69,7 +68,7 @@ def delete(writing: Writing, group: SecurityGroup) -> None:
     default = txn.get(DefaultSecurityGroup, security_group_id=group.id)
     if default is not None and not writing.caller.admin:
         raise security_group_errors.SecurityGroupCannotRemoveDefault
-    if _in_use(txn, group.id):
+    if txn.count(GroupPort, security_group_id=group.id):
         raise security_group_errors.SecurityGroupInUse(security_group_id=group.id, reason="in use")
     if default is not None:
         txn.remove(default)
@@ -121,12 +120,6 @@ def _add(writing: Writing, project_id: str, columns: Mapping[str, object], *, de
     for template in templates:
         txn.add(default_rule.made_from(template, group, default=default))
     return group
-
-
-def _in_use(txn: Transaction, group_id: str) -> bool:
-    """A port keeps its groups as a JSON list, in which an id cannot be part of another."""
-    listed = cast(TABLES[Port].c.security_group_ids, Text).contains(group_id)
-    return bool(txn.search(Port, listed, limit=1))
 
 
 def _wanting(reading: Reading, project_id: str) -> bool:

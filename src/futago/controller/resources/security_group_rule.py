@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from futago.controller.protocols import ICMP, IPV6_ONLY, NUMBERS, number_of
 from futago.controller.resources import errors, lookup, parse, schema, security_group_errors, sharing
@@ -41,9 +41,13 @@ _UNIQUE: Final = (
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroupRule]:
     """A project sees the rules of its groups."""
+    return lookup.rows(reading, SecurityGroupRule, wanted, _of_own_groups)
+
+
+def _of_own_groups(reading: Reading) -> ColumnElement[bool]:
     groups = TABLES[SecurityGroup].c
     own = select(groups.id).where(groups.project_id == reading.caller.project_id)
-    return lookup.rows(reading, SecurityGroupRule, wanted, TABLES[SecurityGroupRule].c.security_group_id.in_(own))
+    return TABLES[SecurityGroupRule].c.security_group_id.in_(own)
 
 
 def create(writing: Writing, values: Values) -> SecurityGroupRule:

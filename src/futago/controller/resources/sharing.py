@@ -10,7 +10,7 @@ from futago.controller.resources import lookup
 from futago.controller.resources.definition import Reading, owned_by_project
 from futago.controller.store.addressing_rows import RbacPolicy
 from futago.controller.store.database import Transaction, View
-from futago.controller.store.rows import StandardRow
+from futago.controller.store.rows import Row, StandardRow
 from futago.controller.store.tables import TABLES
 
 SHARED: Final = "access_as_shared"
@@ -23,6 +23,11 @@ def open_to(reading: Reading, *actions: str) -> Select[Any]:
     policies = TABLES[RbacPolicy].c
     targets = policies.target_project.in_((EVERYBODY, reading.caller.project_id))
     return select(policies.object_id).where(policies.action.in_(actions or (SHARED,)), targets)
+
+
+def shared_of(kind: type[Row], *actions: str) -> lookup.Others:
+    """For `lookup.rows`: those of a kind that the caller's project may use by a policy."""
+    return lambda reading: TABLES[kind].c.id.in_(open_to(reading, *actions))
 
 
 def shared_among(reading: Reading, ids: Collection[str]) -> frozenset[str]:

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from futago.controller import allocate, device_owners
 from futago.controller.resources import (
@@ -55,10 +55,14 @@ _COLUMNS: Final = {
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Subnet]:
     """Everybody sees, besides the own subnets, those of own, shared and external networks."""
+    return lookup.rows(reading, Subnet, wanted, _on_seen_networks)
+
+
+def _on_seen_networks(reading: Reading) -> ColumnElement[bool]:
     networks = TABLES[Network].c
     open_to = networks.id.in_(sharing.open_to(reading, sharing.SHARED, sharing.EXTERNAL))
     shown = select(networks.id).where(or_(open_to, networks.project_id == reading.caller.project_id))
-    return lookup.rows(reading, Subnet, wanted, TABLES[Subnet].c.network_id.in_(shown))
+    return TABLES[Subnet].c.network_id.in_(shown)
 
 
 def create(writing: Writing, values: Values) -> Subnet:

@@ -25,7 +25,6 @@ from futago.controller.resources.schema import described
 from futago.controller.store.addressing_rows import SubnetPool
 from futago.controller.store.database import Transaction, View
 from futago.controller.store.rows import Subnet
-from futago.controller.store.tables import TABLES
 from futago.values import IPNetwork
 
 _COLUMNS: Final = {
@@ -44,8 +43,7 @@ _BOUNDS: Final = {4: (8, 32), 6: (64, 128)}
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SubnetPool]:
     """A project sees its own pools, and those that it shares."""
-    shared = TABLES[SubnetPool].c.id.in_(sharing.open_to(reading))
-    return lookup.rows(reading, SubnetPool, wanted, shared)
+    return lookup.rows(reading, SubnetPool, wanted, sharing.shared_of(SubnetPool))
 
 
 def create(writing: Writing, values: Values) -> SubnetPool:

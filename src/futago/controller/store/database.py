@@ -16,13 +16,14 @@ from typing import Final, TypeVar
 from futago.controller.store import engines
 from futago.controller.store.engines import Conflict, Failed, Interrupted, Undecided, UnknownDatabase
 from futago.controller.store.session import Readers, Session, speech
-from futago.controller.store.transaction import Transaction, View, now_text
+from futago.controller.store.transaction import FILLED, Transaction, View, now_text
 from futago.controller.store.turns import Batch, Turns
 from futago.controller.store.watch import Watch
 from futago.values import Revision
 
 __all__ = [
     "CHANGES_KEPT",
+    "FILLED",
     "Conflict",
     "Database",
     "Failed",
@@ -58,6 +59,11 @@ class Database:
         self._listeners: list[Callable[[Revision], None]] = []
         self._timers: list[Callable[[str, float], None]] = []
 
+    @property
+    def dialect(self) -> str:
+        """Which kind it is: "sqlite", "postgresql", "mysql"."""
+        return self._engine.dialect.name
+
     def migrate(self) -> None:
         """Bring the tables to this version's form; needed once at start, and the only user of 9 MiB of Alembic."""
         from alembic import command
@@ -91,13 +97,17 @@ class Database:
         with self._session() as session:
             yield View(session, self._speech)
 
-    def identity_revision(self) -> int:
-        """As a view would say, by one statement and no transaction: it is asked at each request."""
+    def glance(self, work: Callable[[View], T]) -> T:
+        """What `work` finds by one statement, without a transaction: for what is asked at each request."""
         try:
             with self._session(glance=True) as session:
-                return View(session, self._speech).identity_revision()
+                return work(View(session, self._speech))
         except Interrupted:
-            return self.look(lambda view: view.identity_revision())
+            return self.look(work)
+
+    def identity_revision(self) -> int:
+        """As a view would say."""
+        return self.glance(lambda view: view.identity_revision())
 
     @contextmanager
     def write(self) -> Iterator[Transaction]:

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
@@ -62,7 +61,9 @@ def engine(url: str) -> Engine:
     kind = wanted.get_backend_name()
     if kind == "sqlite":
         made = create_engine(
-            url, poolclass=NullPool, connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False}
+            url,
+            poolclass=NullPool,
+            connect_args={"timeout": BUSY_SECONDS, "check_same_thread": False, "cached_statements": 256},
         )
         event.listen(made, "connect", _prepare_sqlite)
     elif kind == "postgresql":
@@ -190,9 +191,9 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 def _prepare_postgresql(connection: Any, _record: object) -> None:
     """A controller that stops in the middle of a write must not hold the others up for ever."""
-    from psycopg.types.json import set_json_loads
+    from psycopg.types.string import TextLoader
 
-    set_json_loads(msgspec.json.decode, connection)
+    connection.adapters.register_loader("json", TextLoader)  # `columns` reads it, by the type that it is to become
     cursor = connection.cursor()
     cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")

@@ -54,3 +54,12 @@ class PortBinding(Row, frozen=True, kw_only=True):
     host: str
     vnic_type: str = "normal"
     profile: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class GroupPort(Row, frozen=True, kw_only=True):
+    """A port of a security group, found without looking through all ports; `group_ports` keeps it."""
+
+    security_group_id: str
+    port_id: str
+    host_id: str = ""
+    """Where the group's rules have to be for it; "" is nowhere."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from sqlalchemy import JSON, Boolean, Column, Integer, String, Table, UniqueConstraint
+from sqlalchemy import JSON, Boolean, Column, Index, Integer, String, Table, UniqueConstraint
 
 from futago.controller.store import port_rows
 from futago.controller.store.rows import Row
@@ -56,11 +56,22 @@ port_bindings = Table(
     Column("profile", JSON, nullable=False),
 )
 
+group_ports = Table(
+    "group_ports",
+    metadata,
+    Column("security_group_id", ID, primary_key=True),
+    reference("port_id", "ports.id", primary_key=True),
+    Column("host_id", NAME, nullable=False),
+    Index("group_ports_by_host", "security_group_id", "host_id"),
+    Index("group_ports_by_port", "port_id"),
+)
+
 TABLES: Final[dict[type[Row], Table]] = {
     port_rows.QosPolicy: qos_policies,
     port_rows.QosRule: qos_rules,
     port_rows.Trunk: trunks,
     port_rows.SubPort: subports,
     port_rows.PortBinding: port_bindings,
+    port_rows.GroupPort: group_ports,
 }
 """Where the rows of each class live."""

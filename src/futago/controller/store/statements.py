@@ -5,14 +5,17 @@ would cost many times what SQLite takes (docs/decisions/0031).
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Table
 from sqlalchemy.engine.interfaces import Dialect
 
 Wanted = Sequence[tuple[str, int | None]]
 """Columns to look in: with one value, which a column equals (None), with so many, of which it equals any, or without
-any (a negative number)."""
+any (`IS_NULL`, `IS_FILLED`)."""
+IS_NULL: Final = -1
+IS_FILLED: Final = -2
+"""A word of at least one character."""
 
 
 class Statements:
@@ -30,6 +33,21 @@ class Statements:
             shape,
             f"SELECT {self._list(names)} FROM {self._quote(table.name)}{self._where(wanted)}"
             + ("" if limit is None else f" LIMIT {limit}"),
+        )
+
+    def distinct(self, table: Table, name: str, wanted: Wanted) -> str:
+        """The values that a column has in the rows with the wanted values, each once."""
+        shape = ("distinct", table.name, name, tuple(wanted))
+        return self._said.get(shape) or self._say(
+            shape, f"SELECT DISTINCT {self._quote(name)} FROM {self._quote(table.name)}{self._where(wanted)}"
+        )
+
+    def after(self, table: Table, names: Sequence[str], column: str) -> str:
+        """Rows where a column is greater than a value."""
+        shape = ("after", table.name, tuple(names), column)
+        return self._said.get(shape) or self._say(
+            shape,
+            f"SELECT {self._list(names)} FROM {self._quote(table.name)} WHERE {self._quote(column)} > {self._mark}",
         )
 
     def count(self, table: Table, wanted: Wanted) -> str:
@@ -77,6 +95,8 @@ class Statements:
     def _test(self, name: str, number: int | None) -> str:
         if number is None:
             return f"{self._quote(name)} = {self._mark}"
-        if number < 0:
+        if number == IS_NULL:
             return f"{self._quote(name)} IS NULL"
+        if number == IS_FILLED:
+            return f"{self._quote(name)} > ''"  # which an index can find, as it cannot what differs
         return f"{self._quote(name)} IN ({', '.join([self._mark] * number)})"

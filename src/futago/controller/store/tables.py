@@ -7,6 +7,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Double,
+    ForeignKey,
     Index,
     Integer,
     String,
@@ -95,7 +96,7 @@ ports = Table(
     "ports",
     metadata,
     *_standard(),
-    _reference("network_id", "networks.id"),
+    Column("network_id", _ID, ForeignKey("networks.id"), nullable=False),
     Column("mac_address", String(32), nullable=False),
     Column("admin_state_up", Boolean, nullable=False),
     Column("device_id", _NAME, nullable=False, index=True),
@@ -117,6 +118,8 @@ ports = Table(
     Column("numa_affinity_policy", String(16)),
     Column("device_profile", _NAME),
     UniqueConstraint("network_id", "mac_address"),
+    Index("ports_by_network_and_host", "network_id", "host_id"),
+    Index("ports_by_network_and_owner", "network_id", "device_owner", "device_id"),
 )
 
 fixed_ips = Table(

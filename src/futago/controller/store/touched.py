@@ -83,7 +83,8 @@ def _groups(row: rows.Row) -> tuple[str, ...]:
     """What of security groups it bears on."""
     match row:
         case rows.Port(security_group_ids=group_ids):
-            keys = [f"{kind}/{one}" for one in group_ids for kind in ("security-group", _MEMBERS)]
+            kinds = ("security-group", _MEMBERS) if row.host_id else (_MEMBERS,)
+            keys = [f"{kind}/{one}" for one in group_ids for kind in kinds]
         case rows.SecurityGroup(id=group_id):
             keys = [f"security-group/{group_id}"]
         case rows.SecurityGroupRule():

@@ -9,11 +9,11 @@ import msgspec
 from sqlalchemy import Select, select
 from sqlalchemy.sql import ColumnElement
 
-from futago.controller.store import lowest_free, rows
+from futago.controller.store import group_ports, lowest_free, rows
 from futago.controller.store.columns import form
 from futago.controller.store.revised import Whose, revised
 from futago.controller.store.session import Session
-from futago.controller.store.statements import Statements
+from futago.controller.store.statements import IS_FILLED, IS_NULL, Statements
 from futago.controller.store.tables import TABLES, changes, clock
 from futago.controller.store.touched import IDENTITY, touched
 from futago.values import Revision
@@ -23,6 +23,13 @@ R = TypeVar("R", bound=rows.Row)
 _MOST_MEMBERS: Final = 512
 """Of a collection in one statement: databases bound the number of values. A power of two, as `_tests` has it."""
 _SEVERAL: Final = (set, frozenset, list, tuple)
+
+
+class _Filled:
+    """Stands for any word but the empty one."""
+
+
+FILLED: Final = _Filled()
 
 
 def now_text() -> str:
@@ -48,7 +55,7 @@ class View:
         return found[0] if found else None
 
     def find(self, kind: type[R], **wanted: object) -> list[R]:
-        """All rows whose columns equal the `wanted` values; a collection means any of its members."""
+        """All rows whose columns equal the `wanted` values; a collection means any of its members, FILLED any word."""
         return self._find(kind, wanted)
 
     def search(
@@ -65,12 +72,24 @@ class View:
 
     def count(self, kind: type[R], **wanted: object) -> int:
         """How many rows have these values."""
-        if any(_size(value) > _MOST_MEMBERS for value in wanted.values()):
+        if _long(wanted) is not None:
             return len(self._find(kind, wanted))
         tests, values = _tests(kind, wanted)
         if _impossible(tests):
             return 0
         return int(self._session.ask(self._statements.count(TABLES[kind], tests), values)[0][0])
+
+    def values(self, kind: type[rows.Row], column: str, **wanted: object) -> list[Any]:
+        """The values of a column in the rows that `find` would find, each once, as the database has them."""
+        long = _long(wanted)
+        if long is not None:
+            parts = (self.values(kind, column, **{**wanted, long: piece}) for piece in _pieces(wanted[long]))
+            return list(dict.fromkeys(value for part in parts for value in part))
+        tests, values = _tests(kind, wanted)
+        if _impossible(tests):
+            return []
+        found = self._session.ask(self._statements.distinct(TABLES[kind], column, tests), values)
+        return [value for (value,) in found]
 
     def execute(self, statement: Select[Any]) -> list[dict[str, Any]]:
         """The rows of any SELECT, as mappings."""
@@ -91,8 +110,8 @@ class View:
 
     def changed_keys(self, since: int) -> frozenset[str]:
         """The keys touched by writes after `since`."""
-        found = self.execute(select(changes.c.key).where(changes.c.revision > since))
-        return frozenset(row["key"] for row in found)
+        found = self._session.ask(self._statements.after(changes, ["key"], "revision"), [since])
+        return frozenset(key for (key,) in found)
 
     def last_change(self, key: str) -> Revision:
         """The number of the last write that touched `key`; 0 if none is remembered (`CHANGES_KEPT`)."""
@@ -102,7 +121,7 @@ class View:
 
     def _find(self, kind: type[R], wanted: dict[str, object], limit: int | None = None) -> list[R]:
         shape = form(kind)
-        long = next((name for name, value in wanted.items() if _size(value) > _MOST_MEMBERS), None)
+        long = _long(wanted)
         if long is not None:
             return [row for piece in _pieces(wanted[long]) for row in self._find(kind, {**wanted, long: piece})]
         tests, values = _tests(kind, wanted)
@@ -138,6 +157,7 @@ class Transaction(View):
         self._session.tell(self._statements.insert(shape.table, shape.names), shape.values(row, shape.names))
         self.touched.update(touched(row))
         self._count(revised(row))
+        group_ports.follow(self, None, row)
         return row
 
     def replace(self, old: R, new: R) -> R:
@@ -159,6 +179,7 @@ class Transaction(View):
         self._session.tell(text, [*shape.values(new, changed), *shape.values(old, shape.key)])
         self.touched.update(touched(old), touched(new))
         self._count(revised(new, there_before_and_after=True))
+        group_ports.follow(self, old, new)
         return new
 
     def remove(self, row: rows.Row) -> None:
@@ -168,6 +189,7 @@ class Transaction(View):
             Conflict: another row refers to it.
 
         """
+        group_ports.follow(self, row, None)
         shape = form(type(row))
         self._session.tell(self._statements.delete(shape.table, shape.key), shape.values(row, shape.key))
         self.touched.update(touched(row))
@@ -230,6 +252,11 @@ def _size(value: object) -> int:
     return len(value) if isinstance(value, _SEVERAL) else 1
 
 
+def _long(wanted: dict[str, object]) -> str | None:
+    """The name of a collection with more members than a statement takes."""
+    return next((name for name, value in wanted.items() if _size(value) > _MOST_MEMBERS), None)
+
+
 def _pieces(value: object) -> Iterator[list[object]]:
     """The members of a collection, each once, as many at a time as a statement takes."""
     assert isinstance(value, _SEVERAL), "only collections are looked through"
@@ -249,7 +276,9 @@ def _tests(kind: type[rows.Row], wanted: dict[str, object]) -> tuple[list[tuple[
             tests.append((name, number))
             values += members + members[-1:] * (number - len(members))
         elif value is None:
-            tests.append((name, -1))
+            tests.append((name, IS_NULL))
+        elif value is FILLED:
+            tests.append((name, IS_FILLED))
         else:
             values.append(shape.plain(name, value))
             tests.append((name, 0 if _unheard_of(values[-1]) else None))
