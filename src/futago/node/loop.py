@@ -46,10 +46,8 @@ from futago.values import Vlan
 from futago.vrrp.config import RouterOfHosts, VirtualRouterConfig
 
 LOOK_SOON_SECONDS: Final = 2.0
-"""After a start the whole host is compared again so soon, then after twice as long, until that is the usual pause: a
-host that boots does much at a time, and others than we have their hands in it, too."""
-COALESCE_SECONDS: Final = 0.05
-"""Changes of state that come together are reported together."""
+"""After a start, and then after twice as long each time until that is the usual pause: others boot beside us."""
+COALESCE_SECONDS: Final = 0.05  # changes of state that come together are reported together
 MOST_COALESCE_SECONDS: Final = 1.0
 
 SAVE_AGAIN_SECONDS: Final = 2.0
@@ -172,9 +170,8 @@ class Loop:
 
     def namespaces(self) -> list[str]:
         """The namespaces that are wanted here, and are there as far as we know."""
-        elements = [owned.element for owned in self._wanted.elements.values()]
-        holds = self._host.reconciler.holds
-        return [element.name for element in elements if isinstance(element, Namespace) and holds(element)]
+        elements = (owned.element for owned in self._wanted.elements.values())
+        return [one.name for one in elements if isinstance(one, Namespace) and self._host.reconciler.holds(one)]
 
     def switch_changed(self) -> None:
         """Something in the switch's database is different: perhaps an instance's interface was plugged."""

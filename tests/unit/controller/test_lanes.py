@@ -23,3 +23,4 @@ def test_whole_lists_wait_for_each_other_and_hold_up_nobody_else(local: bool, wh
     assert narrow[0].total_tokens == others
     assert narrow[0] is narrow[1] is not lists[0]
     assert lanes.of(request("POST")) is None
+    assert Lanes(local=local, held_up=True).of(request("GET")) is None

@@ -19,7 +19,7 @@ class Lanes:
     """Places for those who read: of their own for those who ask for a whole collection, which may take long."""
 
     def __init__(self, *, local: bool, held_up: bool = False) -> None:
-        """`local`: the database is a file; `held_up`: a request may wait for another service, and is to hold up nobody."""
+        """`local`: the database is a file; `held_up`: requests may wait for another service, and nobody for them."""
         self._held_up = held_up
         share = 1 if local else _OVER_A_NETWORK
         self._wide = CapacityLimiter(share)
