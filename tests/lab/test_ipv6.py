@@ -127,7 +127,13 @@ def take_away(cloud: Cloud, router_ids: tuple[str, ...]) -> None:
         api.delete("routers", router_id)
     for name in ("slaac", "leased", "twin"):
         api.delete("networks", api.find("networks", name)["id"])
-    api.delete("subnets", api.find("subnets", "ext-v6")["id"])
+    outer = api.find("subnets", "ext-v6")["id"]
+    for port in api.list("ports", network_id=cloud.external_id, device_owner="network:router_gateway"):
+        # Every gateway there got an address of it when it was made.
+        kept = [one for one in port["fixed_ips"] if one["subnet_id"] != outer]
+        info = {"network_id": cloud.external_id, "external_fixed_ips": kept}
+        api.update("routers", port["device_id"], external_gateway_info=info)
+    api.delete("subnets", outer)
     lab.exec("ext", ["sh", "-c", "sysctl -qw net.ipv6.conf.eth1.disable_ipv6=1; ip route del 192.168.67.0/24"])
 
 
