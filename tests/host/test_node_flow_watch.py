@@ -1,6 +1,8 @@
 """Flows that go are noticed by counting them, on a throw-away host with a real switch."""
 
 import asyncio
+import math
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +11,9 @@ import pytest
 from futago.node.drivers.flow_watch import FlowWatch
 from futago.node.drivers.flows import MARK, MARK_MASK, cookie_of
 from futago.node.drivers.openflow import OpenFlow
+from futago.node.drivers.pulse import PATIENCE_SECONDS, SwitchPulse
 from futago.node.host import HostRefused
-from host.node_kit import Hosts, ThrowAwayHost
+from host.node_kit import GENEROUS_SECONDS, Hosts, ThrowAwayHost
 
 FLOWS = [f"table={table},priority=1,dl_vlan={vlan} actions=drop" for table in (0, 9) for vlan in range(1, 6)]
 
@@ -72,3 +75,34 @@ def test_a_switch_that_was_started_anew_without_flows_is_told(host: ThrowAwayHos
 
     asyncio.run(look(FlowWatch(sockets(host), ["br-one"], lambda: told.append("changed"))))
     assert told == ["changed"]
+
+
+def test_a_switch_that_goes_round_vouches_and_one_that_is_held_up_does_so_again_after_a_while(
+    host: ThrowAwayHost,
+) -> None:
+    async def vouches(pulse: SwitchPulse, since: float, seconds: float) -> bool:
+        """Whether it does within so long."""
+        deadline = time.monotonic() + seconds
+        while not pulse.vouches(since, time.monotonic()) and time.monotonic() < deadline:
+            pulse.beat()
+            await asyncio.sleep(0.02)
+        return pulse.vouches(since, time.monotonic())
+
+    async def watch() -> tuple[bool, bool, bool]:
+        pulse = SwitchPulse(sockets(host) / "br-one.mgmt")
+        asking = asyncio.create_task(pulse.run())
+        async with asyncio.timeout(GENEROUS_SECONDS):
+            while pulse.vouches(math.inf, time.monotonic()):  # nobody was asked yet
+                pulse.beat()
+                await asyncio.sleep(0.02)
+        runs = await vouches(pulse, time.monotonic(), GENEROUS_SECONDS)
+        pid = host.run("cat /run/openvswitch/ovs-vswitchd.pid").strip()
+        host.run(f"kill -STOP {pid}")
+        stopped = time.monotonic()
+        held_up = await vouches(pulse, stopped, PATIENCE_SECONDS / 3)
+        lost = await vouches(pulse, stopped, GENEROUS_SECONDS)
+        host.run(f"kill -CONT {pid}")
+        asking.cancel()
+        return runs, held_up, lost
+
+    assert asyncio.run(watch()) == (True, False, True)

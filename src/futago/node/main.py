@@ -24,6 +24,7 @@ from futago.node.drivers.nft import NftDriver
 from futago.node.drivers.nft_beside import BesideDriver, counted
 from futago.node.drivers.ovs import SwitchDriver
 from futago.node.drivers.ovsdb import Ovsdb
+from futago.node.drivers.pulse import SwitchPulse
 from futago.node.drivers.qos import QosDriver
 from futago.node.drivers.radv import HostsTold
 from futago.node.drivers.uplinks import UplinkWatch
@@ -89,6 +90,8 @@ class Agent:
         self._elections = Elections(
             VrrpdClient(config.vrrpd_socket), on_role=self._role_changed, on_return=self._engine_returned
         )
+        socket = self._ovsdb.run_directory / f"{place.integration_bridge}.mgmt"
+        self._pulse = SwitchPulse(socket) if place.datapath_type == "netdev" else None
         self._uplinks = UplinkWatch(
             self._ovsdb,
             state,
@@ -97,6 +100,7 @@ class Agent:
             userspace=place.datapath_type == "netdev",
             on_change=self._impairment_changed,
             on_switch=self._switch_returned,
+            pulse=self._pulse,
         )
         self._exits = ExitWatch(here, self._server_ended)
         self._replication = ConntrackDriver(config.conntrackd_socket)
@@ -127,6 +131,7 @@ class Agent:
         ]
         if "l3" in self._config.roles:
             work += [self._elections.watch(), self._uplinks.run(), self._loop.give_way()]
+            work += [self._pulse.run()] if self._pulse is not None else []
         tasks = [asyncio.ensure_future(one) for one in work]
         stopped = asyncio.ensure_future(stop.wait())
         done, _ = await asyncio.wait([stopped, *tasks], return_when=asyncio.FIRST_COMPLETED)

@@ -49,6 +49,20 @@ class FakeOvsdb:
         }
 
 
+class FakePulse:
+    """A switch that goes round, until it does not."""
+
+    def __init__(self) -> None:
+        self.held_up = False
+
+    def beat(self) -> None:
+        """Nothing."""
+
+    def vouches(self, since: float, now: float) -> bool:
+        assert since <= now
+        return not self.held_up
+
+
 class Watching:
     """A watch that has just begun, and how often it told of a change."""
 
@@ -56,6 +70,7 @@ class Watching:
         self.ovsdb = FakeOvsdb(path)
         self.memory = StateDirectory(path / "state")
         self.changes = self.returns = 0
+        self.pulse = FakePulse()
         self.watch = UplinkWatch(
             cast("Ovsdb", self.ovsdb),
             self.memory,
@@ -64,6 +79,7 @@ class Watching:
             userspace=True,
             on_change=self._changed,
             on_switch=self._returned,
+            pulse=self.pulse,
         )
         self.watch.follow([UPLINK])
 
@@ -243,6 +259,18 @@ def test_the_silence_of_a_port_that_is_new_means_nothing(watching: Watching, gat
     now = look_for(watching, now, GRACE_SECONDS)
     assert watching.changes == 0
     look_for(watching, now, 3.0)
+    assert watching.watch.impairment.networks == {"n"}
+
+
+def test_while_the_switch_is_held_up_itself_the_silence_of_a_gateway_means_nothing(
+    watching: Watching, gateway: FakeGateway
+) -> None:
+    now = look_for(watching, 0.0, 6.0)
+    gateway.answers, watching.pulse.held_up = False, True
+    now = look_for(watching, now, 3.0)
+    assert watching.changes == 0
+    watching.pulse.held_up = False
+    look_for(watching, now, 0.45)
     assert watching.watch.impairment.networks == {"n"}
 
 

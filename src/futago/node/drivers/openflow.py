@@ -1,4 +1,7 @@
-"""As much of OpenFlow 1.4 as it takes to ask a bridge how many flows it has (Open vSwitch's `<bridge>.mgmt` socket)."""
+"""As much of OpenFlow 1.4 as it takes to ask a bridge how many flows it has, and whether its switch goes round.
+
+Each bridge of Open vSwitch has a socket for that, `<bridge>.mgmt`.
+"""
 
 import asyncio
 import struct
@@ -50,17 +53,29 @@ class OpenFlow:
         body = struct.pack("!HH4x", _AGGREGATE, 0)
         body += struct.pack("!B3xII4xQQ", _EVERY_TABLE, _ANY, _ANY, cookie, mask)
         body += struct.pack("!HH4x", 1, 4)  # a match of no fields
-        try:
-            async with asyncio.timeout(_ANSWER_SECONDS):
-                self._send(_MULTIPART_REQUEST, body)
-                answer = await self._receive(_MULTIPART_REPLY)
-        except (OSError, TimeoutError, EOFError) as error:
-            raise HostRefused(f"the switch does not answer: {error or 'in time'}") from error
+        answer = await self._ask(_MULTIPART_REQUEST, body, _MULTIPART_REPLY)
         _, _, _, _, flows = struct.unpack("!HH4xQQI4x", answer)
         return int(flows)
 
+    async def echo(self) -> None:
+        """Return when the switch has come round to answer.
+
+        Raises:
+            HostRefused: it does not; the connection is of no use any more.
+
+        """
+        await self._ask(_ECHO_REQUEST, b"", _ECHO_REPLY)
+
     def close(self) -> None:
         self._writer.close()
+
+    async def _ask(self, kind: int, body: bytes, wanted: int) -> bytes:
+        try:
+            async with asyncio.timeout(_ANSWER_SECONDS):
+                self._send(kind, body)
+                return await self._receive(wanted)
+        except (OSError, TimeoutError, EOFError) as error:
+            raise HostRefused(f"the switch does not answer: {error or 'in time'}") from error
 
     def _send(self, kind: int, body: bytes, xid: int | None = None) -> None:
         if xid is None:

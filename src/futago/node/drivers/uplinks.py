@@ -45,6 +45,14 @@ class Memory(Protocol):
     def save_uplinks(self, uplinks: dict[str, Remembered]) -> None: ...
 
 
+class Pulse(Protocol):
+    """Whether a switch in userspace goes round (`drivers.pulse.SwitchPulse`)."""
+
+    def beat(self) -> None: ...
+
+    def vouches(self, since: float, now: float) -> bool: ...
+
+
 @dataclass(slots=True)
 class _Watched:
     uplink: Uplink
@@ -77,8 +85,12 @@ class UplinkWatch:
         userspace: bool,
         on_change: Callable[[], None],
         on_switch: Callable[[], None],
+        pulse: Pulse | None = None,
     ) -> None:
-        """`interval` in seconds; `userspace`: frames go through ovs-vswitchd itself, and nowhere without it."""
+        """`interval` in seconds; `userspace`: frames go through ovs-vswitchd itself, and nowhere without it.
+
+        `pulse` tells whether it is late itself when a gateway seems to be silent.
+        """
         self._ovsdb = ovsdb
         self._memory = memory
         self._interval = interval
@@ -87,6 +99,7 @@ class UplinkWatch:
         self._userspace = userspace
         self._on_change = on_change
         self._on_switch = on_switch
+        self._pulse = pulse
         self._watched: dict[str, _Watched] = {}
         self._remembered = memory.uplinks()
         self._switch = Health()
@@ -151,13 +164,29 @@ class UplinkWatch:
         for one in self._watched.values():
             # What has been answered while nobody looked counts, so that a late look takes nothing down.
             one.carrier = carriers.get(one.uplink.bridge, one.carrier)
-            sample = Sample(carrier=one.carrier, answered=_answered(one, now))
+            sample = Sample(carrier=one.carrier, answered=self._answered(one, now))
             damping = replace(self._damping, misses=one.uplink.misses)
             changed |= self._learn(one, observe(one.health, sample, now, damping))
         if changed or self._gone_since is not None:
             self._on_change()
         for one in self._watched.values():
             _ask(one, now)
+        if self._pulse is not None:
+            self._pulse.beat()
+
+    def _answered(self, one: _Watched, now: float) -> bool | None:
+        """Whether any gateway has answered since it was asked; None where that is not known."""
+        if one.probe is None or one.asked_since is None:
+            return None
+        try:
+            answered = one.probe.answered()
+        except OSError:
+            one.close()
+            return None
+        if answered:
+            return True
+        vouched = self._pulse is None or self._pulse.vouches(one.asked_at, now)
+        return False if vouched and now - one.asked_since >= GRACE_SECONDS else None
 
     def _begin(self, uplink: Uplink) -> _Watched:
         """An uplink that was down when the agent stopped is down until it has been good for a while."""
@@ -250,18 +279,6 @@ def switch_runs(pidfile: Path) -> bool | None:
 def _asked(uplink: Uplink) -> tuple[object, ...]:
     """What makes former answers mean nothing if it changes."""
     return uplink.bridge, uplink.gateways, uplink.namespace, uplink.interface
-
-
-def _answered(one: _Watched, now: float) -> bool | None:
-    """Whether any gateway has answered since it was asked; None where that is not known."""
-    if one.probe is None or one.asked_since is None:
-        return None
-    try:
-        answered = one.probe.answered()
-    except OSError:
-        one.close()
-        return None
-    return True if answered else None if now - one.asked_since < GRACE_SECONDS else False
 
 
 def _ask(one: _Watched, now: float) -> None:
