@@ -10,7 +10,8 @@ from typing import Final
 import pytest
 from msgspec.structs import replace
 
-from futago.contract.router_parts import ConntrackHelperSpec, MeterRule, MeterSpec, PortForwardingSpec
+from futago.contract.port_features import RateLimit
+from futago.contract.router_parts import AddressLimit, ConntrackHelperSpec, MeterRule, MeterSpec, PortForwardingSpec
 from futago.contract.specs import RouterSpec, Spec
 from futago.values import IPv4Address
 from host.node_kit import ThrowAwayHost, wait_until
@@ -148,3 +149,24 @@ def test_a_connection_ends_with_its_forwarding(hosts: Pair) -> None:
     assert "dport=2201 " in gw.run(known)
     for one in held:
         one.communicate()
+
+
+@pytest.mark.parametrize("way", ["egress", "ingress"])
+def test_no_more_passes_by_an_address_outside_than_its_limit(hosts: Pair, way: str) -> None:
+    """Ten kilobytes in half a second, where one in a second may pass, and two and a half at a time."""
+    gw, vm = hosts
+    ping = f"ip netns exec vm1 ping -n -q -c 10 -i 0.05 -W 1 -s 1000 {OUTSIDE_HOST}"
+    slow = AddressLimit(address=IPv4Address(OWN), **{way: RateLimit(kbps=8, burst_kbits=20)})
+    wanted = [replace(one, limits=(slow,)) if isinstance(one, RouterSpec) else one for one in specs()]
+    restart(gw, wanted, revision=31)
+    wait_until(lambda: f"limit_{way}" in gw.run(f"ip netns exec {NETNS} nft list ruleset"), "the limit is there")
+    wait_until(lambda: received(vm.run(ping, check=False)) in range(1, 10), "some pings are lost, not all")
+    restart(gw, specs(), revision=32)
+    wait_until(lambda: received(vm.run(ping, check=False)) == 10, "without the limit all are answered")
+
+
+def received(said: str) -> int:
+    """How many answers a ping tells of."""
+    found = re.search(r"(\d+) received", said)
+    assert found is not None, said
+    return int(found[1])

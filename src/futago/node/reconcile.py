@@ -86,9 +86,9 @@ class Reconciler:
         busy: set[str] = set()
         for stage in self._stages:
             mine = _of(stage, wanted)
-            if stage.after in busy:
-                self._seen[stage.name].unread = True
-            self._read(stage, mine)
+            by_us = stage.after in busy
+            self._seen[stage.name].unread |= by_us
+            self._read(stage, mine, by_us=by_us)
             if self._put(stage, mine):
                 busy.add(stage.name)
 
@@ -136,7 +136,8 @@ class Reconciler:
             times.append(self._clock() + FIRST_RETRY_SECONDS)
         return min(times, default=None)
 
-    def _read(self, stage: Stage, mine: Mapping[str, Owned]) -> None:
+    def _read(self, stage: Stage, mine: Mapping[str, Owned], *, by_us: bool) -> None:
+        """`by_us`: what it hangs on was put just now, so that it may be other than it was left."""
         seen = self._seen[stage.name]
         if not seen.unread:
             return
@@ -146,7 +147,7 @@ class Reconciler:
             seen.known, seen.refused = {}, str(error)
             return
         lost = sorted(key for key, element in seen.known.items() if key in mine and found.get(key) != element)
-        if lost:
+        if lost and not by_us:
             _log.info("changed behind our back", stage=stage.name, keys=lost)
         seen.known, seen.unread, seen.refused = dict(found), False, ""
         for key, element in seen.known.items():

@@ -37,7 +37,7 @@ def show_all(service: Service, resource: Resource[Any], call: Call) -> Answer:
         found = policy.permitted(resource, reading, policy.rendered(resource, reading, resource.find(reading, wanted)))
         marker = policy.rendered(resource, reading, [after])[0] if after is not None else None
         part = page(query, call, matching(resource, query, found), marker)
-        return replace(part, items=policy.known(resource, reading, part.items))
+        return replace(part, items=policy.narrowed(resource, reading, part.items))
 
     part = service.read(call, listed)
     items = policy.visible(resource, part.items)

@@ -1,6 +1,6 @@
 """Who may do what to which resource: the rules, asked as Neutron asks them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 
@@ -93,13 +93,7 @@ def permitted(resource: Resource[Any], reading: Reading, items: list[Rendered]) 
 
 def known(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
     """Those that the caller may know of, and what it may know of each."""
-    return _narrowed(resource, reading, permitted(resource, reading, items), Parents(reading, resource))
-
-
-def restricted(resource: Resource[Any], reading: Reading, names: Collection[str]) -> bool:
-    """Whether the caller may not know one of these attributes of each of them."""
-    always, unsure = _hidden(resource, reading.policy, reading.caller)
-    return any(name in always or name in unsure for name in names)
+    return narrowed(resource, reading, permitted(resource, reading, items))
 
 
 def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
@@ -110,13 +104,15 @@ def visible(resource: Resource[Any], items: list[Rendered]) -> list[Rendered]:
 
 def changed(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
     """What the caller may know of what it has just made or changed."""
-    return visible(resource, _narrowed(resource, reading, items, Parents(reading, resource)))
+    return visible(resource, narrowed(resource, reading, items))
 
 
-def _narrowed(resource: Resource[Any], reading: Reading, items: list[Rendered], parents: Parents) -> list[Rendered]:
+def narrowed(resource: Resource[Any], reading: Reading, items: list[Rendered]) -> list[Rendered]:
+    """What the caller may know of each of those that it may know of."""
     hidden, unsure = _hidden(resource, reading.policy, reading.caller)
     if not hidden and not unsure:
         return items
+    parents = Parents(reading, resource)
     return [_without(hidden, unsure, reading, parents, item) for item in items]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, or_, select
 
 from futago.controller.resources import errors
 from futago.controller.resources.definition import Reading, Resource, Window, Writing
@@ -30,6 +30,17 @@ def rows(reading: Reading, kind: type[R], wanted: Mapping[str, Sequence[str]], o
         return parts(reading, kind, wanted)
     own = TABLES[kind].c.project_id == reading.caller.project_id
     return parts(reading, kind, wanted, own if others is None else or_(own, others(reading)))
+
+
+def under_own(kind: type[Row], column: str, parent: type[Row]) -> Others:
+    """For `rows`: those of a kind that are a part of something of the caller's project."""
+
+    def clause(reading: Reading) -> ColumnElement[bool]:
+        parents = TABLES[parent].c
+        own_parents = select(parents.id).where(parents.project_id == reading.caller.project_id)
+        return TABLES[kind].c[column].in_(own_parents)
+
+    return clause
 
 
 def parts(

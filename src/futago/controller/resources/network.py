@@ -18,6 +18,7 @@ from futago.controller.resources import (
     network_segments,
     parse,
     qos_policy,
+    segment_hosts,
     segments,
     sharing,
     subnet_checks,
@@ -82,7 +83,7 @@ def create(writing: Writing, values: Values) -> Network:
 
 def update(writing: Writing, network: Network, values: Values) -> Network:
     """Change a network; who uses it already is not put out."""
-    held = reach.ordered(writing.txn.find(Segment, network_id=network.id))
+    held = segment_hosts.segments_of(writing.txn, network.id)
     network_segments.change(writing, held, values)
     policy_id = qos_policy.given(writing, network.qos_policy_id, values)
     changed = replace(network, qos_policy_id=policy_id, **chosen(values, _COLUMNS))

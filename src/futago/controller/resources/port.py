@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, select
 
 from futago.contract.report import NodeFacts
 from futago.controller import device_owners
@@ -45,7 +44,6 @@ from futago.controller.resources.schema import described
 from futago.controller.resources.service_ports import add_port, free_mac, remove_port
 from futago.controller.store.database import Transaction
 from futago.controller.store.rows import FixedIp, Network, Node, Port, SecurityGroup
-from futago.controller.store.tables import TABLES
 
 _COLUMNS: Final = {
     "name": "name",
@@ -71,7 +69,7 @@ _NUMA_POLICIES: Final = ("required", "preferred", "legacy", "socket")
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[Port]:
     """A project sees its ports, and everybody's on its networks."""
-    return lookup.rows(reading, Port, wanted, _on_own_networks)
+    return lookup.rows(reading, Port, wanted, lookup.under_own(Port, "network_id", Network))
 
 
 def create(writing: Writing, values: Values) -> Port:
@@ -162,12 +160,6 @@ def render(reading: Reading, ports: Sequence[Port]) -> list[Rendered]:
             item["trunk_details"] = trunks[port.id]
         shown.append(item)
     return shown
-
-
-def _on_own_networks(reading: Reading) -> ColumnElement[bool]:
-    networks = TABLES[Network].c
-    own_networks = select(networks.id).where(networks.project_id == reading.caller.project_id)
-    return TABLES[Port].c.network_id.in_(own_networks)
 
 
 def status(port: Port) -> str:

@@ -43,7 +43,7 @@ _USERS: Final[Mapping[type[StandardRow], tuple[str, str]]] = {
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[QosPolicy]:
     """A project sees its own policies, and those that it shares."""
-    return lookup.rows(reading, QosPolicy, wanted, lambda _: TABLES[QosPolicy].c.id.in_(sharing.open_to(reading)))
+    return lookup.rows(reading, QosPolicy, wanted, sharing.shared_of(QosPolicy))
 
 
 def create(writing: Writing, values: Values) -> QosPolicy:

@@ -5,8 +5,6 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, select
-
 from futago.controller.protocols import ICMP, IPV6_ONLY, NUMBERS, number_of
 from futago.controller.resources import errors, lookup, parse, schema, security_group_errors, sharing
 from futago.controller.resources.definition import (
@@ -23,7 +21,6 @@ from futago.controller.resources.definition import (
 )
 from futago.controller.resources.schema import described
 from futago.controller.store.rows import AddressGroup, DefaultSecurityGroup, SecurityGroup, SecurityGroupRule
-from futago.controller.store.tables import TABLES
 
 _WITH_PORTS: Final = {NUMBERS[name] for name in ("tcp", "udp", "sctp", "dccp", "udplite")}
 _ANY: Final = frozenset({"0", "any", "ip", "hopopt"})
@@ -41,13 +38,8 @@ _UNIQUE: Final = (
 
 def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[SecurityGroupRule]:
     """A project sees the rules of its groups."""
-    return lookup.rows(reading, SecurityGroupRule, wanted, _of_own_groups)
-
-
-def _of_own_groups(reading: Reading) -> ColumnElement[bool]:
-    groups = TABLES[SecurityGroup].c
-    own = select(groups.id).where(groups.project_id == reading.caller.project_id)
-    return TABLES[SecurityGroupRule].c.security_group_id.in_(own)
+    of_own_groups = lookup.under_own(SecurityGroupRule, "security_group_id", SecurityGroup)
+    return lookup.rows(reading, SecurityGroupRule, wanted, of_own_groups)
 
 
 def create(writing: Writing, values: Values) -> SecurityGroupRule:

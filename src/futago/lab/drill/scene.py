@@ -102,8 +102,10 @@ class Scene:
 
     def _doubted(self) -> bool:
         sessions = [session for host in self.cloud.nodes for session in self._ask(host, "hosts")["hosts"]]
-        steady_since = time.time() - STEADY / 1000 if self.crowd else time.time()
-        return any(one["damped"] or (one["losses"] and one["since"] > steady_since) for one in sessions)
+        if any(one["damped"] for one in sessions):
+            return True
+        not_before = time.time() - STEADY / 1000
+        return bool(self.crowd) and any(one["losses"] and one["since"] > not_before for one in sessions)
 
     def _roles_on(self, host: str) -> dict[str, str]:
         return {router["name"]: router["role"] for router in self._ask(host, "status")["routers"]}
