@@ -1,7 +1,9 @@
 """The walkthrough's cloud in a lab, and waits whose failures show the state that they waited in."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from futago.lab import status
 from futago.lab.api import wait_for
@@ -10,6 +12,9 @@ from futago.lab.lab import Lab
 from futago.lab.state import Instance
 from futago.lab.topology import Kind
 from futago.lab.waiting import wait_for_agents
+
+_PORTS_END: Final = re.compile(r": ((?:h[rghd]-|tap)([0-9a-f-]{11}))[@:]")
+"""An interface of a port in `ip -o link`: its name, and the part of the port's ID in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +73,23 @@ class Cloud:
         self.eventually("one active and one standby", self.settled)
         self.eventually("the floating IP answers", self.answers)
         self.eventually("no uplink is held down for what happened to it before", self.uplinks_up, seconds=120)
+        self.eventually("no interface is left of a port that is gone", lambda: not self.left_over())
 
     def uplinks_up(self) -> bool:
         """Whether each network node may have routers: one whose uplink is down gives its own away, and takes none."""
         agents = self.lab.api().list("agents", agent_type="L3 agent")
         return all(one["state"] == "up" for agent in agents for one in agent["configurations"]["uplinks"])
+
+    def left_over(self) -> list[str]:
+        """The interfaces of ports that are gone; while they go, a userspace switch may lose others' packets."""
+        ports = {str(port["id"])[:11] for port in self.lab.api().list("ports")}
+        return [
+            f"{host}: {interface}"
+            for host, plan in self.lab.plans.items()
+            if plan.has_ovs
+            for interface, port in _PORTS_END.findall(self.lab.exec(host, ["ip", "-o", "link"]).stdout)
+            if port not in ports
+        ]
 
     def answers(self) -> bool:
         """Whether the floating IP answers a ping from outside."""
