@@ -123,6 +123,19 @@ def test_a_restart_neutralises_the_guard_that_the_former_engine_left(pair: Pair)
     assert active.active()
 
 
+def test_a_standby_that_was_away_when_the_active_engine_asked_for_patience_hears_it_from_the_guard(pair: Pair) -> None:
+    """It would elect itself beside addresses that nobody can take off for seconds."""
+    pair.start()
+    stopped, survivor = pair.active(), pair.standby()
+    survivor.terminate()
+    stopped.terminate()
+    survivor.start()
+    assert stopped.addresses() == VIRTUAL
+    wait_for("it is active", survivor.active)
+    assert stopped.addresses() == set()
+    assert survivor.status().cause == "active resigned"
+
+
 def test_an_engine_stopped_for_good_hands_over_and_leaves_no_address_behind(hasty_pair: Pair) -> None:
     hasty_pair.start()
     stopped, survivor = hasty_pair.active(), hasty_pair.standby()

@@ -54,6 +54,8 @@ class Transmit(msgspec.Struct, frozen=True, gc=False):
 
 _TIMER_FIRED: Final = TimerFired()
 _NONE: Final = Millis(0)
+_UNNOTICED: Final = Millis(2000)
+"""A host may be deaf for so long before its session ends here: a few of BFD's intervals, and the last announcement."""
 _ALONG_AT_ONCE: Final = 100
 """Routers that send early: a few milliseconds, and no more frames than a switch's socket holds."""
 
@@ -77,6 +79,8 @@ class _Slot:
         self.wakes_at: Millis | None = None
         """When its one entry among the timers comes up; the machine's deadline may be later by then."""
         self.use = UNKNOWN
+        self.changed_at = _NONE
+        """When its role changed."""
         self.configure(config)
 
     def configure(self, config: VirtualRouterConfig) -> None:
@@ -199,12 +203,15 @@ class Engine:
         if slot := self._slots.get(name):
             slot.use = slot.use.noted(connections, now)
 
-    def found(self, tunnel: IPAddress, now: Millis, *, wall: float = 0.0) -> list[Order]:
-        """The host at which tunnels to this address end is reached again; it may have been active beside us."""
+    def found(self, tunnel: IPAddress, now: Millis, *, since: Millis, wall: float = 0.0) -> list[Order]:
+        """The host at which tunnels to this address end is reached again; `since` then it was not.
+
+        A peer may have been active beside us; any other's switch may not know that we are: it has not heard us say it.
+        """
         return [
             order
             for name, slot in self._slots.items()
-            if slot.machine.role is Role.ACTIVE and any(peer.tunnel == tunnel for peer in slot.machine.config.peers)
+            if slot.machine.role is Role.ACTIVE and (_is_peer(slot, tunnel) or _was_unheard(slot, since))
             for order in self._step(name, Rejoined(), now, wall)
         ]
 
@@ -296,8 +303,18 @@ class Engine:
             if isinstance(effect, RoleChanged):
                 counters.became_active += effect.now is Role.ACTIVE
                 counters.hearing.role_changed(effect, now)
+                slot.changed_at = now
             orders.append(Order(config, effect))
         return orders
+
+
+def _is_peer(slot: _Slot, tunnel: IPAddress) -> bool:
+    return any(peer.tunnel == tunnel for peer in slot.machine.config.peers)
+
+
+def _was_unheard(slot: _Slot, since: Millis) -> bool:
+    """Whether it has announced itself while a host behind tunnels did not hear: for longer than was noticed here."""
+    return slot.machine.config.behind_tunnels and slot.changed_at > since - _UNNOTICED
 
 
 def _count(slot: _Slot, datagram: Datagram, advert: Advert) -> None:

@@ -1,7 +1,8 @@
 """No address outlives its engine: what happens when an engine stops and no other one comes.
 
-The guard is a process that an engine leaves behind. It waits for as long as a restart may take; if nobody has taken
-the lock by then, it withdraws what the state file says was active here and tells the peers, who take over at once.
+The guard is a process that an engine leaves behind. It waits for as long as a restart may take, and says so again and
+again to peers whose own engine may have been away when ours said it; if nobody has taken the lock by then, it withdraws
+what the state file says was active here and tells the peers, who take over at once.
 """
 
 import fcntl
@@ -10,23 +11,28 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from futago.contract.codec import BadMessage
-from futago.values import Role
+from futago.values import Millis, Role
 from futago.vrrp import send, state
 from futago.vrrp.adverts import AdvertSocket
 from futago.vrrp.auth import Marks
 from futago.vrrp.config import VirtualRouterConfig
 from futago.vrrp.events import SendAdvert
 from futago.vrrp.inside import inside
+from futago.vrrp.machine import hold
 from futago.vrrp.marks import MarksFile
 from futago.vrrp.peers import LEAST_PRIORITY
 from futago.vrrp.sockets import urgently
 from futago.vrrp.state import Saved
 from futago.vrrp.tables import Tables
 from futago.vrrp.worker import Settings
+
+REMIND_SECONDS: Final = 0.5
+"""Less than a backup waits that has just started, by the interval of the default profile."""
 
 log = structlog.get_logger()
 
@@ -62,7 +68,12 @@ def guard_needed(settings: Settings) -> bool:
 
 def stand_guard(settings: Settings, signature: bytes) -> None:
     """Wait for a successor; without one, withdraw. Runs in a process of its own that holds no lock."""
-    time.sleep(settings.hold_seconds)
+    until = time.monotonic() + settings.hold_seconds
+    while (left := until - time.monotonic()) > 0:
+        time.sleep(min(left, REMIND_SECONDS))
+        if _succeeded(settings, signature):
+            return
+        _ask_to_wait(settings.state, until - time.monotonic())
     lock = take_lock(settings.lock)
     if lock is None:
         return
@@ -72,6 +83,30 @@ def stand_guard(settings: Settings, signature: bytes) -> None:
             withdraw(settings.state, held=True)
     finally:
         os.close(lock)
+
+
+def _succeeded(settings: Settings, signature: bytes) -> bool:
+    lock = take_lock(settings.lock)
+    if lock is None:
+        return True
+    with os.fdopen(lock, "rb") as held:
+        return held.read(100) != signature
+
+
+def _ask_to_wait(path: Path, seconds: float) -> None:
+    """Have the peers that listen wait on, in words that outrank nobody: who is active beside us by now is to stay."""
+    try:
+        saved = state.load(path)
+    except (BadMessage, OSError):
+        return
+    marks, left = _marks(path), Millis(int(seconds * 1000))
+    for router in saved.routers:
+        if left <= 0 or not saved.active(router.name):
+            continue
+        try:
+            _say(router, marks.of(router.name) if marks else {}, [hold(router, left, LEAST_PRIORITY)])
+        except OSError as error:
+            log.warning("peers not told", router=router.name, error=error.strerror or str(error))
 
 
 def withdraw(path: Path, *, held: bool) -> None:
@@ -123,10 +158,14 @@ def _say_goodbye(router: VirtualRouterConfig, marks: Marks, *, held: bool) -> No
     (`Held`): so they first learn the ordinary one again. The least priority does it, and has nobody yield who has
     elected itself meanwhile.
     """
+    priorities = (LEAST_PRIORITY, 0) if held else (0,)
+    _say(router, marks, [SendAdvert(priority, router.advert_interval) for priority in priorities])
+
+
+def _say(router: VirtualRouterConfig, marks: Marks, words: Sequence[SendAdvert]) -> None:
     with closing(inside(router.namespace, lambda: AdvertSocket(router))) as sender:
-        for priority in (LEAST_PRIORITY, 0) if held else (0,):
-            effect = SendAdvert(priority, router.advert_interval)
-            sender.send(send.to_wire(router, effect, marks, time.time()))
+        for word in words:
+            sender.send(send.to_wire(router, word, marks, time.time()))
 
 
 def _marks(path: Path) -> MarksFile | None:

@@ -56,8 +56,9 @@ class Hosts:
         for address in lost:
             log.warning("host lost", tunnel=str(address))
             orders += engine.lost(address, now, doubt=doubt, wall=wall)
-        for address in self._liveness.found:
-            orders += engine.found(address, now, wall=wall)
+        for address, since in self._liveness.found.items():
+            log.info("host back", tunnel=str(address), after_seconds=round((now - since) / 1000, 1))
+            orders += engine.found(address, now, since=since, wall=wall)
         return orders
 
     def statuses(self, now: Millis, wall: float) -> tuple[HostStatus, ...]:

@@ -44,8 +44,8 @@ class Liveness:
 
     def __init__(self) -> None:
         self.sessions: dict[IPAddress, Session] = {}
-        self.found: list[IPAddress] = []
-        """The hosts that the last update has brought back."""
+        self.found: dict[IPAddress, Millis] = {}
+        """The hosts that the last update has brought back, and since when each was not reached."""
         self._busy_until = Millis(0)
 
     def update(self, states: Mapping[IPAddress, bool], now: Millis) -> list[IPAddress]:
@@ -53,7 +53,11 @@ class Liveness:
         self.sessions = {address: self.sessions.get(address, Session(since=now)) for address in states}
         self.settle(now)
         lost = []
-        self.found = [address for address, up in states.items() if up and self._was_lost(self.sessions[address])]
+        self.found = {
+            address: session.since
+            for address, session in self.sessions.items()
+            if states[address] and not session.up and (session.seen_up or session.since < now)
+        }
         for address, up in states.items():
             session = self.sessions[address]
             if up == session.up:
@@ -85,10 +89,6 @@ class Liveness:
         """How long to wait with a loss of just now: where several end together, it may be this host that is cut off."""
         ended = [one for one in self.sessions.values() if one.seen_up and not one.up and now - one.since < TOGETHER]
         return TOGETHER if len(ended) > 1 else Millis(0)
-
-    @staticmethod
-    def _was_lost(session: Session) -> bool:
-        return session.seen_up and not session.up
 
     def _believed(self, session: Session, now: Millis) -> bool:
         session.losses += 1

@@ -130,7 +130,7 @@ def _in_active(m: Machine, event: Event, now: Millis) -> Step:  # noqa: PLR0911 
         case Withdrawn():
             return _step_back(m, Cause.WITHDRAWN, now)
         case Held(duration):
-            return replace(m, election_at=after(now, duration)), [_hold(m, duration)]
+            return replace(m, election_at=after(now, duration)), [hold(m.config, duration, m.config.priority)]
         case Stopped():
             return _stop(m), [m.remove_all, m.goodbye, RoleChanged(Role.ACTIVE, Role.INITIALIZE, Cause.STOPPED)]
         case Started() | Adopted():
@@ -384,9 +384,12 @@ def _preempts(config: VirtualRouterConfig) -> bool:
     return config.preempt or config.priority == OWNER_PRIORITY
 
 
-def _hold(m: Machine, duration: Millis) -> SendAdvert:
-    """A wish to be rid of the router waits, too: who takes over now does so beside addresses that nobody takes off."""
-    interval = m.config.advert_interval
-    if m.config.version is Version.V3:
+def hold(config: VirtualRouterConfig, duration: Millis, priority: int) -> SendAdvert:
+    """Has backups wait for at least `duration`; a wish to be rid of the router waits, too.
+
+    Who takes over meanwhile does so beside addresses that nobody takes off. VRRPv2 cannot say it.
+    """
+    interval = config.advert_interval
+    if config.version is Version.V3:
         interval = min(Millis(max(interval, duration // 2)), MAX_INTERVAL_V3)
-    return SendAdvert(max(m.config.priority, m.config.yields_below), interval)
+    return SendAdvert(max(priority, config.yields_below), interval)

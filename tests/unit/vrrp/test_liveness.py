@@ -120,4 +120,15 @@ def test_a_host_that_is_back_is_found_once_and_a_new_one_is_not() -> None:
     for second, up in enumerate((True, False, True, True)):
         liveness.update({ONE: up}, at(second))
         found.append(liveness.found)
-    assert found == [[], [], [ONE], []]
+    assert found == [{}, {}, {ONE: at(1)}, {}]
+
+
+def test_a_host_that_was_never_reached_since_we_began_is_found_when_it_is() -> None:
+    liveness = Liveness()
+    liveness.update({ONE: True, TWO: False}, at(1))
+    assert liveness.found == {}, "what is up at the first look was not away, as far as is known"
+    liveness.update({ONE: True, TWO: True}, at(3))
+    assert liveness.found == {TWO: at(1)}
+    liveness.update({ONE: False, TWO: True}, at(5))
+    liveness.update({ONE: True, TWO: True}, at(6))
+    assert liveness.found == {ONE: at(5)}

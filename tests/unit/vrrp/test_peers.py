@@ -250,10 +250,27 @@ def test_an_active_announces_itself_again_when_a_peer_is_back_that_may_have_been
     engine.start(config(), Millis(0), adopt=True)
     for number in range(1, 10):
         engine.timers(Millis(number * INTERVAL))
-    engine.found(IPv4Address("172.31.0.99"), Millis(2701))
+    engine.found(IPv4Address("172.31.0.99"), Millis(2701), since=Millis(2601))
     assert engine.timers(Millis(2751)) == []
-    engine.found(TUNNEL, Millis(2801))
+    engine.found(TUNNEL, Millis(2801), since=Millis(2601))
     assert [order.action for order in engine.timers(Millis(2851))] == [Announce(config().addresses, briefly=True)]
+
+
+@pytest.mark.parametrize(("since", "behind_tunnels", "announced"), [(3000, True, 1), (9000, True, 0), (3000, False, 0)])
+def test_an_active_announces_itself_to_a_host_that_was_not_reached_when_it_became_active(
+    since: int,
+    behind_tunnels: bool,  # noqa: FBT001 - a parameter of the test
+    announced: int,
+) -> None:
+    """The host's switch has learned another way to the router's address, and would keep it for minutes."""
+    engine = Engine()
+    engine.start(config(behind_tunnels=behind_tunnels), Millis(4000), adopt=True)
+    for number in range(1, 30):
+        engine.timers(Millis(4000 + number * INTERVAL))
+    before = engine.deadline()
+    assert before is not None
+    engine.found(IPv4Address("172.31.0.99"), Millis(before - 100), since=Millis(since))
+    assert len(engine.timers(Millis(before - 50))) == announced
 
 
 def test_an_active_that_is_cut_off_is_active_for_nobody() -> None:
