@@ -29,6 +29,9 @@ CLIENTS = 8
 LISTED = 1000
 SMALL, LARGE = 500, 50_000
 PAGE = 100
+BUSY_SECONDS = 0.1
+NETWORKS = 50
+"""For the routers of one client."""
 
 
 @dataclass(frozen=True)
@@ -98,20 +101,19 @@ def page_of_ports(_cloud: Cloud, client: Client) -> Step:
     return timed(client.prepared("GET", f"/v2.0/ports?limit={PAGE}"))
 
 
-def router(cloud: Cloud, _client: Client) -> Step:
-    """A router, an interface, a gateway; the network that it joins is made beforehand."""
+def router(cloud: Cloud, client: Client) -> Step:
+    """A router, an interface, a gateway; the networks that they join are made beforehand."""
+    subnets = [cloud.network(client, "192.168.80.0/24", {})[1] for _ in range(NETWORKS)]
+    gateway = {"router": {"external_gateway_info": {"network_id": cloud.external}}}
 
     def step(client: Client) -> float:
-        subnet = cloud.network(client, "192.168.80.0/24", {})[1]
-        body = {"subnet_id": subnet}
-        gateway = {"router": {"external_gateway_info": {"network_id": cloud.external}}}
-        spent = 0.0
+        subnet = subnets.pop() if subnets else cloud.network(client, "192.168.80.0/24", {})[1]
         made = client.prepared("POST", "/v2.0/routers", {"router": {}})
         began = time.perf_counter()
         router_id = client.send(made).partition(b'"id":"')[2][:36].decode()
-        spent += time.perf_counter() - began
+        spent = time.perf_counter() - began
         for request in (
-            client.prepared("PUT", f"/v2.0/routers/{router_id}/add_router_interface", body),
+            client.prepared("PUT", f"/v2.0/routers/{router_id}/add_router_interface", {"subnet_id": subnet}),
             client.prepared("PUT", f"/v2.0/routers/{router_id}", gateway),
         ):
             spent += timed(request)(client)
@@ -200,8 +202,8 @@ def throughput(cloud: Cloud, deed: Deed, seconds: float) -> float:
         client = cloud.client()
         step = deed.step(cloud, client)
         while True:
-            step(client)
             yield
+            step(client)
 
     return together(CLIENTS, seconds, work)
 
@@ -297,12 +299,18 @@ def settings(running: Controller) -> ControllerConfig:
 
 @contextmanager
 def nodes(running: Controller) -> Iterator[None]:
-    """Two network nodes that report."""
+    """Two network nodes that report; a real one takes no less to make a router, and hears of others meanwhile."""
     with ExitStack() as stack:
         for number, role in ((1, Role.ACTIVE), (2, Role.BACKUP)):
             stack.enter_context(
                 TalkingNode(
-                    running.url, running.join_token(), f"net{number}", number=number, roles=("l3", "dhcp"), role=role
+                    running.url,
+                    running.join_token(),
+                    f"net{number}",
+                    number=number,
+                    roles=("l3", "dhcp"),
+                    role=role,
+                    busy_seconds=BUSY_SECONDS,
                 )
             )
         yield

@@ -94,12 +94,13 @@ def timed(request: bytes) -> Step:
 
 
 def together(clients: int, seconds: float, work: Callable[[int], Iterator[None]]) -> float:
-    """How often a second `clients` processes come round together; `work` yields once for each time."""
+    """How often a second `clients` processes come round together; `work` yields when it is ready, and for each time."""
     context = get_context("fork")
     barrier, results = context.Barrier(clients), context.Queue()
 
     def one(number: int) -> None:
         rounds = work(number)
+        next(rounds)
         barrier.wait()
         began, done = time.perf_counter(), 0
         while time.perf_counter() - began < seconds:

@@ -57,7 +57,7 @@ def test_what_is_made_first_and_what_is_made_late_cost_the_same(
         "network": (lambda: admin.network(name="x"), 12),
         "port": (lambda: admin.port(network), 20),
         "floating IP": (lambda: admin.floating_ip(external), 20),
-        "router": (admin.router, 50),
+        "router": (admin.router, 32),
     }
     for name, (work, most) in deeds.items():
         work()

@@ -21,9 +21,19 @@ class TalkingNode:
     """Joins, then fetches specs and reports each second in a thread of its own; survives the controller's restarts."""
 
     def __init__(
-        self, url: str, join_token: str, name: str, *, number: int, roles: tuple[str, ...], role: Role
+        self,
+        url: str,
+        join_token: str,
+        name: str,
+        *,
+        number: int,
+        roles: tuple[str, ...],
+        role: Role,
+        busy_seconds: float = 0.0,
     ) -> None:
+        """`busy_seconds` is how long it takes to make true what it has heard."""
         self.name = name
+        self._busy_seconds = busy_seconds
         self.specs = NodeSpecs()
         self._role = role
         self._http = httpx.Client(base_url=f"{url}/nodes", headers={VERSION_HEADER: VERSION}, timeout=30)
@@ -61,6 +71,7 @@ class TalkingNode:
         while not self._stop.is_set():
             try:
                 self._fetch()
+                self._stop.wait(self._busy_seconds)
                 self._http.post(f"/{self.name}/report", content=encode(self._report())).raise_for_status()
             except httpx.TransportError:
                 self._stop.wait(_RETRY_SECONDS)

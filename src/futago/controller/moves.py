@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from futago.config import ControllerConfig
 from futago.controller import schedule
 from futago.controller.agent_types import L3
+from futago.controller.resources import lookup
 from futago.controller.resources.agent import alive
 from futago.controller.store.database import Database, Transaction, View
 from futago.controller.store.rows import Node, Replica, Router
@@ -128,13 +129,15 @@ def settle(database: Database, config: ControllerConfig) -> None:
 
 
 def _settled(view: View, config: ControllerConfig) -> list[Move]:
-    begun = sorted({replica.router_id for replica in view.find(Replica, yielding=True)})
-    fit = {node.name for node in _fit(view, config)} if begun else set()
+    begun = {replica.router_id for replica in view.find(Replica, yielding=True)}
+    if not begun:
+        return []
+    fit = {node.name for node in _fit(view, config)}
     found = []
-    for router_id in begun:
-        wanted = [r for r in view.find(Replica, router_id=router_id) if not r.yielding]
-        able = [replica.node for replica in wanted if replica.node in fit and replica.admin_state_up]
-        if not able or any(done(view, Move(router_id, node)) for node in able):
+    for router_id, replicas in sorted(lookup.grouped(view.find(Replica, router_id=begun), "router_id").items()):
+        able = [r.node for r in replicas if not r.yielding and r.node in fit and r.admin_state_up]
+        active = {replica.node for replica in replicas if replica.role is Role.ACTIVE}
+        if not able or (len(active) == 1 and active <= set(able)):
             found.append(Move(router_id, able[0] if able else ""))
     return found
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from database_kit import sqlite
 from futago.controller.store.database import FILLED, Conflict, Database
 from futago.controller.store.rows import Network, Segment
+from futago.controller.store.session import Session
 from futago.values import NetworkType
 
 WRITER = """
@@ -149,3 +151,49 @@ def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_there(databas
         segments = {row.segmentation_id for row in view.find(Segment)}
     assert set(acknowledged) <= there
     assert there == segments
+
+
+def test_what_a_writer_has_asked_before_it_hears_anew_after_each_change_of_its_own(database: Database) -> None:
+    with database.write() as txn:
+
+        def names() -> list[str]:
+            return [row.name for row in txn.find(Network, project_id="p")]
+
+        assert (names(), txn.get(Network, id="a")) == ([], None)
+        made = txn.add(network("a"))
+        assert (names(), txn.get(Network, id="a")) == ([""], made)
+        named = txn.replace(made, replace(made, name="n"))
+        assert (names(), txn.get(Network, id="a")) == (["n"], named)
+        with pytest.raises(ZeroDivisionError), txn.attempt():
+            txn.add(network("b"))
+            assert names() == ["n", ""]
+            raise ZeroDivisionError
+        assert names() == ["n"]
+        txn.remove(named)
+        assert (names(), txn.get(Network, id="a")) == ([], None)
+
+
+def test_a_list_that_was_found_is_the_asker_s_own(database: Database) -> None:
+    with database.write() as txn:
+        txn.add(network("a"))
+        txn.find(Network).clear()
+        assert len(txn.find(Network)) == 1
+
+
+def test_a_question_with_a_short_answer_is_asked_once(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = Session.ask
+
+    def noted(self: Session, text: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        asked.append(text)
+        return ask(self, text, values)
+
+    monkeypatch.setattr(Session, "ask", noted)
+    with database.write() as txn:
+        for number in range(70):
+            txn.add(network(str(number)))
+        before = len(asked)
+        assert [len(txn.find(Network, id=["1"])) for _ in range(3)] == [1, 1, 1]
+        assert len(asked) == before + 1
+        assert [len(txn.find(Network)) for _ in range(2)] == [70, 70]
+        assert len(asked) == before + 3

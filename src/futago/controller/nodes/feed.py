@@ -131,6 +131,8 @@ class Feed:
         self._forget_absences(entries)
 
     def _forget_absences(self, entries: dict[Key, Entry]) -> None:
+        if len(entries) <= _MOST_ABSENCES:
+            return
         absent = sorted((entry.revision, key) for key, entry in entries.items() if entry.spec is None)
         if len(absent) <= _MOST_ABSENCES:
             return

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterator
 
-from sqlalchemy import or_, select
-
 from futago.config import ControllerConfig, NodeRole, Profile
 from futago.contract.specs import Spec
 from futago.controller import device_owners, schedule
@@ -153,9 +151,8 @@ def _scopes(view: View, pool_ids: set[str]) -> dict[str, str]:
 
 def _metering_rules(view: View, router: Router) -> list[MeteringRule]:
     """Those of the labels that count at a router: its project's, and the shared ones."""
-    labels, rules = TABLES[MeteringLabel].c, TABLES[MeteringRule].c
-    counting = select(labels.id).where(or_(labels.project_id == router.project_id, labels.shared.is_(True)))
-    return view.search(MeteringRule, rules.metering_label_id.in_(counting))
+    labels = [*view.find(MeteringLabel, project_id=router.project_id), *view.find(MeteringLabel, shared=True)]
+    return view.find(MeteringRule, metering_label_id={label.id for label in labels})
 
 
 def _metered_routers(view: View, projects: list[str]) -> list[Router]:

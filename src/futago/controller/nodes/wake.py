@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection
 from typing import Final
 
 _LOOK_AGAIN_SECONDS: Final = 5.0
-_PAUSE_SECONDS: Final = 0.02
+_PAUSE_SECONDS: Final = 0.05
 """From one look to the next: a burst of writes is planned, fetched and reported once for all, a single one at once."""
 
 

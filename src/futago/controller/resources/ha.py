@@ -5,9 +5,11 @@ Everything happens in the caller's transaction, so eight routers created at once
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final
 
 import structlog
 from msgspec.structs import replace
+from sqlalchemy import Select, and_, case, func, select
 
 from futago.config import ControllerConfig
 from futago.controller import allocate, device_owners, schedule
@@ -15,11 +17,29 @@ from futago.controller.agent_types import L3, ROLES
 from futago.controller.resources import errors, segments, zones
 from futago.controller.resources.agent import alive
 from futago.controller.resources.service_ports import add_port, remove_port
-from futago.controller.store.database import Conflict, Transaction
+from futago.controller.store.database import Conflict, Transaction, View
 from futago.controller.store.rows import HaNetwork, Network, Node, Port, Replica, Router, Segment, Subnet
+from futago.controller.store.tables import TABLES
 from futago.values import Role
 
 _log = structlog.get_logger()
+
+
+def _loads() -> Select[Any]:
+    """Of a router's replicas the first one leads: the one that became active last, or that will."""
+    replica = TABLES[Replica].c
+    active = case((and_(replica.role == Role.ACTIVE.value, replica.yielding.is_(False)), 1), else_=0)
+    since = case((active == 1, replica.role_since), else_=0)
+    preferred = case((replica.yielding, 0), else_=replica.priority)
+    order = (active.desc(), since.desc(), preferred.desc())
+    rank = func.row_number().over(partition_by=replica.router_id, order_by=order)
+    ranked = select(replica.node, rank.label("place")).subquery().c
+    leads = func.sum(case((ranked.place == 1, 1), else_=0))
+    return select(ranked.node, func.count().label("carried"), leads.label("leads")).group_by(ranked.node)
+
+
+_LOADS: Final = _loads()
+"""Counted by the database: there may be thousands of replicas, and each router that is placed asks."""
 
 
 def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
@@ -36,12 +56,10 @@ def place(txn: Transaction, config: ControllerConfig, router: Router) -> Router:
     nodes = living_nodes(txn, config, L3, router.availability_zone_hints)
     if router.ha:
         _check_enough(txn, config, nodes)
-    begins = not txn.count(Replica, router_id=router.id)
-    for rank, node in enumerate(_chosen(txn, router, nodes, wanted)):
-        replica = add_replica(txn, router, node)
-        if begins and rank > 0 and router.ha:
-            # The first one is to have it, whichever is ready first: a move that `moves.settle` ends.
-            txn.replace(replica, replace(replica, yielding=True))
+    placed = {replica.node for replica in txn.find(Replica, router_id=router.id)}
+    for rank, node in enumerate(_chosen(txn, placed, nodes, wanted)):
+        # The first one is to have it, whichever is ready first: a move that `moves.settle` ends.
+        add_replica(txn, router, node, yielding=router.ha and not placed and rank > 0)
     return router
 
 
@@ -66,7 +84,7 @@ def fill(txn: Transaction, config: ControllerConfig, node: str) -> None:
             _log.warning("router not placed", router=router.id, node=node, error=str(error))
 
 
-def add_replica(txn: Transaction, router: Router, node: str) -> Replica:
+def add_replica(txn: Transaction, router: Router, node: str, *, yielding: bool = False) -> Replica:
     """Put `router` on `node` too, at the lowest free rank."""
     taken = {replica.priority for replica in txn.find(Replica, router_id=router.id)}
     replica = Replica(
@@ -74,6 +92,7 @@ def add_replica(txn: Transaction, router: Router, node: str) -> Replica:
         node=node,
         ha_port_id=_add_ha_port(txn, router, node).id if router.ha else None,
         priority=schedule.free_priority(taken),
+        yielding=yielding,
     )
     return txn.add(replica)
 
@@ -130,27 +149,16 @@ def _check_enough(txn: Transaction, config: ControllerConfig, nodes: Collection[
         raise errors.HaNotEnoughAvailableAgents(min_agents=config.min_l3_agents_per_router, num_agents=len(nodes))
 
 
-def _chosen(txn: Transaction, router: Router, nodes: Mapping[str, str], wanted: int) -> tuple[str, ...]:
-    carried: dict[str, int] = {}
-    leaders: dict[str, Replica] = {}
-    for replica in txn.find(Replica):
-        carried[replica.node] = carried.get(replica.node, 0) + 1
-        leader = leaders.setdefault(replica.router_id, replica)
-        if _leads(replica) > _leads(leader):
-            leaders[replica.router_id] = replica
-    preferred_of: dict[str, int] = {}
-    for replica in leaders.values():
-        preferred_of[replica.node] = preferred_of.get(replica.node, 0) + 1
-    placed = {replica.node for replica in txn.find(Replica, router_id=router.id)}
+def _chosen(txn: Transaction, placed: Collection[str], nodes: Mapping[str, str], wanted: int) -> tuple[str, ...]:
     free = {node: zone for node, zone in nodes.items() if node not in placed}
     there = zones.of_nodes(txn, placed).values()
-    return schedule.choose(schedule.candidates(free, carried, preferred_of), wanted, there)
+    return schedule.choose(schedule.candidates(free, *_load(txn)), wanted, there)
 
 
-def _leads(replica: Replica) -> tuple[bool, float, int]:
-    """Of a router's replicas the greatest one has it: the one that became active last, or that will."""
-    active = replica.role is Role.ACTIVE and not replica.yielding
-    return active, replica.role_since if active else 0.0, 0 if replica.yielding else replica.priority
+def _load(view: View) -> tuple[dict[str, int], dict[str, int]]:
+    """How many routers each node carries, and of how many it is the active one, or will be."""
+    loads = view.execute(_LOADS)
+    return {one["node"]: int(one["carried"]) for one in loads}, {one["node"]: int(one["leads"]) for one in loads}
 
 
 def _add_ha_port(txn: Transaction, router: Router, node: str) -> Port:
@@ -176,7 +184,7 @@ def _ha_network(txn: Transaction, config: ControllerConfig, project_id: str) -> 
     """The project's first HA network with a VRID to spare, and that VRID; a new network when there is none."""
     existing = sorted(txn.find(HaNetwork, project_id=project_id), key=lambda ha_network: ha_network.ordinal)
     for ha_network in existing:
-        taken = {router.vrid for router in txn.find(Router, ha_network_id=ha_network.network_id)}
+        taken = txn.values(Router, "vrid", ha_network_id=ha_network.network_id)
         vrid = allocate.vrid({number for number in taken if number is not None})
         if vrid is not None:
             return ha_network, vrid

@@ -23,6 +23,8 @@ R = TypeVar("R", bound=rows.Row)
 _MOST_MEMBERS: Final = 512
 """Of a collection in one statement: databases bound the number of values. A power of two, as `_tests` has it."""
 _SEVERAL: Final = (set, frozenset, list, tuple)
+_KEPT_ROWS: Final = 64
+_KEPT_ANSWERS: Final = 1024
 
 
 class _Filled:
@@ -38,11 +40,16 @@ def now_text() -> str:
 
 
 class View:
-    """What a transaction sees: one state of the store for who only looks, all that was written before for a writer."""
+    """What a transaction sees: one state of the store for who only looks, all that was written before for a writer.
+
+    Nobody else changes what it sees, so a question is asked once, and its answer is kept while it is short.
+    """
 
     def __init__(self, session: Session, statements: Statements) -> None:
         self._session = session
         self._statements = statements
+        self._answers: dict[type[rows.Row], dict[tuple[Any, ...], list[Any]]] = {}
+        self._kept = 0
 
     @property
     def dialect(self) -> str:
@@ -51,7 +58,8 @@ class View:
 
     def get(self, kind: type[R], **key: object) -> R | None:
         """The row whose columns equal `key`; None where there is none."""
-        found = self._find(kind, key, limit=1)
+        limit = None if form(kind).key == tuple(key) else 1
+        found = self._find(kind, key, limit)
         return found[0] if found else None
 
     def find(self, kind: type[R], **wanted: object) -> list[R]:
@@ -127,8 +135,24 @@ class View:
         tests, values = _tests(kind, wanted)
         if _impossible(tests):
             return []
-        text = self._statements.select(shape.table, shape.names, tests, limit)
-        return [shape.row(found) for found in self._session.ask(text, values)]
+        question = (self._statements.select(shape.table, shape.names, tests, limit), *values)
+        answer = self._answers.setdefault(kind, {}).get(question)
+        if answer is None:
+            answer = [shape.row(found) for found in self._session.ask(question[0], values)]
+            self._keep(kind, question, answer)
+        return list(answer)
+
+    def _keep(self, kind: type[R], question: tuple[Any, ...], answer: list[R]) -> None:
+        if len(answer) > _KEPT_ROWS:
+            return
+        if self._kept == _KEPT_ANSWERS:
+            self._forget()
+        self._answers.setdefault(kind, {})[question] = answer
+        self._kept += 1
+
+    def _forget(self) -> None:
+        self._answers.clear()
+        self._kept = 0
 
 
 class Transaction(View):
@@ -154,6 +178,7 @@ class Transaction(View):
             row = msgspec.structs.replace(row, created_at=now, updated_at=now)
             self._counted.add((type(row), row.id))
         shape = form(type(row))
+        self._answers.pop(type(row), None)
         self._session.tell(self._statements.insert(shape.table, shape.names), shape.values(row, shape.names))
         self.touched.update(touched(row))
         self._count(revised(row))
@@ -174,6 +199,7 @@ class Transaction(View):
             new = msgspec.structs.replace(new, updated_at=now_text(), revision_number=number)
             self._counted.add((type(new), new.id))
         shape = form(type(new))
+        self._answers.pop(type(new), None)
         changed = [name for name in shape.names if getattr(old, name) != getattr(new, name)]
         text = self._statements.update(shape.table, changed, shape.key)
         self._session.tell(text, [*shape.values(new, changed), *shape.values(old, shape.key)])
@@ -191,6 +217,7 @@ class Transaction(View):
         """
         group_ports.follow(self, row, None)
         shape = form(type(row))
+        self._answers.pop(type(row), None)
         self._session.tell(self._statements.delete(shape.table, shape.key), shape.values(row, shape.key))
         self.touched.update(touched(row))
         self._count(revised(row))
@@ -209,6 +236,7 @@ class Transaction(View):
             if row is not None:
                 counted = msgspec.structs.replace(row, updated_at=now_text(), revision_number=row.revision_number + 1)
                 shape = form(kind)
+                self._answers.pop(kind, None)
                 names = ["updated_at", "revision_number"]
                 text = self._statements.update(shape.table, names, shape.key)
                 self._session.tell(text, [*shape.values(counted, names), *shape.values(row, shape.key)])
@@ -225,6 +253,7 @@ class Transaction(View):
             yield
         except BaseException:
             self._session.tell(f"ROLLBACK TO SAVEPOINT {name}")
+            self._forget()
             self._counted = counted
             raise
         finally:
@@ -273,7 +302,7 @@ def _tests(kind: type[rows.Row], wanted: dict[str, object]) -> tuple[list[tuple[
         if isinstance(value, _SEVERAL):
             members = [plain for item in value if not _unheard_of(plain := shape.plain(name, item))]
             number = 1 << (len(members) - 1).bit_length() if members else 0
-            tests.append((name, number))
+            tests.append((name, None if number == 1 else number))
             values += members + members[-1:] * (number - len(members))
         elif value is None:
             tests.append((name, IS_NULL))
