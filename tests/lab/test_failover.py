@@ -5,8 +5,13 @@ import time
 from futago.lab import measure
 from futago.lab.demo import walkthrough
 from futago.lab.demo.failover import Failover
+from futago.lab.topology import Direction
 from futago.lab.traffic import Ping
+from futago.vrrp.timing import ANNOUNCE_AGAIN_AFTER
 from lab_kit.cloud import Cloud
+
+EXT = "10.0.80.1"
+LAST_ANNOUNCEMENT_SECONDS = ANNOUNCE_AGAIN_AFTER[-1] / 1000
 
 
 def drill(cloud: Cloud) -> Failover:
@@ -91,3 +96,23 @@ def test_an_engine_that_died_for_good_leaves_exactly_one_active(healthy: Cloud) 
     healthy.eventually("the twin alone has the addresses", lambda: healthy.holders() == (healthy.active(),))
     states = healthy.lab.agents_of(healthy.router_id)
     assert sorted(states.values()).count("active") == 1, states
+
+
+def test_a_compute_node_that_did_not_hear_of_a_move_is_told_when_it_hears_again(healthy: Cloud) -> None:
+    """Its switch would send what is for the router to the former node, until it forgets after minutes."""
+    lab, vm, former = healthy.lab, healthy.vm1, healthy.active()
+    shown = lab.exec(vm.host, ["ip", "neigh", "show", walkthrough.GATEWAY], netns=vm.netns).stdout.split()
+    # An instance that asks for the address again finds the router by the answer; one that knows it does not ask.
+    known = [walkthrough.GATEWAY, "lladdr", shown[shown.index("lladdr") + 1], "dev", "eth0"]
+    lab.exec(vm.host, ["ip", "neigh", "replace", *known, "nud", "permanent"], netns=vm.netns)
+    lab.cut_one_way(vm.host, "underlay", Direction.INBOUND)
+    lab.exec(former, ["futago", "vrrp", "resign", healthy.router_id])
+    healthy.eventually("another node has it", lambda: former not in healthy.holders())
+    moved = time.time()
+    healthy.eventually("it has said so for the last time", lambda: time.time() - moved > 2 * LAST_ANNOUNCEMENT_SECONDS)
+    lab.restore_one_way(vm.host, "underlay", Direction.INBOUND)
+    ping = ["ping", "-n", "-c", "1", "-W", "1", EXT]
+    healthy.eventually(
+        "the instance reaches the world", lambda: lab.exec(vm.host, ping, check=False, netns=vm.netns).returncode == 0
+    )
+    lab.exec(vm.host, ["ip", "neigh", "del", *known[:1], "dev", "eth0"], netns=vm.netns)
