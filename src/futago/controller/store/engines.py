@@ -14,6 +14,8 @@ CHANNEL: Final = "futago_write"
 """Where PostgreSQL tells of writes."""
 _IDLE_SECONDS: Final = 60
 """How long a controller may keep its turn without asking anything: it has stopped, or is gone."""
+_PREPARED: Final = 500
+"""Statements that PostgreSQL keeps ready on a connection: all that we have, or the rarer ones push each other out."""
 _RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 """SQLSTATE of PostgreSQL: not serializable, deadlock, lock not available, cut off while idle."""
 _LOST: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -194,6 +196,7 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     from psycopg.types.string import TextLoader
 
     connection.adapters.register_loader("json", TextLoader)  # `columns` reads it, by the type that it is to become
+    connection.prepared_max = _PREPARED
     cursor = connection.cursor()
     cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")
