@@ -29,7 +29,11 @@ from futago.values import NetworkType
 _CONTROLLER, _NODE = Side.CONTROLLER, Side.NODE
 _OUR_TYPES: Final = tuple(NetworkType)
 _MECHANISMS: Final = {"openvswitch", "l2population"}
-_SERVICES: Final = {"router", "l3_router", "neutron.services.l3_router.l3_router_plugin.L3RouterPlugin"}
+_SERVICES: Final = {
+    *("router", "l3_router", "neutron.services.l3_router.l3_router_plugin.L3RouterPlugin"),
+    *("auto_allocate", "conntrack_helper", "metering", "network_ip_availability", "network_segment_range"),
+    *("port_forwarding", "qos", "revisions", "segments", "tag", "timestamp", "trunk"),
+}
 _HYBRID: Final = "iptables_hybrid"
 _FIREWALLS: Final = {
     "neutron.agent.linux.iptables_firewall.OVSHybridIptablesFirewallDriver": _HYBRID,
@@ -63,7 +67,9 @@ def _mechanisms(value: str) -> Outcome:
 def _services(value: str) -> Outcome:
     named = words(value)
     known = tuple(name for name in named if name in _SERVICES)
-    return _partly(Outcome(Fate.NEEDLESS, "routers are always there"), named, known, "this version has no such service")
+    return _partly(
+        Outcome(Fate.NEEDLESS, "these services are always there"), named, known, "this version has no such service"
+    )
 
 
 def _partly(outcome: Outcome, named: tuple[str, ...], known: tuple[str, ...], reason: str) -> Outcome:
