@@ -23,6 +23,7 @@ DIFFERENCES: Final[dict[Key, str]] = {
     ("ports", "binding:vnic_type", "*"): "there is no hardware to plug other types into",
     ("ports", "binding:host_id", "*"): "the name of a host; Neutron takes any value",
     ("routers", "flavor_id", "extra"): "always null; there are no flavors",
+    ("security_groups", "stateful", "default"): "it is what security-groups-default-statefulness says, else true",
     ("security_group_rules", "description", "put"): "a rule cannot be changed; Neutron's server fails on the request",
     ("security_group_rules", "*", "*"): _NO_FACTS,
     ("subnetpools", "name", repr("x" * 256)): "it would not fit into the database",

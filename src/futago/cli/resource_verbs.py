@@ -49,10 +49,9 @@ def group(name: str) -> typer.Typer | None:
     resource = next((one for one in RESOURCES if one.name.replace("_", "-") == name), None)
     if resource is None:
         return None
-    words = resource.name.replace("_", " ")
     made = typer.Typer(
         name=name,
-        help=f"Make, list, show, change and delete {words}s.",
+        help=f"Make, list, show, change and delete {resource.collection.replace('_', ' ')}.",
         no_args_is_help=True,
         rich_markup_mode="rich",
         add_completion=False,

@@ -53,6 +53,8 @@ def read(resource: str, field: str, given: Any) -> Any:
             {"network_id": NETWORK, "enable_snat": False},
         ),
         ("router", "external_gateway_info", "null", None),
+        ("security_groups_default_statefulness", "project_id", "null", None),
+        ("security_groups_default_statefulness", "project_id", "blue", "blue"),
         (
             "trunk",
             "sub_ports",

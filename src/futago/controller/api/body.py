@@ -13,9 +13,10 @@ Item = dict[str, Any]
 def items(body: bytes, resource: Resource[Any]) -> tuple[list[Item], bool]:
     """The objects that a POST makes, and whether it came as a list."""
     document = _document(body)
-    if resource.collection not in document:
+    found = document.get(resource.collection)
+    single = resource.name == resource.collection and isinstance(found, dict)  # some are called what many are
+    if resource.collection not in document or single:
         return [_inside(document, resource.name)], False
-    found = document[resource.collection]
     if not found:
         raise errors.HTTPBadRequest(message="Resources required")
     if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
@@ -30,7 +31,7 @@ def item(body: bytes, resource: Resource[Any]) -> Item:
 
 def values_to_create(resource: Resource[Any], caller: Caller, given: Item) -> Item:
     """All attributes of a POST, those that it leaves open with their defaults."""
-    project_id = _project(caller, given)
+    project_id = _project(resource, caller, given)
     _check_known(resource, given)
     for field in resource.fields:
         if field.name in given and not field.post:
@@ -50,7 +51,7 @@ def values_to_create(resource: Resource[Any], caller: Caller, given: Item) -> It
 
 def values_to_update(resource: Resource[Any], caller: Caller, given: Item) -> Item:
     """The attributes that a PUT names."""
-    _project(caller, given)
+    _project(resource, caller, given)
     _check_known(resource, given)
     values = {}
     for name, value in given.items():
@@ -92,8 +93,12 @@ def _parsed(field: Field, value: Any) -> Any:
         raise errors.HTTPBadRequest(message=f"Invalid input for {field.name}. Reason: {error}.") from error
 
 
-def _project(caller: Caller, given: Item) -> str:
-    named = {given[name] for name in ("project_id", "tenant_id") if isinstance(given.get(name), str)}
+def _project(resource: Resource[Any], caller: Caller, given: Item) -> str | None:
+    """Whose it is to be; None is no single project's, where the field takes that word."""
+    field = resource.field("project_id")
+    kinds = (str, type(None)) if field is not None and field.default is None else (str,)
+    words = (given[name] for name in ("project_id", "tenant_id") if name in given)
+    named = {word for word in words if isinstance(word, kinds)}
     if len(named) > 1:
         raise errors.HTTPBadRequest(message="'project_id' and 'tenant_id' do not match")
     project_id = named.pop() if named else caller.project_id

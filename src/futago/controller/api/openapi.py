@@ -126,12 +126,12 @@ def _resource_operations(resource: Resource[Any]) -> Iterator[tuple[str, str, Do
     """The path, method and description of every request that a resource answers."""
     name = _schema_name(resource)
     every, one = f"{PREFIX}/{resource.path}", f"{PREFIX}/{resource.path}/{{id}}"
-    words = resource.name.replace("_", " ")
+    words, plural = resource.name.replace("_", " "), resource.collection.replace("_", " ")
     tag = {"tags": [resource.collection]}
     links = {f"{resource.collection}_links": {"type": "array", "items": {"type": "object"}}}
     listed = _object({resource.collection: {"type": "array", "items": _ref(name)}, **links})
     single = _envelope(resource.name, name)
-    yield every, "get", _operation(f"List {words}s.", 200, listed, _READING) | tag | {"parameters": _query(resource)}
+    yield every, "get", _operation(f"List {plural}.", 200, listed, _READING) | tag | {"parameters": _query(resource)}
     yield one, "get", _operation(f"Show a {words}.", 200, single, _READING) | tag
     if resource.create is not None:
         many = _object({resource.collection: {"type": "array", "items": _ref(f"{name}Create"), "minItems": 1}})

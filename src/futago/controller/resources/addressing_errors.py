@@ -144,7 +144,7 @@ class TenantQuotaNotFound(NotFound):
     sentence = "Quota for project {tenant_id} could not be found."
 
 
-# Default rules of security groups
+# What new security groups begin with
 
 
 class DefaultSecurityGroupRuleNotFound(NotFound):
@@ -153,3 +153,11 @@ class DefaultSecurityGroupRuleNotFound(NotFound):
 
 class DefaultSecurityGroupRuleExists(InUse):
     sentence = "Default Security group rule already exists. Rule id is {rule_id}."
+
+
+class SecurityGroupDefaultStatefulnessNotFound(NotFound):
+    sentence = "Security group default statefulness {object_id} could not be found."
+
+
+class SecurityGroupDefaultStatefulnessAlreadyExists(InUse):
+    sentence = "A security group default statefulness setting already exists for project '{project_id}'."

@@ -21,6 +21,7 @@ from futago.controller.resources.address_scope import ADDRESS_SCOPES
 from futago.controller.resources.agent import AGENTS
 from futago.controller.resources.conntrack_helper import CONNTRACK_HELPERS
 from futago.controller.resources.default_rule import DEFAULT_RULES
+from futago.controller.resources.default_statefulness import DEFAULT_STATEFULNESS
 from futago.controller.resources.definition import Action, Resource
 from futago.controller.resources.floating_ip import FLOATING_IPS
 from futago.controller.resources.floating_ip_pool import FLOATING_IP_POOLS
@@ -62,6 +63,7 @@ RESOURCES: Final[tuple[Resource[Any], ...]] = (
     SUBNET_POOLS,
     RBAC_POLICIES,
     DEFAULT_RULES,
+    DEFAULT_STATEFULNESS,
     IP_AVAILABILITIES,
     AVAILABILITY_ZONES,
     FLOATING_IP_POOLS,

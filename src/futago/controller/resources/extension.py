@@ -92,6 +92,7 @@ _EXTENSIONS: Final = {
     "router_availability_zone": ("Router availability zones", "In which zones a router is"),
     "security-group": ("Security groups", "Named sets of rules for ports"),
     "security-groups-default-rules": ("Default rules of security groups", "What new security groups begin with"),
+    "security-groups-default-statefulness": ("Default statefulness", "Whether new security groups are stateful"),
     "security-groups-name-restrictions": ("Names of groups", "They can be printed, as other names"),
     "security-groups-normalized-cidr": ("Normalized CIDR", "Remote prefixes without host bits"),
     "security-groups-remote-address-group": ("Remote address groups", "Rules that name an address group"),

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from futago.controller.resources import (
     default_rule,
+    default_statefulness,
     lookup,
     parse,
     quota,
@@ -112,11 +113,12 @@ def ensure_default(writing: Writing, project_id: str) -> str:
     return group.id
 
 
-def _add(writing: Writing, project_id: str, columns: Mapping[str, object], *, default: bool = False) -> SecurityGroup:
+def _add(writing: Writing, project_id: str, columns: Mapping[str, Any], *, default: bool = False) -> SecurityGroup:
     txn = writing.txn
     templates = default_rule.templates(txn, default=default)
     quota.check(writing, project_id, "security_group_rule", len(templates))
-    group = txn.add(SecurityGroup(id=str(uuid.uuid4()), project_id=project_id, **columns))  # type: ignore[arg-type]
+    whole = {"stateful": default_statefulness.of_project(txn, project_id), **columns}
+    group = txn.add(SecurityGroup(id=str(uuid.uuid4()), project_id=project_id, **whole))
     for template in templates:
         txn.add(default_rule.made_from(template, group, default=default))
     return group
@@ -133,7 +135,7 @@ SECURITY_GROUPS: Final = Resource(
     kind=SecurityGroup,
     fields=(
         *STANDARD,
-        Field(name="stateful", parse=parse.boolean, default=True, post=True, put=True, sortable=False),
+        Field(name="stateful", parse=parse.boolean, post=True, put=True, sortable=False),
         Field(name="shared", sortable=False),
         Field(name="security_group_rules", filterable=False, sortable=False),
     ),

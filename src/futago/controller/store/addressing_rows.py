@@ -1,7 +1,12 @@
 """The rows of what subnets are made from, and of who may use what."""
 
+from typing import Final
+
 from futago.controller.store.rows import Row, StandardRow
 from futago.values import IPNetwork
+
+EVERY_PROJECT: Final = ""
+"""In the place of a project's id: so that there can be only one such row, which null would allow many of."""
 
 
 class AddressScope(StandardRow, frozen=True, kw_only=True):
@@ -51,6 +56,15 @@ class DefaultRule(StandardRow, frozen=True, kw_only=True):
     remote_address_group_id: str | None = None
     used_in_default_sg: bool = False
     used_in_non_default_sg: bool = True
+
+
+class DefaultStatefulness(Row, frozen=True, kw_only=True):
+    """Whether new security groups of a project are stateful where nobody says."""
+
+    id: str
+    project_id: str
+    """`EVERY_PROJECT`: of those that have none of their own."""
+    stateful: bool = True
 
 
 class AutoTopology(Row, frozen=True, kw_only=True):

@@ -52,6 +52,14 @@ default_rules = Table(
     Column("used_in_non_default_sg", Boolean, nullable=False),
 )
 
+default_statefulness = Table(
+    "default_statefulness",
+    metadata,
+    Column("id", ID, primary_key=True),
+    Column("project_id", NAME, nullable=False, unique=True),
+    Column("stateful", Boolean, nullable=False),
+)
+
 auto_topologies = Table(
     "auto_topologies",
     metadata,
@@ -65,5 +73,6 @@ TABLES: Final[dict[type[Row], Table]] = {
     rows.SubnetPool: subnet_pools,
     rows.RbacPolicy: rbac_policies,
     rows.DefaultRule: default_rules,
+    rows.DefaultStatefulness: default_statefulness,
     rows.AutoTopology: auto_topologies,
 }
