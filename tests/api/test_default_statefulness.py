@@ -121,6 +121,7 @@ def test_managers_set_what_their_project_says_and_nothing_else(
     ("attributes", "kind", "words"),
     [
         ({"stateful": "perhaps"}, "InvalidInput", "'perhaps' cannot be converted to boolean"),
+        ({"project_id": ""}, "HTTPBadRequest", "Invalid input for project_id. Reason: '' is not a valid string."),
         ({"project_id": 7}, "HTTPBadRequest", "Invalid input for project_id"),
         ({"project_id": None, "tenant_id": PROJECT}, "HTTPBadRequest", "'project_id' and 'tenant_id' do not match"),
         ({"name": "x"}, "HTTPBadRequest", "Unrecognized attribute(s) 'name'"),

@@ -12,6 +12,7 @@ Key = tuple[str, str, str]
 _NUL: Final = "not every database can keep the character NUL"
 _NUMBER: Final = "an accident of Neutron's library, which reads any number as an address"
 _NO_FACTS: Final = "Neutron checks it itself, by rules that are not in neutron-lib"
+_NO_PROJECT: Final = "an empty word is no project; Neutron keeps a setting for it, which holds for nothing"
 _METERS: Final = "neutron-lib has the later extension, which changes it, in a table of another kind"
 
 DIFFERENCES: Final[dict[Key, str]] = {
@@ -24,6 +25,8 @@ DIFFERENCES: Final[dict[Key, str]] = {
     ("ports", "binding:host_id", "*"): "the name of a host; Neutron takes any value",
     ("routers", "flavor_id", "extra"): "always null; there are no flavors",
     ("security_groups", "stateful", "default"): "it is what security-groups-default-statefulness says, else true",
+    ("security_groups_default_statefulness", "project_id", repr("")): _NO_PROJECT,
+    ("security_groups_default_statefulness", "tenant_id", repr("")): _NO_PROJECT,
     ("security_group_rules", "description", "put"): "a rule cannot be changed; Neutron's server fails on the request",
     ("security_group_rules", "*", "*"): _NO_FACTS,
     ("subnetpools", "name", repr("x" * 256)): "it would not fit into the database",

@@ -2,12 +2,13 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from msgspec.structs import replace
 
-from futago.controller.resources import addressing_errors, lookup, parse
+from futago.controller.resources import addressing_errors, lookup, parse, schema
 from futago.controller.resources.definition import Field, Reading, Rendered, Resource, Values, Writing, chosen
+from futago.controller.resources.schema import described
 from futago.controller.store.addressing_rows import EVERY_PROJECT, DefaultStatefulness
 from futago.controller.store.database import View
 
@@ -21,7 +22,7 @@ def find(reading: Reading, wanted: Mapping[str, Sequence[str]]) -> list[DefaultS
 
 def create(writing: Writing, values: Values) -> DefaultStatefulness:
     """Set it for a project, or for all that have none of their own."""
-    project_id = values["project_id"] or EVERY_PROJECT
+    project_id = EVERY_PROJECT if values["project_id"] is None else values["project_id"]
     if writing.txn.count(DefaultStatefulness, project_id=project_id):
         named = project_id or "system-wide"
         raise addressing_errors.SecurityGroupDefaultStatefulnessAlreadyExists(project_id=named)
@@ -59,16 +60,24 @@ def of_project(view: View, project_id: str) -> bool:
     return known.get(project_id, known.get(EVERY_PROJECT, True))
 
 
+_text = parse.text(255)
+
+
+@described(schema.or_null(schema.of(_text) | {"minLength": 1}))
+def _project(value: Any) -> str | None:
+    """Null is the whole system; "" is not, lest a script with an empty variable changes it."""
+    if value == "":
+        raise parse.Unfit("'' is not a valid string")
+    return None if value is None else _text(value)
+
+
 DEFAULT_STATEFULNESS: Final = Resource(
     name="security_groups_default_statefulness",
     collection="security_groups_default_statefulness",
     kind=DefaultStatefulness,
     fields=(
         Field(name="id"),
-        *(
-            Field(name=name, parse=parse.nullable(parse.text(255)), default=None, post=True)
-            for name in ("tenant_id", "project_id")
-        ),
+        *(Field(name=name, parse=_project, default=None, post=True) for name in ("tenant_id", "project_id")),
         Field(name="stateful", parse=parse.boolean, default=True, post=True, put=True),
     ),
     not_found=lambda object_id: addressing_errors.SecurityGroupDefaultStatefulnessNotFound(object_id=object_id),
