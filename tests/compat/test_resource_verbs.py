@@ -59,6 +59,20 @@ def test_a_router_is_joined_to_networks_by_names(controller: Controller) -> None
     assert ask(controller, "router update joined --external-gateway-info null")["external_gateway_info"] is None
 
 
+def test_the_systems_new_security_groups_are_made_stateless(controller: Controller) -> None:
+    noun = "security-groups-default-statefulness"
+    made = ask(controller, f"{noun} create --project-id null --no-stateful")
+    try:
+        assert (made["project_id"], made["stateful"]) == (None, False)
+        assert ask(controller, f"{noun} list") == [made]
+        assert ask(controller, "security-group create quick")["stateful"] is False
+        assert ask(controller, f"{noun} update {made['id']} --stateful") == made | {"stateful": True}
+    finally:
+        done = futago(noun, "delete", made["id"], **controller.openrc())
+    assert done.returncode == 0, done.stderr
+    assert futago("security-group", "delete", "quick", **controller.openrc()).returncode == 0
+
+
 def test_quotas_are_shown_and_set_by_a_projects_name(controller: Controller) -> None:
     ask(controller, "quota set demo network=7 port=-1")
     shown = {one["resource"]: one["limit"] for one in ask(controller, "quota show demo")}
