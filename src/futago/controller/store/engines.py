@@ -1,12 +1,14 @@
 """What differs between the databases: how connections are prepared, how transactions begin, what is tried again."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.pool import NullPool
 
+Way = Callable[[str, Sequence[Any]], list[tuple[Any, ...]]]
+"""The rows that a statement with such values finds."""
 BUSY_SECONDS: Final = 30
 """How long a writer waits for its turn before it gives up and tries again."""
 _DRIVERS: Final = {"pysqlite": "sqlite", "psycopg": "postgresql+psycopg", "pymysql": "mysql+pymysql"}
@@ -14,8 +16,6 @@ CHANNEL: Final = "futago_write"
 """Where PostgreSQL tells of writes."""
 _IDLE_SECONDS: Final = 60
 """How long a controller may keep its turn without asking anything: it has stopped, or is gone."""
-_PREPARED: Final = 500
-"""Statements that PostgreSQL keeps ready on a connection: all that we have, or the rarer ones push each other out."""
 _RETRIED: Final = frozenset({"40001", "40P01", "55P03", "25P03"})
 """SQLSTATE of PostgreSQL: not serializable, deadlock, lock not available, cut off while idle."""
 _LOST: Final = frozenset({"57P01", "57P02", "57P03"})
@@ -77,27 +77,43 @@ def engine(url: str) -> Engine:
     return made
 
 
+def way(connection: Connection, raw: Any) -> Way:
+    """How text of our own gets to a connection."""
+    if connection.dialect.name == "postgresql":
+        from futago.controller.store.postgresql import Direct
+
+        return Direct(raw).run
+
+    def by_cursor(text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        cursor = raw.cursor()
+        cursor.execute(text, values)
+        found = list(cursor.fetchall()) if cursor.description else []
+        cursor.close()
+        return found
+
+    return by_cursor
+
+
 def begin_read(connection: Connection, raw: Any) -> None:
     """Have what follows see one state of the store."""
     match connection.dialect.name:
         case "sqlite":
             raw.execute("BEGIN")
         case "postgresql":
-            raw.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            _simply(raw, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
 
 
 def begin_write(connection: Connection, raw: Any) -> int:
     """Take the one turn that there is for writers, here or in another process; the number of the last write."""
+    if connection.dialect.name == "postgresql":  # in one message: what is asked here, all other writers wait for
+        asked = "BEGIN ISOLATION LEVEL READ COMMITTED; SELECT revision FROM clock FOR UPDATE"
+        return int(_simply(raw, asked).get_value(0, 0))
     cursor = raw.cursor()
-    match connection.dialect.name:
-        case "sqlite":
-            cursor.execute("BEGIN IMMEDIATE")
-            cursor.execute("SELECT revision FROM clock")
-        case "postgresql":  # in one message: what is asked here, all other writers wait for
-            cursor.execute("BEGIN ISOLATION LEVEL READ COMMITTED; SELECT revision FROM clock FOR UPDATE")
-            cursor.nextset()
-        case _:
-            cursor.execute("SELECT revision FROM clock FOR UPDATE")
+    if connection.dialect.name == "sqlite":
+        cursor.execute("BEGIN IMMEDIATE")
+        cursor.execute("SELECT revision FROM clock")
+    else:
+        cursor.execute("SELECT revision FROM clock FOR UPDATE")
     (revision,) = cursor.fetchone()
     cursor.close()
     return int(revision)
@@ -107,13 +123,30 @@ def commit(connection: Connection, raw: Any, revision: int | None) -> None:
     """End a write, with a new number unless it is None; PostgreSQL tells the other controllers (`watch`)."""
     number = None if revision is None else f"UPDATE clock SET revision = {revision:d}"  # noqa: S608 - it is a number
     if number is not None and connection.dialect.name == "postgresql":
-        raw.execute(f"{number}; NOTIFY {CHANNEL}; COMMIT")
+        _simply(raw, f"{number}; NOTIFY {CHANNEL}; COMMIT")
         return
     if number is not None:
         cursor = raw.cursor()
         cursor.execute(number)
         cursor.close()
     raw.commit()
+
+
+def rollback(connection: Connection, raw: Any) -> None:
+    """End a transaction, if there is one, as if it had not been."""
+    if connection.dialect.name != "postgresql":
+        raw.rollback()
+        return
+    from futago.controller.store.postgresql import begun
+
+    if begun(raw):
+        _simply(raw, "ROLLBACK")
+
+
+def _simply(raw: Any, text: str) -> Any:
+    from futago.controller.store.postgresql import simply
+
+    return simply(raw, text)
 
 
 def prepare_writer(connection: Connection, raw: Any) -> None:
@@ -196,7 +229,6 @@ def _prepare_postgresql(connection: Any, _record: object) -> None:
     from psycopg.types.string import TextLoader
 
     connection.adapters.register_loader("json", TextLoader)  # `columns` reads it, by the type that it is to become
-    connection.prepared_max = _PREPARED
     cursor = connection.cursor()
     cursor.execute(f"SET lock_timeout = '{BUSY_SECONDS}s'")
     cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_SECONDS}s'")

@@ -16,13 +16,14 @@ _KEPT: Final = 16
 
 
 class Session:
-    """One connection: for statements of SQLAlchemy, and for text that goes to its cursor as it is."""
+    """One connection: for statements of SQLAlchemy, and for text that goes to its driver as it is."""
 
     def __init__(self, engine: Engine, prepare: Callable[[Connection, Any], None]) -> None:
         try:
             self.connection = engine.connect()
             self.raw: Any = self.connection.connection.dbapi_connection
             prepare(self.connection, self.raw)
+            self._run = engines.way(self.connection, self.raw)
         except DBAPIError as error:
             raise engines.failure(error.orig if isinstance(error.orig, Exception) else error) from error
 
@@ -34,22 +35,13 @@ class Session:
 
         """
         try:
-            cursor = self.raw.cursor()
-            cursor.execute(text, values)
-            found: list[tuple[Any, ...]] = cursor.fetchall()
-            cursor.close()
+            return self._run(text, values)
         except Exception as error:
             raise engines.failure(error) from error
-        return found
 
     def tell(self, text: str, values: Sequence[Any] = ()) -> None:
         """A statement that changes something; raises as `ask` does."""
-        try:
-            cursor = self.raw.cursor()
-            cursor.execute(text, values)
-            cursor.close()
-        except Exception as error:
-            raise engines.failure(error) from error
+        self.ask(text, values)
 
     def select(self, statement: Select[Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """The names of the columns, and the rows, of any SELECT."""
@@ -65,7 +57,7 @@ class Session:
 
     def rollback(self) -> None:
         """As if it had not been."""
-        self._end(self.raw.rollback)
+        self._end(lambda: engines.rollback(self.connection, self.raw))
 
     def close(self) -> None:
         """Let go of the connection, whatever its state."""

@@ -56,9 +56,7 @@ class Batch:
             else:
                 self.session.tell("ROLLBACK TO SAVEPOINT turn")
             raise
-        if not alone:
-            self.session.tell("RELEASE SAVEPOINT turn")
-        self._members += 1
+        self._members += 1  # the commit releases the savepoint, and the next one has the same name
 
     def commit(self) -> None:
         """Make all of it last.
