@@ -84,6 +84,8 @@ def own(writing: Writing, resource: Resource[R], object_id: str, rule: str) -> R
 
     """
     row = one(writing.reading, resource, object_id)
+    if writing.policy.of_any(rule, writing.caller):
+        return row
     (shown,) = resource.render(writing.reading, [row])
     if not writing.policy.allows(rule, writing.caller, shown):
         raise errors.PolicyNotAuthorized(rules=f"rule:{rule}")

@@ -34,14 +34,17 @@ class Session:
             Conflict, Interrupted: see there.
 
         """
+        return self._carry(text, values)
+
+    def tell(self, text: str, values: Sequence[Any] = ()) -> None:
+        """A statement that changes something; raises as `ask` does."""
+        self._carry(text, values)
+
+    def _carry(self, text: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         try:
             return self._run(text, values)
         except Exception as error:
             raise engines.failure(error) from error
-
-    def tell(self, text: str, values: Sequence[Any] = ()) -> None:
-        """A statement that changes something; raises as `ask` does."""
-        self.ask(text, values)
 
     def select(self, statement: Select[Any]) -> tuple[list[str], Sequence[Sequence[Any]]]:
         """The names of the columns, and the rows, of any SELECT."""
