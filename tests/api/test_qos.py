@@ -54,6 +54,27 @@ def test_rules_are_listed_changed_and_deleted_below_their_policy_and_by_their_id
     admin.refused("DELETE", path, None, 404, "QosRuleNotFound")
 
 
+def test_packets_are_limited_where_an_instance_sends_them(admin: Client, member: Client) -> None:
+    policy = _policy(admin, project_id=PROJECT)
+    _rule(admin, policy, "bandwidth_limit", **LIMIT)
+    made = _rule(admin, policy, "packet_rate_limit", max_kpps="5")["packet_rate_limit_rule"]
+    assert made == {"id": made["id"], "max_kpps": 5, "max_burst_kpps": 0, "direction": "egress"}
+    rules = f"/v2.0/qos/policies/{policy['id']}/packet_rate_limit_rules"
+    path = f"{rules}/{made['id']}"
+    body = {"packet_rate_limit_rule": {"max_kpps": 7, "max_burst_kpps": 3}}
+    member.refused("PUT", path, body, 403, "PolicyNotAuthorized")
+    changed = admin.put(path, body)["packet_rate_limit_rule"]
+    assert changed == {**made, "max_kpps": 7, "max_burst_kpps": 3}
+    assert member.get(rules)["packet_rate_limit_rules"] == [changed] == [member.get(path)["packet_rate_limit_rule"]]
+    shown = member.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]["rules"]
+    assert {**changed, "qos_policy_id": policy["id"], "type": "packet_rate_limit"} in shown
+    inwards = {"packet_rate_limit_rule": {"direction": "ingress"}}
+    admin.refused("PUT", path, inwards, 400, "HTTPBadRequest", "ingress is not in valid_values")
+    admin.get(f"/v2.0/qos/alias-packet-rate-limit-rules/{made['id']}", 404)
+    admin.delete(path)
+    admin.refused("GET", path, None, 404, "QosRuleNotFound", made["id"])
+
+
 @pytest.mark.parametrize(
     ("kind", "rule", "status", "error"),
     [
@@ -63,6 +84,12 @@ def test_rules_are_listed_changed_and_deleted_below_their_policy_and_by_their_id
         ("bandwidth_limit", {"direction": "ingress"}, 400, "HTTPBadRequest"),
         ("bandwidth_limit", {"max_kbps": 9, "direction": "up"}, 400, "HTTPBadRequest"),
         ("minimum_bandwidth", {"min_kbps": 1001}, 409, "QoSRuleParameterConflict"),
+        ("packet_rate_limit", {"max_kpps": 9, "direction": "ingress"}, 400, "HTTPBadRequest"),
+        ("packet_rate_limit", {"max_kpps": -1}, 400, "HTTPBadRequest"),
+        ("packet_rate_limit", {"max_kpps": 2**31}, 400, "HTTPBadRequest"),
+        ("packet_rate_limit", {"max_kpps": "x"}, 400, "InvalidInput"),
+        ("packet_rate_limit", {"max_burst_kpps": 9}, 400, "HTTPBadRequest"),
+        ("packet_rate_limit", {"max_kbps": 9}, 400, "HTTPBadRequest"),
         ("dscp_marking", {"dscp_mark": 1}, 400, "HTTPBadRequest"),
         ("dscp_marking", {"max_kbps": 1}, 400, "HTTPBadRequest"),
     ],
@@ -75,6 +102,13 @@ def test_a_rule_that_makes_no_sense_is_refused(
     path = f"/v2.0/qos/policies/{policy['id']}/{kind}_rules"
     admin.refused("POST", path, {f"{kind}_rule": rule}, status, error)
     assert len(admin.get(f"/v2.0/qos/policies/{policy['id']}")["policy"]["rules"]) == 1
+
+
+def test_a_second_limit_of_packets_is_refused(admin: Client) -> None:
+    policy = _policy(admin)
+    made = _rule(admin, policy, "packet_rate_limit", max_kpps=5)["packet_rate_limit_rule"]
+    path = f"/v2.0/qos/policies/{policy['id']}/packet_rate_limit_rules"
+    admin.refused("POST", path, {"packet_rate_limit_rule": {"max_kpps": 6}}, 409, "QoSRulesConflict", made["id"])
 
 
 def test_a_limit_below_what_is_asked_for_at_least_is_refused(admin: Client) -> None:
@@ -175,10 +209,15 @@ def test_a_project_has_one_default_policy_which_its_new_networks_get(admin: Clie
 
 def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client) -> None:
     kinds = member.get("/v2.0/qos/rule-types")["rule_types"]
-    assert sorted(kind["type"] for kind in kinds) == ["bandwidth_limit", "dscp_marking", "minimum_bandwidth"]
+    assert sorted(kind["type"] for kind in kinds) == [
+        "bandwidth_limit",
+        "dscp_marking",
+        "minimum_bandwidth",
+        "packet_rate_limit",
+    ]
     assert member.get("/v2.0/qos/rule-types?all_supported=True")["rule_types"] == kinds
     every = member.get("/v2.0/qos/rule-types?all_rules=true")["rule_types"]
-    assert {"packet_rate_limit", "minimum_packet_rate"} == {one["type"] for one in every if one not in kinds}
+    assert {"minimum_packet_rate"} == {one["type"] for one in every if one not in kinds}
     member.refused("GET", "/v2.0/qos/rule-types?all_rules=x", None, 400, "InvalidInput", "converted to boolean")
     words = "['type'] is invalid attribute for filtering"
     member.refused("GET", "/v2.0/qos/rule-types?type=dscp_marking", None, 400, "HTTPBadRequest", words)
@@ -186,6 +225,10 @@ def test_the_kinds_of_rules_and_what_they_can_say(admin: Client, member: Client)
     parameters = {one["parameter_name"]: one["parameter_values"] for one in driver["supported_parameters"]}
     assert parameters["direction"] == ["egress", "ingress"]
     assert parameters["max_kbps"] == {"start": 0, "end": 2147483647}
+    (driver,) = admin.get("/v2.0/qos/rule-types/packet_rate_limit")["rule_type"]["drivers"]
+    parameters = {one["parameter_name"]: one["parameter_values"] for one in driver["supported_parameters"]}
+    whole = {"start": 0, "end": 2147483647}
+    assert parameters == {"max_kpps": whole, "max_burst_kpps": whole, "direction": ["egress"]}
     admin.get("/v2.0/qos/rule-types/nonsense", 404)
     member.refused("GET", "/v2.0/qos/rule-types/bandwidth_limit", None, 403, "PolicyNotAuthorized")
 

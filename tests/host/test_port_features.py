@@ -1,5 +1,6 @@
 """What ports may have beside their place in a network: limits, marks, and a tag on another port's interface."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from futago.contract.port_features import QosSpec, RateLimit, TrunkTag
+from futago.contract.port_features import PacketLimit, QosSpec, RateLimit, TrunkTag
 from futago.contract.specs import PortSpec
 from futago.values import IPv4Address, Mac, NetworkType, Vlan
 from host import frames
@@ -26,6 +27,7 @@ SUB: Final = "eeeeeee9-0005-4000-8000-000000000005"
 SUB_MAC: Final = Mac("fa:16:3e:00:01:09")
 SUB_ADDRESS: Final = "192.168.90.9"
 TAG: Final = 101
+PACKETS: Final = 100
 UDP: Final = 17
 TRANSFER: Final = """
 import socket, time
@@ -71,6 +73,30 @@ def test_what_an_instance_is_sent_is_limited(host: Firewall) -> None:
     assert _seconds(host) > AT_LEAST_SECONDS
     _limited(host, QosSpec(ingress=RateLimit(kbps=1_000_000, burst_kbits=800_000)))
     assert _seconds(host) < AT_LEAST_SECONDS
+
+
+def _metered(host: Firewall) -> int:
+    """How many packets each meter has seen."""
+    said = host.host.run("ovs-ofctl -O OpenFlow14 meter-stats br-int")
+    return min(map(int, re.findall(r"packet_in_count:(\d+)", said)), default=0)
+
+
+def test_the_packets_that_an_instance_sends_are_limited(host: Firewall) -> None:
+    """Beside a limit of bits that is never reached."""
+    me, you = MACS["one"], MACS["open"]
+    sent = [frames.udp(me, ADDRESSES["one"], ADDRESSES["open"], (5, n), to=you) for n in range(1, PACKETS + 1)]
+    _limited(host, None)
+    heard = host.heard("open", "one", sent, frames.arp(me, ADDRESSES["one"], ADDRESSES["open"]))
+    assert sorted(frame for frame in heard if frame in sent) == sorted(sent)
+    plenty = RateLimit(kbps=1_000_000, burst_kbits=800_000)
+    _limited(host, QosSpec(egress=plenty, egress_packets=PacketLimit(per_second=1, burst=10)))
+    with host.hearing("open") as listener:
+        host.send("one", *sent)
+        wait_until(lambda: _metered(host) >= PACKETS, "both meters have seen all")
+        last = frames.arp(MACS["two"], ADDRESSES["two"], ADDRESSES["open"])
+        host.send("two", last)
+        heard = [frame for frame in _before(listener, last) if frame in sent]
+    assert 0 < len(heard) < PACKETS
 
 
 def test_a_limit_that_is_gone_leaves_nothing(host: Firewall) -> None:

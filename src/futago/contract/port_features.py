@@ -13,11 +13,19 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     burst_kbits: int
 
 
+class PacketLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """How many packets may pass in one direction; what is more than the burst is dropped."""
+
+    per_second: int
+    burst: int
+
+
 class QosSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What is done to the traffic of a port; directions are as the instance sees them."""
 
     egress: RateLimit | None = None
     ingress: RateLimit | None = None
+    egress_packets: PacketLimit | None = None
     dscp: int | None = None
     """The code point of all IP that the instance sends (RFC 2474)."""
 

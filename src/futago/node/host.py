@@ -197,7 +197,9 @@ class Meter(msgspec.Struct, frozen=True, kw_only=True, tag="meter"):
 
     bridge: str
     number: int
-    limit: RateLimit
+    unit: Literal["kbps", "pktps"]
+    rate: int
+    burst: int
 
     @property
     def key(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from futago.contract.port_features import QosSpec, RateLimit, TrunkTag
+from futago.contract.port_features import PacketLimit, QosSpec, RateLimit, TrunkTag
 from futago.contract.router_parts import AddressLimit
 from futago.contract.specs import NetworkSpec, PortSpec, RouterSpec
 from futago.controller.nodes.feed import Feed
@@ -38,7 +38,15 @@ def test_each_kind_of_rule_has_its_place() -> None:
     assert spec == QosSpec(ingress=RateLimit(kbps=10, burst_kbits=3), dscp=0)
 
 
+def test_packets_are_counted_in_thousands_and_bursts_like_bits() -> None:
+    spec = plan_qos([_rule("packet_rate_limit", direction="egress", max_kpps=2, max_burst_kpps=1)])
+    assert spec == QosSpec(egress_packets=PacketLimit(per_second=2000, burst=1000))
+    spec = plan_qos([_rule("packet_rate_limit", direction="egress", max_kpps=2, max_burst_kpps=0)])
+    assert spec == QosSpec(egress_packets=PacketLimit(per_second=2000, burst=1600))
+
+
 def test_a_limit_of_nothing_is_no_limit() -> None:
+    assert plan_qos([_rule("packet_rate_limit", direction="egress", max_kpps=0, max_burst_kpps=5)]) == QosSpec()
     assert plan_qos([_rule(direction="egress", max_kbps=0, max_burst_kbps=0)]) == QosSpec()
 
 

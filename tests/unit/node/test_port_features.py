@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
-from futago.contract.port_features import QosSpec, RateLimit, TrunkTag
+from futago.contract.port_features import PacketLimit, QosSpec, RateLimit, TrunkTag
 from futago.contract.specs import PortSpec, Spec
 from futago.node.features.compose import host_state
 from futago.node.host import DEAD_VLAN, FIREWALL, FIRST_METER, METERS, QOS, FlowTable, Meter, OvsPort, Plug, Shaper
 from futago.values import NetworkType, Vlan
 from host.node_specs import INSIDE, OUTSIDE, VM, network, port
-from unit.node.kit import PLACE, VLANS, specs_of
+from unit.node.kit import PLACE, VLANS, golden, specs_of
 
 LIMIT, MORE = RateLimit(kbps=1000, burst_kbits=800), RateLimit(kbps=2000, burst_kbits=1600)
 NETWORK = network(INSIDE, NetworkType.VXLAN, 1000, "gw")
@@ -54,7 +54,7 @@ def test_what_is_sent_passes_a_meter_and_what_is_received_waits_in_a_queue() -> 
     elements = _elements(NETWORK, replace(port(), qos=QosSpec(egress=LIMIT, ingress=MORE, dscp=10)))
     meter, shaper = _of(elements, Meter, Shaper)
     assert isinstance(meter, Meter)
-    assert (meter.bridge, meter.limit) == ("br-int", LIMIT)
+    assert (meter.bridge, meter.unit, meter.rate, meter.burst) == ("br-int", "kbps", 1000, 800)
     assert FIRST_METER <= meter.number < FIRST_METER + METERS
     assert shaper == Shaper(port_id=VM, limit=MORE)
     me = f'in_port="port:{VM}"'
@@ -66,13 +66,37 @@ def test_what_is_sent_passes_a_meter_and_what_is_received_waits_in_a_queue() -> 
     )
 
 
+def test_packets_pass_a_meter_of_their_own_after_that_of_bits() -> None:
+    packets = PacketLimit(per_second=3000, burst=2400)
+    elements = _elements(NETWORK, replace(port(), qos=QosSpec(egress=LIMIT, egress_packets=packets, dscp=10)))
+    meters = {one.unit: one for one in elements.values() if isinstance(one, Meter)}
+    assert (meters["pktps"].rate, meters["pktps"].burst) == (3000, 2400)
+    flows = _flows(elements, QOS)
+    first, second = (f"actions=meter:{meters[unit].number}," for unit in ("kbps", "pktps"))
+    assert [first in flow or second in flow for flow in flows] == [True] * 4
+    golden("packet_rate.flows", "\n".join(flows) + "\n")
+
+
+def test_packets_alone_are_limited_up_to_what_openflow_can_say() -> None:
+    packets = PacketLimit(per_second=(2**31 - 1) * 1000, burst=5)
+    elements = _elements(NETWORK, replace(port(), qos=QosSpec(egress_packets=packets)))
+    (meter,) = _of(elements, Meter, Shaper)
+    assert isinstance(meter, Meter)
+    assert (meter.unit, meter.rate, meter.burst) == ("pktps", 2**32 - 1, 5)
+    me = f'in_port="port:{VM}"'
+    assert _flows(elements, QOS) == (
+        f"table=0,priority=7,{me} actions=resubmit(,59)",
+        f"table=59,priority=7,{me} actions=meter:{meter.number},resubmit(,60)",
+    )
+
+
 def test_a_networks_policy_holds_for_ports_that_have_none() -> None:
     limited = replace(NETWORK, qos=QosSpec(egress=LIMIT))
     (meter,) = _of(_elements(limited, port()), Meter)
     assert isinstance(meter, Meter)
-    assert meter.limit == LIMIT
+    assert meter.rate == LIMIT.kbps
     (own,) = _of(_elements(limited, replace(port(), qos=QosSpec(egress=MORE))), Meter)
-    assert own == replace(meter, limit=MORE)
+    assert own == replace(meter, rate=MORE.kbps, burst=MORE.burst_kbits)
     assert _of(_elements(limited, replace(port(), qos=QosSpec())), Meter) == []
 
 
@@ -111,7 +135,7 @@ def test_a_subport_that_is_down_is_not_wired() -> None:
 def test_meters_limit_a_subport_both_ways() -> None:
     limited = replace(SUBPORT, qos=QosSpec(egress=LIMIT, ingress=MORE))
     elements = _elements(network(OUTSIDE, NetworkType.VXLAN, 1001), limited)
-    meters = {one.limit.kbps: one.number for one in elements.values() if isinstance(one, Meter)}
+    meters = {one.rate: one.number for one in elements.values() if isinstance(one, Meter)}
     assert _of(elements, Shaper) == []
     into, back = _flows(elements, QOS)
     assert into.startswith('table=0,priority=21,in_port="spt-eeeeeee9-00"')

@@ -74,6 +74,7 @@ _EXTENSIONS: Final = {
     "qos-fip-network-policy": ("Policies of networks at floating IPs", "A floating IP shows the policy of its network"),
     "qos-gateway-ip": ("QoS of gateways", "Rates of what passes by the addresses of a router's gateway"),
     "qos-port-network-policy": ("Policies of networks at ports", "A port shows the policy of its network"),
+    "qos-pps": ("Packet rates", "Limits of the packets that an instance sends in a second"),
     "qos-rule-type-details": ("Details of rule types", "What the rules of each kind can say"),
     "qos-rule-type-filter": ("Filters of rule types", "The kinds of rules that are kept, or all that are known"),
     "qos-rules-alias": ("Rules by their id", "Rules of policies without the policy's id"),

@@ -26,6 +26,7 @@ from futago.controller.store.tables import TABLES
 _COLUMNS: Final = {"name": "name", "description": "description"}
 KINDS: Final[Mapping[str, tuple[str, ...]]] = {
     "bandwidth_limit": ("max_kbps", "max_burst_kbps", "direction"),
+    "packet_rate_limit": ("max_kpps", "max_burst_kpps", "direction"),
     "dscp_marking": ("dscp_mark",),
     "minimum_bandwidth": ("min_kbps", "direction"),
 }

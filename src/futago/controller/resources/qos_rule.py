@@ -1,7 +1,7 @@
 """The rules of QoS policies, below their policy or by their id alone (`alias-…-rules`), and the kinds that there are.
 
-A bandwidth limit and a DSCP mark are kept by the switch of the port's host. A minimum bandwidth is kept here and shown
-to whoever places instances; no switch holds bandwidth back for it.
+Limits and a DSCP mark are kept by the switch of the port's host. A minimum bandwidth is kept here and shown to whoever
+places instances; no switch holds bandwidth back for it. Packets are limited where the instance sends them only.
 """
 
 import uuid
@@ -35,7 +35,11 @@ _DIRECTIONS: Final = ("egress", "ingress")
 _MARKS: Final = (0, *range(8, 42, 2), 44, 46, 48, 56)
 """The code points that have a meaning: the default, the classes AF and CS, VOICE-ADMIT and EF."""
 _FILTERS: Final = ("all_supported", "all_rules")
-_NOT_KEPT: Final = ("packet_rate_limit", "minimum_packet_rate")
+_NOT_KEPT: Final = ("minimum_packet_rate",)
+_DIRECTIONS_OF: Final[Mapping[str, tuple[str, ...]]] = {"packet_rate_limit": ("egress",)}
+"""Of the kinds that the switches keep in fewer directions than the others."""
+_BY_ID: Final = tuple(kind for kind in KINDS if kind != "packet_rate_limit")
+"""The kinds whose rules have paths without a policy: Neutron's extension for that is older than the other kinds."""
 _rate = parse.between(0, _MOST)
 
 
@@ -51,8 +55,9 @@ _PARSE: Final[Mapping[str, tuple[Callable[[Any], Any], object]]] = {
     "max_kbps": (_rate, REQUIRED),
     "max_burst_kbps": (_rate, 0),
     "min_kbps": (_rate, REQUIRED),
+    "max_kpps": (_rate, REQUIRED),
+    "max_burst_kpps": (_rate, 0),
     "dscp_mark": (_mark, REQUIRED),
-    "direction": (parse.one_of(*_DIRECTIONS), "egress"),
 }
 
 
@@ -89,15 +94,23 @@ def show_kind(reading: Reading, params: Params) -> Rendered:
     kind = params["kind"]
     if kind not in KINDS:
         raise errors.HTTPNotFound
-    parameters = [{"parameter_name": name, **_possible(name)} for name in KINDS[kind]]
+    parameters = [{"parameter_name": name, **_possible(kind, name)} for name in KINDS[kind]]
     return {"rule_type": {"type": kind, "drivers": [{"name": "openvswitch", "supported_parameters": parameters}]}}
 
 
-def _possible(name: str) -> Rendered:
-    choices = {"direction": list(_DIRECTIONS), "dscp_mark": list(_MARKS)}.get(name)
+def _possible(kind: str, name: str) -> Rendered:
+    choices = {"direction": list(_directions(kind)), "dscp_mark": list(_MARKS)}.get(name)
     if choices is not None:
         return {"parameter_type": "choices", "parameter_values": choices}
     return {"parameter_type": "range", "parameter_values": {"start": 0, "end": _MOST}}
+
+
+def _directions(kind: str) -> tuple[str, ...]:
+    return _DIRECTIONS_OF.get(kind, _DIRECTIONS)
+
+
+def _parsers(kind: str) -> Mapping[str, tuple[Callable[[Any], Any], object]]:
+    return {**_PARSE, "direction": (parse.one_of(*_directions(kind)), "egress")}
 
 
 def _check(txn: Transaction, rule: QosRule) -> None:
@@ -147,7 +160,7 @@ def _resource(kind: str, *, alias: bool) -> Resource[QosRule]:
     name = f"{'alias_' if alias else ''}{kind}_rule"
     fields = (
         Field(name=name, parse=convert, default=default, post=not alias, put=True)
-        for name, (convert, default) in _PARSE.items()
+        for name, (convert, default) in _parsers(kind).items()
         if name in KINDS[kind]
     )
     return Resource(
@@ -167,7 +180,10 @@ def _resource(kind: str, *, alias: bool) -> Resource[QosRule]:
     )
 
 
-QOS_RULES: Final = tuple(_resource(kind, alias=alias) for kind in KINDS for alias in (False, True))
+QOS_RULES: Final = (
+    *(_resource(kind, alias=False) for kind in KINDS),
+    *(_resource(kind, alias=True) for kind in _BY_ID),
+)
 
 ACTIONS: Final = (
     Action("GET", "/qos/rule-types", read=show_kinds),

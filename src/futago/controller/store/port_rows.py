@@ -20,13 +20,15 @@ class QosRule(Row, frozen=True, kw_only=True):
     id: str
     policy_id: str
     kind: str
-    """`bandwidth_limit`, `dscp_marking`, `minimum_bandwidth`."""
+    """`bandwidth_limit`, `packet_rate_limit`, `dscp_marking`, `minimum_bandwidth`."""
     direction: str = ""
     """As the instance sees it; "" where the kind has none. With policy and kind it is unique."""
     max_kbps: int | None = None
     max_burst_kbps: int | None = None
     dscp_mark: int | None = None
     min_kbps: int | None = None
+    max_kpps: int | None = None
+    max_burst_kpps: int | None = None
 
 
 class Trunk(StandardRow, frozen=True, kw_only=True):

@@ -26,6 +26,8 @@ qos_rules = Table(
     Column("max_burst_kbps", Integer),
     Column("dscp_mark", Integer),
     Column("min_kbps", Integer),
+    Column("max_kpps", Integer),
+    Column("max_burst_kpps", Integer),
     UniqueConstraint("policy_id", "kind", "direction"),
 )
 

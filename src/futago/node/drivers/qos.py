@@ -18,7 +18,7 @@ from futago.node.host import FIRST_METER, METERS, HostRefused, Meter, Shaper
 _PORT: Final = "futago-port"
 _KIND: Final = "linux-htb"
 _COMMIT_SECONDS: Final = 5.0
-_METER: Final = re.compile(r"meter=(\d+) kbps burst[^\n]*bands=\s*type=drop rate=(\d+) burst_size=(\d+)")
+_METER: Final = re.compile(r"meter=(\d+) (kbps|pktps) burst[^\n]*bands=\s*type=drop rate=(\d+) burst_size=(\d+)")
 _ANY_METER: Final = re.compile(r"meter=(\d+) ")
 _BITS: Final = 1000
 
@@ -48,15 +48,15 @@ class QosDriver:
 
     def _meters(self, bridge: str) -> Iterator[Meter]:
         dump = self._ofctl("dump-meters", bridge)
-        for number, kbps, burst in _METER.findall(dump):
+        for number, unit, rate, burst in _METER.findall(dump):
             if _ours(int(number)):
-                yield Meter(bridge=bridge, number=int(number), limit=RateLimit(kbps=int(kbps), burst_kbits=int(burst)))
+                yield Meter(bridge=bridge, number=int(number), unit=unit, rate=int(rate), burst=int(burst))
 
     def _put_meter(self, meter: Meter) -> None:
         numbers = {int(number) for number in _ANY_METER.findall(self._ofctl("dump-meters", meter.bridge))}
         verb = "mod-meter" if meter.number in numbers else "add-meter"
-        band = f"type=drop,rate={meter.limit.kbps},burst_size={meter.limit.burst_kbits}"
-        self._ofctl(verb, meter.bridge, f"meter={meter.number},kbps,burst,band={band}")
+        band = f"type=drop,rate={meter.rate},burst_size={meter.burst}"
+        self._ofctl(verb, meter.bridge, f"meter={meter.number},{meter.unit},burst,band={band}")
 
     def _remove_meter(self, meter: Meter) -> None:
         self._ofctl("del-meter", meter.bridge, f"meter={meter.number}")

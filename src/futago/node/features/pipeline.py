@@ -23,6 +23,7 @@ TABLES: Final = (
         "drop what has the dead VLAN; a provider's frame gets its network's local VLAN; "
         "a trunk's tags come and go; rates and DSCP of instances",
     ),
+    Table("br-int", 59, "packet rate", "from an instance with a limit of packets: its meter; then 60"),
     Table(
         "br-int",
         60,
