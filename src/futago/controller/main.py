@@ -31,6 +31,7 @@ from futago.controller.policy.rules import Policy, load
 from futago.controller.resources import quota
 from futago.controller.store.database import Database, UnknownDatabase
 from futago.controller.store.lowest_free import forget_segments
+from futago.program import keep_few_arenas
 
 _BACKLOG: Final = 2048
 _GRACE_SECONDS: Final = 1
@@ -89,6 +90,7 @@ def build(config: ControllerConfig) -> Starlette:
     if config.router_distributed:
         raise BadConfig("router_distributed is true; this version has centralized routers only: set it to false")
     _check_quotas(config)
+    keep_few_arenas()
     rules = _rules(config)
     database = open_database(config)
     database.transact_note(forget_segments)
