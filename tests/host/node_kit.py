@@ -150,13 +150,17 @@ class ThrowAwayHost:
 
     def last_report(self) -> Report:
         """The last report that the controller got; an empty one before the first."""
-        path = self.state / "reports"
-        lines = path.read_bytes().splitlines() if path.exists() else []
+        lines = self._reports()
         return decode(lines[-1], Report) if lines else Report(revision=0, roles=(), ports_up=(), failures=())
 
     def reports(self) -> int:
         """How many reports the controller got."""
-        return len((self.state / "reports").read_bytes().splitlines())
+        return len(self._reports())
+
+    def _reports(self) -> list[bytes]:
+        """Those that are there whole: the last line may just be written."""
+        path = self.state / "reports"
+        return path.read_bytes().split(b"\n")[:-1] if path.exists() else []
 
     def wait_for_revision(self, revision: int) -> Report:
         wait_until(lambda: self.last_report().revision >= revision, f"{self.name} has reached revision {revision}")
