@@ -4,7 +4,7 @@ Nothing here tells a node to let go: a replica that yields is taken over by one 
 the yielding one hears of it. Where no other replica is fit, the yielding one goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -92,8 +92,11 @@ def _have_yield(txn: Transaction, router_id: str, which: Callable[[Replica], boo
 
 def done(view: View, move: Move) -> bool:
     """Whether the wanted node is active, and no other one, as far as the nodes have said."""
-    active = {r.node for r in view.find(Replica, router_id=move.router_id) if r.role is Role.ACTIVE}
-    return active == {move.node}
+    return _actives(view.find(Replica, router_id=move.router_id)) == {move.node}
+
+
+def _actives(replicas: Iterable[Replica]) -> set[str]:
+    return {replica.node for replica in replicas if replica.role is Role.ACTIVE}
 
 
 def follow_priorities(txn: Transaction, config: ControllerConfig, router_id: str) -> None:
@@ -136,8 +139,7 @@ def _settled(view: View, config: ControllerConfig) -> list[Move]:
     found = []
     for router_id, replicas in sorted(lookup.grouped(view.find(Replica, router_id=begun), "router_id").items()):
         able = [r.node for r in replicas if not r.yielding and r.node in fit and r.admin_state_up]
-        active = {replica.node for replica in replicas if replica.role is Role.ACTIVE}
-        if not able or (len(active) == 1 and active <= set(able)):
+        if not able or any(_actives(replicas) == {node} for node in able):
             found.append(Move(router_id, able[0] if able else ""))
     return found
 

@@ -69,28 +69,19 @@ def guard_needed(settings: Settings) -> bool:
 def stand_guard(settings: Settings, signature: bytes) -> None:
     """Wait for a successor; without one, withdraw. Runs in a process of its own that holds no lock."""
     until = time.monotonic() + settings.hold_seconds
-    while (left := until - time.monotonic()) > 0:
-        time.sleep(min(left, REMIND_SECONDS))
-        if _succeeded(settings, signature):
+    while True:
+        time.sleep(max(0.0, min(until - time.monotonic(), REMIND_SECONDS)))
+        lock = take_lock(settings.lock)
+        if lock is None:
             return
+        with os.fdopen(lock, "rb") as held:
+            if held.read(100) != signature:
+                return
+            if time.monotonic() >= until:
+                log.info("no engine came back, withdrawing", after_seconds=settings.hold_seconds)
+                withdraw(settings.state, held=True)
+                return
         _ask_to_wait(settings.state, until - time.monotonic())
-    lock = take_lock(settings.lock)
-    if lock is None:
-        return
-    try:
-        if os.pread(lock, 100, 0) == signature:
-            log.info("no engine came back, withdrawing", after_seconds=settings.hold_seconds)
-            withdraw(settings.state, held=True)
-    finally:
-        os.close(lock)
-
-
-def _succeeded(settings: Settings, signature: bytes) -> bool:
-    lock = take_lock(settings.lock)
-    if lock is None:
-        return True
-    with os.fdopen(lock, "rb") as held:
-        return held.read(100) != signature
 
 
 def _ask_to_wait(path: Path, seconds: float) -> None:
@@ -101,7 +92,7 @@ def _ask_to_wait(path: Path, seconds: float) -> None:
         return
     marks, left = _marks(path), Millis(int(seconds * 1000))
     for router in saved.routers:
-        if left <= 0 or not saved.active(router.name):
+        if not saved.active(router.name):
             continue
         try:
             _say(router, marks.of(router.name) if marks else {}, [hold(router, left, LEAST_PRIORITY)])
